@@ -1,0 +1,425 @@
+//! What the client asks and what the daemon answers.
+//!
+//! A released struct or variant never changes: a new need is a new variant at the end. The frames kept as files
+//! in `proto/frames` prove it.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{profile::Profile, secret::Secret, text::Text};
+
+/// One question of a client.
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// How long the client will wait for the answer, in milliseconds from now.
+    pub deadline_ms: u64,
+    /// What it asks for.
+    pub operation: Operation,
+}
+
+/// What a client can ask for.
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
+pub enum Operation {
+    /// A token: answered by [`Response::Token`].
+    Get(Get),
+    /// The API refused a token: answered by [`Response::Rejected`].
+    Reject(Reject),
+    /// Keep credentials: answered by [`Response::Stored`].
+    Store(Box<Store>),
+    /// Forget credentials and tokens: answered by [`Response::Erased`].
+    Erase(Erase),
+    /// What is known of a profile, for `login`: answered by [`Response::Described`].
+    Describe(Describe),
+    /// The state of the daemon and of every profile: answered by [`Response::Status`]. Changes nothing.
+    Status,
+    /// End the daemon: answered by [`Response::Stopping`].
+    Stop,
+    /// Raise the keyring's own prompt once: answered by [`Response::Unlocked`].
+    Unlock(Unlock),
+}
+
+/// Asks for a token.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Get {
+    /// The profile; none is the default one.
+    pub profile: Option<Profile>,
+    /// Seconds for which the token must be valid at least, only when the user gave them.
+    pub min_ttl: Option<u32>,
+    /// Met only by a token requested from now on.
+    pub fresh: bool,
+}
+
+/// Says that the API refused a token.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Reject {
+    /// The profile; none is the default one.
+    pub profile: Option<Profile>,
+    /// The refused token's generation; a no-op unless it is the one held. None is the one held.
+    pub generation: Option<u64>,
+    /// Also lift a terminal refusal of the issuer, at most once a minute.
+    pub force: bool,
+}
+
+/// Keeps credentials, after proving them unless told not to.
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
+pub struct Store {
+    /// The profile; none is the default one.
+    pub profile: Option<Profile>,
+    /// The store to keep them in; none is the one that holds the profile, or the configured one.
+    pub keyring: Option<Keyring>,
+    /// Get a token by them first, and keep nothing where the issuer refuses.
+    pub check: bool,
+    /// The credentials. On an existing profile, what is not given is kept.
+    pub attributes: Attributes,
+}
+
+/// Credentials and where they may be sent: what the user gave of them.
+#[derive(PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Attributes {
+    /// Base URL of the service.
+    pub url: Option<String>,
+    /// The token endpoint (RFC 6749 §3.2).
+    pub token_url: Option<String>,
+    /// The client identifier (RFC 6749 §2.2).
+    pub client_id: Option<String>,
+    /// The client secret (RFC 6749 §2.3.1).
+    pub client_secret: Option<Secret>,
+    /// How the client authenticates.
+    pub auth: Option<ClientAuth>,
+    /// `scope` of the token request (RFC 6749 §3.3).
+    pub scope: Option<String>,
+    /// `audience` of the token request.
+    pub audience: Option<String>,
+    /// `resource` of the token request (RFC 8707).
+    pub resource: Option<String>,
+    /// Absolute path of a PEM file with the only CAs to trust for this profile.
+    pub ca_file: Option<String>,
+}
+
+/// How a client authenticates at the token endpoint (RFC 6749 §2.3.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClientAuth {
+    /// `client_id` and `client_secret` in the form body.
+    #[default]
+    Post,
+    /// The HTTP Basic scheme, both form-urlencoded first.
+    Basic,
+}
+
+/// Where a profile's credentials are kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Keyring {
+    /// The freedesktop Secret Service (gnome-keyring, KWallet, KeePassXC).
+    SecretService,
+    /// The Linux kernel's keyring (keyrings(7)).
+    Keyutils,
+    /// The macOS keychain.
+    Keychain,
+    /// Windows' Credential Manager.
+    CredentialManager,
+    /// systemd credentials, read only.
+    Systemd,
+    /// An external command, read only.
+    Command,
+    /// The daemon's memory: gone when it ends.
+    Memory,
+}
+
+/// Which profiles to forget.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Erase {
+    /// One; none is the default one.
+    One(Option<Profile>),
+    /// Every profile.
+    All,
+}
+
+/// Asks what is known of a profile.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Describe {
+    /// The profile; none is the default one.
+    pub profile: Option<Profile>,
+}
+
+/// Asks to unlock a profile's keyring.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Unlock {
+    /// The profile; none is the default one.
+    pub profile: Option<Profile>,
+}
+
+/// One answer of the daemon.
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
+pub enum Response {
+    /// The request's frame was of another version of the protocol; the connection ends.
+    Version {
+        /// The version that the daemon speaks.
+        version: u8,
+        /// The daemon's release.
+        release: Text,
+    },
+    /// The daemon does not know this operation: it is older than the client.
+    Unsupported,
+    /// It could not be done.
+    Failed(Failure),
+    /// A token.
+    Token(Token),
+    /// Whether a token was dropped or a refusal lifted.
+    Rejected {
+        /// True where it was; false where the generation is no longer the one held.
+        dropped: bool,
+    },
+    /// The credentials are kept.
+    Stored(Stored),
+    /// These profiles are forgotten.
+    Erased(Vec<Profile>),
+    /// What is known of a profile.
+    Described(Described),
+    /// The state of the daemon.
+    Status(Box<Status>),
+    /// The daemon ends when this is sent.
+    Stopping {
+        /// Its process id.
+        pid: u32,
+    },
+    /// The keyring is open.
+    Unlocked(Keyring),
+}
+
+/// Why something could not be done.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Failure {
+    /// What the caller should do about it.
+    pub kind: FailureKind,
+    /// What failed, why, and what to do next, in one line.
+    pub message: Text,
+}
+
+impl Failure {
+    /// A failure of this kind with this message.
+    pub fn new(kind: FailureKind, message: impl Into<Text>) -> Self {
+        Self { kind, message: message.into() }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.message.fmt(f)
+    }
+}
+
+/// What the caller of a failed request should do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum FailureKind {
+    /// Try later: the issuer cannot be reached, is busy, or the deadline passed.
+    TryLater,
+    /// Ask for something else.
+    Usage,
+    /// Start another daemon, or another version of it.
+    Daemon,
+    /// Get other credentials: the issuer refused these.
+    Refused,
+    /// Log in: nothing is stored for this profile.
+    NothingStored,
+    /// Unlock or repair the keyring.
+    Keyring,
+    /// Mend the configuration or the profile's endpoint.
+    Configuration,
+    /// Read the message.
+    Other,
+}
+
+impl FailureKind {
+    /// The exit code of a command that failed so.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::TryLater => 1,
+            Self::Usage => 2,
+            Self::Daemon => 3,
+            Self::Refused => 4,
+            Self::NothingStored => 5,
+            Self::Keyring => 6,
+            Self::Configuration => 7,
+            Self::Other => 8,
+        }
+    }
+}
+
+/// A token and what a caller needs to know of it.
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
+pub struct Token {
+    /// The access token (RFC 6749 §1.4), of the alphabet of RFC 6750 §2.1.
+    pub access_token: Secret,
+    /// How it is sent: `Bearer`.
+    pub token_type: Text,
+    /// When it expires, in milliseconds since the Unix epoch.
+    pub expires_at_ms: u64,
+    /// For how long it is valid yet, in milliseconds.
+    pub expires_in_ms: u64,
+    /// Which grant it came by: the Unix milliseconds of the grant, always larger than the one before.
+    pub generation: u64,
+    /// Whose it is.
+    pub profile: Profile,
+    /// Base URL of the service it is for.
+    pub url: Text,
+    /// What the user should know all the same.
+    pub warning: Option<Text>,
+}
+
+/// What was kept.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Stored {
+    /// The profile.
+    pub profile: Profile,
+    /// Where it is kept.
+    pub keyring: Keyring,
+    /// For how long it is kept there.
+    pub lasts: Text,
+    /// For how long the token that proved the credentials is valid, in milliseconds; none when unchecked.
+    pub expires_in_ms: Option<u64>,
+}
+
+/// What is known of a profile.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Described {
+    /// The profile.
+    pub profile: Profile,
+    /// The base URL that is kept, where the profile exists.
+    pub url: Option<Text>,
+    /// The client id that is kept, where the profile exists.
+    pub client_id: Option<Text>,
+    /// Where its credentials are or would be kept; none where the user must choose first.
+    pub keyring: Option<Keyring>,
+    /// For how long they are kept there, or why the user must choose.
+    pub note: Text,
+}
+
+/// The state of the daemon.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Status {
+    /// The daemon's release.
+    pub release: Text,
+    /// Its process id.
+    pub pid: u32,
+    /// How long it has been running, in milliseconds, time asleep included.
+    pub uptime_ms: u64,
+    /// The profile that an unnamed one is.
+    pub default_profile: Profile,
+    /// Requests answered, of all kinds.
+    pub requests: u64,
+    /// Every profile that is known, by name.
+    pub profiles: Vec<ProfileStatus>,
+}
+
+/// The state of a profile.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ProfileStatus {
+    /// Its name.
+    pub profile: Profile,
+    /// Whether it has a token.
+    pub state: ProfileState,
+    /// Base URL of the service, once it was read from the keyring.
+    pub url: Option<Text>,
+    /// Where the credentials are kept.
+    pub keyring: Option<Keyring>,
+    /// For how long they are kept there.
+    pub lasts: Option<Text>,
+    /// For how long the token is valid yet, in milliseconds.
+    pub expires_in_ms: Option<u64>,
+    /// The whole lifetime that it was granted, in milliseconds.
+    pub lifetime_ms: Option<u64>,
+    /// The token's generation.
+    pub generation: Option<u64>,
+    /// When the next token is asked for by itself, in milliseconds from now.
+    pub next_fetch_in_ms: Option<u64>,
+    /// The last failure, if nothing has succeeded since.
+    pub last_error: Option<Failure>,
+    /// What `get` would fail with now, judged from memory; none where it would answer with a token.
+    pub check: Option<Failure>,
+    /// The proxy that requests go through.
+    pub proxy: Option<Text>,
+    /// Tokens given to clients.
+    pub served: u64,
+    /// Requests made to the issuer.
+    pub fetches: u64,
+}
+
+/// Whether a profile has a token.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum ProfileState {
+    /// Nothing was asked of it yet.
+    Idle,
+    /// It has a valid token.
+    Valid,
+    /// It has none and is asking for one.
+    Fetching,
+    /// It has none and will ask again: `last_error` says why.
+    Failing,
+    /// It has none and will not ask again until something changes.
+    Refused,
+}
+
+impl Keyring {
+    /// Every store, by the name that it has in the configuration and on the command line.
+    pub const NAMES: [(Self, &'static str); 7] = [
+        (Self::SecretService, "secret-service"),
+        (Self::Keyutils, "keyutils"),
+        (Self::Keychain, "keychain"),
+        (Self::CredentialManager, "credential-manager"),
+        (Self::Systemd, "systemd"),
+        (Self::Command, "command"),
+        (Self::Memory, "memory"),
+    ];
+}
+
+impl fmt::Display for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Self::NAMES.iter().find(|(keyring, _)| keyring == self).map_or("", |(_, name)| name);
+        f.pad(name)
+    }
+}
+
+/// A word that is none of those that may stand here.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{word:?} is none of {choices}")]
+pub struct UnknownWord {
+    /// The word.
+    pub word: String,
+    /// What may stand there.
+    pub choices: String,
+}
+
+impl FromStr for Keyring {
+    type Err = UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, UnknownWord> {
+        Self::NAMES.iter().find(|(_, name)| *name == word).map(|(keyring, _)| *keyring).ok_or_else(|| {
+            let choices = Self::NAMES.map(|(_, name)| name).join(", ");
+            UnknownWord { word: Text::new(word).to_string(), choices }
+        })
+    }
+}
+
+impl FromStr for ClientAuth {
+    type Err = UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, UnknownWord> {
+        match word {
+            "post" => Ok(Self::Post),
+            "basic" => Ok(Self::Basic),
+            _ => Err(UnknownWord { word: Text::new(word).to_string(), choices: "post, basic".to_owned() }),
+        }
+    }
+}
+
+impl fmt::Display for ClientAuth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Post => "post",
+            Self::Basic => "basic",
+        })
+    }
+}

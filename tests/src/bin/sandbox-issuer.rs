@@ -1,0 +1,3 @@
+//! The sandbox issuer by itself.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The sandbox issuer and the real parts that the tests run.

@@ -1,3 +1,73 @@
-//! The client.
+//! `dt-cred`: asks dt-credd, prints the answer.
 
-fn main() {}
+mod cli;
+mod connection;
+mod daemon;
+mod deadline;
+mod duration;
+mod erase;
+mod error;
+mod fast;
+mod format;
+mod get;
+mod kept;
+mod login;
+mod output;
+mod reject;
+mod settings;
+mod spawn;
+mod start;
+mod status;
+mod stop;
+mod store;
+mod terminal;
+mod unlock;
+
+#[cfg(unix)]
+#[path = "unix.rs"]
+mod platform;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use dt_cred_proto::message::Failure;
+
+use crate::{
+    cli::{Asked, Cli, Command, Globals},
+    settings::Settings,
+};
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => error::report(&failure),
+    }
+}
+
+fn run(arguments: &[OsString]) -> Result<(), Failure> {
+    if let Some((globals, get)) = fast::read(arguments) {
+        return get::run(&Settings::of_process(&globals)?, &get);
+    }
+    match cli::read(arguments)? {
+        Asked::Print(text) => Ok(output::write(text)?),
+        Asked::Run(cli) => {
+            let Cli { globals, command } = *cli;
+            dispatch(&globals, command)
+        }
+    }
+}
+
+fn dispatch(globals: &Globals, command: Command) -> Result<(), Failure> {
+    let settings = Settings::of_process(globals)?;
+    match command {
+        Command::Get(arguments) => get::run(&settings, &arguments),
+        Command::Reject(arguments) => reject::run(&settings, &arguments),
+        Command::Login(arguments) => login::run(&settings, arguments),
+        Command::Store => store::run(&settings),
+        Command::Erase(arguments) => erase::run(&settings, globals, &arguments),
+        Command::Status(arguments) => status::run(&settings, globals, &arguments),
+        Command::Start(arguments) => start::run(&settings, &arguments),
+        Command::Stop => stop::run(&settings),
+        Command::Unlock => unlock::run(&settings),
+    }
+}

@@ -1,1 +1,23 @@
-//! The daemon.
+//! The daemon: keeps a fresh access token in memory for each profile and serves it over a local socket.
+//!
+//! `main → server → session → service → keeper → {lifecycle, issuer → grant, keyring, state}`; imports point this
+//! way only. `lifecycle` and `grant` are pure: no I/O, no clock. Platform code lies in the files named for it.
+
+pub mod clock;
+pub mod config;
+pub mod credentials;
+pub mod grant;
+pub mod issuer;
+pub mod keeper;
+pub mod keyring;
+pub mod lifecycle;
+pub mod log;
+pub mod server;
+pub mod service;
+pub mod session;
+pub mod start;
+pub mod state;
+
+#[cfg(unix)]
+#[path = "unix.rs"]
+pub mod platform;

@@ -1,3 +1,133 @@
-//! The daemon.
+//! `dt-credd`: sets the process up, takes the socket, serves.
 
-fn main() {}
+use std::{io::Write, process::ExitCode, sync::Arc};
+
+use dt_cred_proto::{
+    endpoint::endpoint,
+    message::{Failure, FailureKind},
+};
+use dt_credd::{
+    config::Config,
+    keeper::Keeper,
+    keyring, log,
+    platform::{self, Signals},
+    server, service,
+    session::RELEASE,
+    start::{Socket, StartError},
+    state::State,
+};
+
+const HELP: &str = "\
+dt-credd keeps a fresh access token for dt-cred, which starts it when it is needed.
+
+Usage: dt-credd [--background]
+
+  --background   leave the terminal, log to a file of the state folder, and say `ready` on
+                 standard output when it listens
+  -h, --help     this text
+  -V, --version  the release
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let background = match arguments.as_slice() {
+        [] => false,
+        [word] if word == "--background" => true,
+        [word] if word == "-V" || word == "--version" => return print(&format!("dt-credd {RELEASE}\n")),
+        [word] if word == "-h" || word == "--help" => return print(HELP),
+        _ => {
+            eprintln!("dt-credd: unknown argument: see dt-credd --help");
+            return ExitCode::from(FailureKind::Usage.exit_code());
+        }
+    };
+    match run(background) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            say(background, &format!("failed {} {}", failure.kind.exit_code(), failure.message));
+            tracing::error!(error = %failure, "cannot serve");
+            if !background {
+                eprintln!("dt-credd: {failure}");
+            }
+            ExitCode::from(failure.kind.exit_code())
+        }
+    }
+}
+
+fn run(background: bool) -> Result<(), Failure> {
+    let other = |what: &str, error: &dyn std::fmt::Display| {
+        Failure::new(FailureKind::Other, format!("{what}: {error}"))
+    };
+    if background {
+        platform::detach().map_err(|error| other("cannot leave the terminal", &error))?;
+    }
+    platform::settle();
+    // Before any thread: it sets what libdbus reads from the environment, and joins a keyring for all of them.
+    keyring::prepare();
+    end_on_panic();
+    let no_home =
+        Failure::new(FailureKind::Configuration, "there is no home folder: set HOME to an absolute path");
+    let folder = platform::state_folder().ok_or(no_home)?;
+    let trust = |error: platform::TrustError| Failure::new(FailureKind::Configuration, error.to_string());
+    platform::private_folder(&folder, true).map_err(trust)?;
+    if background {
+        log::to_file(&folder).map_err(|error| other("cannot open the log in the state folder", &error))?;
+    } else {
+        log::to_stderr();
+    }
+    let config = Config::load_default()
+        .map_err(|error| Failure::new(FailureKind::Configuration, error.to_string()))?;
+    let state =
+        State::open(&folder).map_err(|error| Failure::new(FailureKind::Configuration, error.to_string()))?;
+    let endpoint = endpoint().map_err(|error| Failure::new(FailureKind::Usage, error.to_string()))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| other("cannot start", &error))?;
+    let served = runtime.block_on(async {
+        let signals = Signals::new().map_err(|error| other("cannot take signals", &error))?;
+        let socket = match Socket::take(&endpoint).await {
+            Ok(socket) => socket,
+            // Whoever wanted a daemon has one.
+            Err(StartError::Answered(_)) if background => {
+                say(background, "ready");
+                return Ok(());
+            }
+            Err(error) => return Err(error.failure()),
+        };
+        tracing::info!(release = RELEASE, socket = ?endpoint.path, "listening");
+        say(background, "ready");
+        if background {
+            platform::close_output().map_err(|error| other("cannot leave standard output", &error))?;
+        }
+        let service = service::Service::new(Keeper::new(config, state));
+        server::run(socket, Arc::clone(&service), signals).await;
+        Ok(())
+    });
+    // A keyring call that never returns must not keep the process from ending.
+    runtime.shutdown_background();
+    served
+}
+
+/// A panic ends the daemon: half of one, holding secrets, serves nobody. Its text may hold one, so only its place is told.
+fn end_on_panic() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "a bug: the daemon ends");
+        std::process::exit(FailureKind::Other.exit_code().into());
+    }));
+}
+
+/// The word that the client which started us waits for.
+fn say(background: bool, word: &str) {
+    if background {
+        // Nobody listens any more: then nobody needs it.
+        let _ = writeln!(std::io::stdout(), "{word}");
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(FailureKind::Other.exit_code()),
+    }
+}

@@ -24,7 +24,7 @@ pub trait Message: Serialize + DeserializeOwned + sealed::Sealed {
     /// The index of the variant that `body` says it holds.
     fn variant(body: &[u8]) -> Option<u32>;
 
-    /// Decodes with the limit: bincode would otherwise allocate whatever length the body claims.
+    /// Decodes with a limit, so that bincode allocates for no absurd length even where `lengths` was forgotten.
     fn decode_body(body: &[u8]) -> Result<(Self, usize), bincode::error::DecodeError>;
 }
 
@@ -51,7 +51,7 @@ impl Message for Request {
     }
 
     fn decode_body(body: &[u8]) -> Result<(Self, usize), bincode::error::DecodeError> {
-        bincode::serde::decode_from_slice(body, STANDARD.with_limit::<REQUEST_LIMIT>())
+        bincode::serde::decode_from_slice(body, STANDARD.with_limit::<{ CLAIM * REQUEST_LIMIT }>())
     }
 }
 
@@ -64,11 +64,15 @@ impl Message for Response {
     }
 
     fn decode_body(body: &[u8]) -> Result<(Self, usize), bincode::error::DecodeError> {
-        bincode::serde::decode_from_slice(body, STANDARD.with_limit::<RESPONSE_LIMIT>())
+        bincode::serde::decode_from_slice(body, STANDARD.with_limit::<{ CLAIM * RESPONSE_LIMIT }>())
     }
 }
 
 const STANDARD: Configuration = bincode::config::standard();
+
+/// bincode counts what an integer takes in memory: at most eight times what it takes in a body. With the limit of the
+/// body alone, a full one would be refused.
+const CLAIM: usize = 8;
 
 /// Why bytes are no message, or a message no frame.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
@@ -145,13 +149,15 @@ pub fn decode<M: Message>(body: &[u8]) -> Result<M, FrameError> {
 pub fn encode<M: Message>(message: &M) -> Result<zeroize::Zeroizing<Vec<u8>>, FrameError> {
     // Sized beforehand: a buffer that grows leaves copies of what it held behind.
     let mut counter = Counter(0);
-    bincode::serde::encode_into_writer(message, &mut counter, STANDARD).map_err(|_| FrameError::Unencodable)?;
+    bincode::serde::encode_into_writer(message, &mut counter, STANDARD)
+        .map_err(|_| FrameError::Unencodable)?;
     let too_long = FrameError::TooLong { length: counter.0, limit: M::LIMIT };
     let length = u32::try_from(counter.0).ok().filter(|_| counter.0 <= M::LIMIT).ok_or(too_long)?;
     let mut frame = zeroize::Zeroizing::new(vec![0; HEADER + counter.0]);
     frame[0] = VERSION;
     frame[1..HEADER].copy_from_slice(&length.to_le_bytes());
-    bincode::serde::encode_into_slice(message, &mut frame[HEADER..], STANDARD).map_err(|_| FrameError::Unencodable)?;
+    bincode::serde::encode_into_slice(message, &mut frame[HEADER..], STANDARD)
+        .map_err(|_| FrameError::Unencodable)?;
     Ok(frame)
 }
 
@@ -162,5 +168,60 @@ impl bincode::enc::write::Writer for Counter {
     fn write(&mut self, bytes: &[u8]) -> Result<(), bincode::error::EncodeError> {
         self.0 += bytes.len();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FrameError, HEADER, Message, RESPONSE_LIMIT, STANDARD, body_length, decode, encode};
+    use crate::message::{Failure, FailureKind, Get, Operation, Request, Response};
+
+    #[test]
+    fn a_frame_is_a_version_a_length_and_a_body() {
+        let get = Get { profile: "work".parse().ok(), min_ttl: Some(300), fresh: true };
+        let request = Request { deadline_ms: 10_000, operation: Operation::Get(get) };
+        let body = [251, 0x10, 0x27, 0, 1, 4, b'w', b'o', b'r', b'k', 1, 251, 0x2c, 0x01, 1];
+        let frame = encode(&request).unwrap();
+        assert_eq!(frame[..], [&[1, 15, 0, 0, 0], &body[..]].concat());
+        assert!(decode::<Request>(&body) == Ok(request));
+
+        let response = Response::Failed(Failure::new(FailureKind::TryLater, "no"));
+        let frame = encode(&response).unwrap();
+        assert_eq!(frame[..], [1, 5, 0, 0, 0, 2, 0, 2, b'n', b'o']);
+        assert!(decode(&frame[HEADER..]) == Ok(response));
+    }
+
+    #[test]
+    fn the_length_has_its_least_byte_first() {
+        assert_eq!(body_length::<Response>([1, 0x12, 0x34, 0x05, 0x00]), Ok(0x0005_3412));
+        let refused = Err(FrameError::TooLong { length: 0x0100_0000, limit: RESPONSE_LIMIT });
+        assert_eq!(body_length::<Response>([1, 0, 0, 0, 1]), refused);
+    }
+
+    #[test]
+    fn the_number_of_variants_is_the_one_that_serde_knows() {
+        // serde's own list stands in its error for a number that is none.
+        let said = |body: &[u8]| match bincode::serde::decode_from_slice::<Response, _>(body, STANDARD) {
+            Ok(_) => panic!("there is no such variant"),
+            Err(error) => error.to_string(),
+        };
+        assert!(
+            said(&[250]).contains(&format!("variant index 0 <= i < {}\"", Response::VARIANTS)),
+            "{}",
+            said(&[250])
+        );
+        let said = |body: &[u8]| match bincode::serde::decode_from_slice::<Request, _>(body, STANDARD) {
+            Ok(_) => panic!("there is no such variant"),
+            Err(error) => error.to_string(),
+        };
+        let said = said(&[0, 250]);
+        assert!(said.contains(&format!("variant index 0 <= i < {}\"", Request::VARIANTS)), "{said}");
+    }
+
+    #[test]
+    fn the_buffer_of_a_frame_never_grows() {
+        let response = Response::Failed(Failure::new(FailureKind::Other, "x".repeat(900)));
+        let frame = encode(&response).unwrap();
+        assert_eq!(frame.len(), frame.capacity());
     }
 }

@@ -31,6 +31,7 @@
 pub mod attributes;
 pub mod endpoint;
 pub mod frame;
+mod lengths;
 pub mod message;
 pub mod profile;
 pub mod secret;

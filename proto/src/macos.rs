@@ -18,7 +18,8 @@ pub(super) fn runtime_folder(_variable: impl Fn(&str) -> Option<OsString>) -> Op
     let mut buffer = [0_u8; 1024];
     #[expect(unsafe_code, reason = "confstr has no safe wrapper")]
     // SAFETY: the buffer is valid for its whole length, which is what is passed.
-    let length = unsafe { libc::confstr(libc::_CS_DARWIN_USER_TEMP_DIR, buffer.as_mut_ptr().cast(), buffer.len()) };
+    let length =
+        unsafe { libc::confstr(libc::_CS_DARWIN_USER_TEMP_DIR, buffer.as_mut_ptr().cast(), buffer.len()) };
     let path = buffer.get(..length.checked_sub(1)?)?;
     Some(PathBuf::from(OsStr::from_bytes(path))).filter(|folder| super::is_own_folder(folder))
 }

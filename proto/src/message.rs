@@ -7,7 +7,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{profile::Profile, secret::Secret, text::Text};
+use crate::{lengths, profile::Profile, secret::Secret, text::Text};
 
 /// One question of a client.
 #[derive(PartialEq, Eq, Serialize, Deserialize)]
@@ -78,22 +78,29 @@ pub struct Store {
 #[derive(PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Attributes {
     /// Base URL of the service.
+    #[serde(deserialize_with = "lengths::optional_string")]
     pub url: Option<String>,
     /// The token endpoint (RFC 6749 §3.2).
+    #[serde(deserialize_with = "lengths::optional_string")]
     pub token_url: Option<String>,
     /// The client identifier (RFC 6749 §2.2).
+    #[serde(deserialize_with = "lengths::optional_string")]
     pub client_id: Option<String>,
     /// The client secret (RFC 6749 §2.3.1).
     pub client_secret: Option<Secret>,
     /// How the client authenticates.
     pub auth: Option<ClientAuth>,
     /// `scope` of the token request (RFC 6749 §3.3).
+    #[serde(deserialize_with = "lengths::optional_string")]
     pub scope: Option<String>,
     /// `audience` of the token request.
+    #[serde(deserialize_with = "lengths::optional_string")]
     pub audience: Option<String>,
     /// `resource` of the token request (RFC 8707).
+    #[serde(deserialize_with = "lengths::optional_string")]
     pub resource: Option<String>,
     /// Absolute path of a PEM file with the only CAs to trust for this profile.
+    #[serde(deserialize_with = "lengths::optional_string")]
     pub ca_file: Option<String>,
 }
 
@@ -175,7 +182,7 @@ pub enum Response {
     /// The credentials are kept.
     Stored(Stored),
     /// These profiles are forgotten.
-    Erased(Vec<Profile>),
+    Erased(#[serde(deserialize_with = "lengths::sequence")] Vec<Profile>),
     /// What is known of a profile.
     Described(Described),
     /// The state of the daemon.
@@ -311,6 +318,7 @@ pub struct Status {
     /// Requests answered, of all kinds.
     pub requests: u64,
     /// Every profile that is known, by name.
+    #[serde(deserialize_with = "lengths::sequence")]
     pub profiles: Vec<ProfileStatus>,
 }
 
@@ -392,14 +400,43 @@ pub struct UnknownWord {
     pub choices: String,
 }
 
+impl Keyring {
+    /// The store of this name.
+    pub(crate) fn named(word: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(_, name)| *name == word).map(|(keyring, _)| *keyring)
+    }
+
+    /// Every name, for people.
+    pub(crate) fn choices() -> String {
+        Self::NAMES.map(|(_, name)| name).join(", ")
+    }
+}
+
 impl FromStr for Keyring {
     type Err = UnknownWord;
 
     fn from_str(word: &str) -> Result<Self, UnknownWord> {
-        Self::NAMES.iter().find(|(_, name)| *name == word).map(|(keyring, _)| *keyring).ok_or_else(|| {
-            let choices = Self::NAMES.map(|(_, name)| name).join(", ");
-            UnknownWord { word: Text::new(word).to_string(), choices }
-        })
+        let unknown = || UnknownWord { word: Text::new(word).to_string(), choices: Self::choices() };
+        Self::named(word).ok_or_else(unknown)
+    }
+}
+
+impl ClientAuth {
+    /// The way of this name.
+    pub(crate) fn named(word: &str) -> Option<Self> {
+        [Self::Post, Self::Basic].into_iter().find(|auth| auth.name() == word)
+    }
+
+    /// Every name, for people.
+    pub(crate) fn choices() -> String {
+        [Self::Post, Self::Basic].map(Self::name).join(", ")
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Post => "post",
+            Self::Basic => "basic",
+        }
     }
 }
 
@@ -407,19 +444,76 @@ impl FromStr for ClientAuth {
     type Err = UnknownWord;
 
     fn from_str(word: &str) -> Result<Self, UnknownWord> {
-        match word {
-            "post" => Ok(Self::Post),
-            "basic" => Ok(Self::Basic),
-            _ => Err(UnknownWord { word: Text::new(word).to_string(), choices: "post, basic".to_owned() }),
-        }
+        let unknown = || UnknownWord { word: Text::new(word).to_string(), choices: Self::choices() };
+        Self::named(word).ok_or_else(unknown)
     }
 }
 
 impl fmt::Display for ClientAuth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Post => "post",
-            Self::Basic => "basic",
-        })
+        f.pad(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ClientAuth, FailureKind, Keyring};
+
+    #[test]
+    fn a_store_has_one_name_wherever_it_is_written() {
+        for (keyring, name) in Keyring::NAMES {
+            assert_eq!(keyring.to_string(), name);
+            assert_eq!(name.parse(), Ok(keyring));
+            // What `rename_all` makes of it, for state.toml.
+            let derived =
+                format!("{keyring:?}").chars().enumerate().fold(String::new(), |mut name, (at, c)| {
+                    if c.is_uppercase() && at > 0 {
+                        name.push('-');
+                    }
+                    name.extend(c.to_lowercase());
+                    name
+                });
+            assert_eq!(derived, name);
+        }
+        for auth in [ClientAuth::Post, ClientAuth::Basic] {
+            assert_eq!(auth.to_string().parse(), Ok(auth));
+        }
+    }
+
+    #[test]
+    fn a_word_that_names_nothing_is_refused_with_the_choices() {
+        for word in ["", "auto", "Keyutils", "key utils", " keyutils", "keyutils\n"] {
+            assert!(word.parse::<Keyring>().is_err(), "{word:?}");
+        }
+        for word in ["", "POST", "none", "post "] {
+            assert!(word.parse::<ClientAuth>().is_err(), "{word:?}");
+        }
+        let said = "dig\x1b[2Jest".parse::<ClientAuth>().unwrap_err().to_string();
+        assert_eq!(said, "\"dig\u{fffd}[2Jest\" is none of post, basic");
+        let said = "kernel".parse::<Keyring>().unwrap_err().to_string();
+        let choices = "secret-service, keyutils, keychain, credential-manager, systemd, command, memory";
+        assert_eq!(said, format!("\"kernel\" is none of {choices}"));
+    }
+
+    #[test]
+    fn a_column_of_names_is_padded() {
+        assert_eq!(format!("{:<10}|{:<6}|", Keyring::Keyutils, ClientAuth::Post), "keyutils  |post  |");
+    }
+
+    #[test]
+    fn every_kind_of_failure_has_the_exit_code_of_the_contract() {
+        let codes = [
+            (FailureKind::TryLater, 1),
+            (FailureKind::Usage, 2),
+            (FailureKind::Daemon, 3),
+            (FailureKind::Refused, 4),
+            (FailureKind::NothingStored, 5),
+            (FailureKind::Keyring, 6),
+            (FailureKind::Configuration, 7),
+            (FailureKind::Other, 8),
+        ];
+        for (kind, code) in codes {
+            assert_eq!(kind.exit_code(), code, "{kind:?}");
+        }
     }
 }

@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
+use crate::lengths;
+
 /// A profile's name: 1–64 characters of `A-Z a-z 0-9 . _ -`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
 pub struct Profile(String);
@@ -46,7 +48,7 @@ impl fmt::Display for Profile {
 
 impl<'de> Deserialize<'de> for Profile {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        lengths::string(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::lengths;
+
 /// One line of text that is safe to print on a terminal.
 ///
 /// Control characters and the characters that reorder text become `U+FFFD` when it is made and again when it is
@@ -18,7 +20,10 @@ impl Text {
     /// Makes `text` safe to print: one line, no control characters, at most [`Text::LIMIT`] characters.
     pub fn new(text: &str) -> Self {
         let safe = |c: char| if is_printable(c) { c } else { char::REPLACEMENT_CHARACTER };
-        Self(text.trim().chars().take(Self::LIMIT).map(safe).collect())
+        let mut text: String = text.trim().chars().take(Self::LIMIT).map(safe).collect();
+        // Again, for where it was cut: what is made once must stay as it is when the other side makes it again.
+        text.truncate(text.trim_end().len());
+        Self(text)
     }
 
     /// The text.
@@ -47,14 +52,17 @@ impl From<String> for Text {
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self::from)
+        lengths::string(deserializer).map(Self::from)
     }
 }
 
 /// Whether `c` may stand in text for people: no control character, nothing that reorders or hides text.
 fn is_printable(c: char) -> bool {
-    let reorders = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
-    !c.is_control() && !reorders
+    let reorders =
+        matches!(c, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}');
+    let hides = matches!(c, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2065}' | '\u{feff}')
+        || matches!(c, '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}');
+    !c.is_control() && !reorders && !hides
 }
 
 #[cfg(test)]
@@ -65,6 +73,29 @@ mod tests {
     fn control_and_reordering_characters_are_replaced() {
         let text = Text::new("a\r\nb\u{1b}[2J\u{202e}c\0");
         assert_eq!(text.as_str(), "a\u{fffd}\u{fffd}b\u{fffd}[2J\u{fffd}c\u{fffd}");
+    }
+
+    #[test]
+    fn characters_that_reorder_or_hide_text_are_replaced() {
+        for c in "\u{61c}\u{200b}\u{200f}\u{2028}\u{2029}\u{202a}\u{2060}\u{2066}\u{206f}\u{feff}\u{fff9}\u{ad}\u{e0041}".chars() {
+            assert_eq!(Text::new(&format!("a{c}b")).as_str(), "a\u{fffd}b", "{c:?}");
+        }
+    }
+
+    #[test]
+    fn letters_of_every_script_stay_as_they_are() {
+        for text in ["Grüße", "日本語", "עברית", "русский", "🔑 e\u{301}"] {
+            assert_eq!(Text::new(text).as_str(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_made_once_is_not_changed_when_it_is_made_again() {
+        let cut_behind_a_space = format!("{} {}", "x".repeat(Text::LIMIT - 1), "y");
+        for text in ["", "  a ", "\u{1b}", &cut_behind_a_space] {
+            let once = Text::new(text);
+            assert_eq!(Text::new(once.as_str()), once, "{text:?}");
+        }
     }
 
     #[test]

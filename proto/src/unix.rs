@@ -7,7 +7,7 @@ use std::{
         ffi::OsStrExt,
         fs::{DirBuilderExt, MetadataExt, PermissionsExt},
     },
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use thiserror::Error;
@@ -47,7 +47,9 @@ pub(crate) fn named_endpoint(named: OsString) -> Result<PathBuf, EndpointError> 
     fitting(path)
 }
 
-pub(crate) fn default_endpoint(variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, EndpointError> {
+pub(crate) fn default_endpoint(
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Result<PathBuf, EndpointError> {
     let runtime = system::runtime_folder(&variable);
     let state = || state_home(&variable).map(|state| state.join("dt-cred/run"));
     let folder = runtime.map(|folder| folder.join("dt-cred")).or_else(state);
@@ -56,7 +58,12 @@ pub(crate) fn default_endpoint(variable: impl Fn(&str) -> Option<OsString>) -> R
 
 /// Whether `path` is a folder, not a symlink to one, of the user that this process acts as.
 pub(crate) fn is_own_folder(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|found| found.is_dir() && found.uid() == own_uid())
+    fs::symlink_metadata(unslashed(path)).is_ok_and(|found| found.is_dir() && found.uid() == own_uid())
+}
+
+/// `path` without a slash at its end: with one, the system follows a symlink that the path names.
+fn unslashed(path: &Path) -> PathBuf {
+    path.components().collect()
 }
 
 fn fitting(path: PathBuf) -> Result<PathBuf, EndpointError> {
@@ -89,7 +96,9 @@ pub enum TrustError {
         mode: u32,
     },
     /// Open to others where it must be private.
-    #[error("{path:?} is open to others (mode {mode:04o}): chmod 700 {path:?}")]
+    #[error(
+        "{path:?} is open to others (mode {mode:04o}): choose a folder of your own, or chmod 700 {path:?}"
+    )]
     Open {
         /// What.
         path: PathBuf,
@@ -116,26 +125,32 @@ pub enum TrustError {
 /// # Errors
 /// [`TrustError`], each of which says what to do.
 pub fn private_folder(folder: &Path, repair: bool) -> Result<(), TrustError> {
-    let io = |source| TrustError::Io { path: folder.to_owned(), source };
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).or_else(|error| {
+    let folder = unslashed(folder);
+    let io = |source| TrustError::Io { path: folder.clone(), source };
+    // Nothing is made, looked at or repaired where others could put something else into its place meanwhile.
+    if let Some(there) = folder.ancestors().skip(1).find(|path| fs::symlink_metadata(path).is_ok()) {
+        trusted_folder(there)?;
+    }
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).or_else(|error| {
         // Something that is no folder lies there: said below in plain words.
         if error.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(io(error)) }
     })?;
-    let found = fs::symlink_metadata(folder).map_err(io)?;
+    trusted_parents(&folder)?;
+    let found = fs::symlink_metadata(&folder).map_err(io)?;
     if !found.is_dir() {
-        return Err(TrustError::NotAFolder(folder.to_owned()));
+        return Err(TrustError::NotAFolder(folder));
     }
     if found.uid() != own_uid() {
-        return Err(TrustError::Owner { path: folder.to_owned(), owner: found.uid(), own: own_uid() });
+        return Err(TrustError::Owner { path: folder, owner: found.uid(), own: own_uid() });
     }
     let mode = found.mode() & 0o7777;
-    if mode & 0o077 != 0 {
-        if !repair {
-            return Err(TrustError::Open { path: folder.to_owned(), mode });
-        }
-        fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).map_err(io)?;
+    if mode & 0o077 != 0 && !repair {
+        return Err(TrustError::Open { path: folder, mode });
     }
-    trusted_parents(folder)
+    if mode & 0o777 != 0o700 && repair {
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).map_err(io)?;
+    }
+    Ok(())
 }
 
 /// Sees that every folder above `path` is the user's or root's and not writable by others, sticky ones aside.
@@ -143,9 +158,50 @@ pub fn private_folder(folder: &Path, repair: bool) -> Result<(), TrustError> {
 /// # Errors
 /// [`TrustError`] for the first that is not.
 pub fn trusted_parents(path: &Path) -> Result<(), TrustError> {
-    let parent = path.parent().unwrap_or(Path::new("/"));
-    let parent = fs::canonicalize(parent).map_err(|source| TrustError::Io { path: parent.to_owned(), source })?;
-    parent.ancestors().try_for_each(|folder| trusted(folder, true))
+    match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => trusted_folder(Path::new(".")),
+        parent => trusted_folder(parent.unwrap_or(Path::new("/"))),
+    }
+}
+
+/// Most symlinks followed for one path, as the kernel does (path_resolution(7)).
+const LINKS: usize = 40;
+
+/// Sees that nobody else can make `folder` lead elsewhere.
+///
+/// Goes from name to name as the system does: whoever may write to a folder that holds a symlink of the path, or owns
+/// that symlink, decides where the path leads, and neither stands in the path once it is resolved.
+fn trusted_folder(folder: &Path) -> Result<(), TrustError> {
+    let io = |path: &Path, source| TrustError::Io { path: path.to_owned(), source };
+    let mut ahead = std::path::absolute(folder).map_err(|source| io(folder, source))?;
+    let mut here = PathBuf::from("/");
+    let mut links = 0;
+    loop {
+        let found = fs::symlink_metadata(&here).map_err(|source| io(&here, source))?;
+        if found.is_symlink() {
+            owned(&here, &found)?;
+            links += 1;
+            if links > LINKS {
+                return Err(io(folder, rustix::io::Errno::LOOP.into()));
+            }
+            let target = fs::read_link(&here).map_err(|source| io(&here, source))?;
+            ahead = target.join(ahead);
+            here.pop();
+        } else if found.is_dir() {
+            unwritable(&here, &found, true)?;
+        } else {
+            return Err(TrustError::NotAFolder(here));
+        }
+        let mut names = ahead.components();
+        match names.next() {
+            None => return Ok(()),
+            Some(Component::Normal(name)) => here.push(name),
+            Some(Component::ParentDir) => drop(here.pop()),
+            Some(Component::CurDir) => {}
+            Some(Component::RootDir | Component::Prefix(_)) => here = PathBuf::from("/"),
+        }
+        ahead = names.as_path().to_owned();
+    }
 }
 
 /// Sees that `path` is the user's or root's and not writable by others, a sticky folder aside where `sticky` says so.
@@ -154,12 +210,107 @@ pub fn trusted_parents(path: &Path) -> Result<(), TrustError> {
 /// [`TrustError`] where it is not.
 pub fn trusted(path: &Path, sticky: bool) -> Result<(), TrustError> {
     let found = fs::metadata(path).map_err(|source| TrustError::Io { path: path.to_owned(), source })?;
-    if found.uid() != own_uid() && found.uid() != 0 {
-        return Err(TrustError::Owner { path: path.to_owned(), owner: found.uid(), own: own_uid() });
-    }
+    unwritable(path, &found, sticky)
+}
+
+fn unwritable(path: &Path, found: &fs::Metadata, sticky: bool) -> Result<(), TrustError> {
+    owned(path, found)?;
     let mode = found.mode() & 0o7777;
     if mode & 0o022 != 0 && !(sticky && mode & 0o1000 != 0) {
         return Err(TrustError::Writable { path: path.to_owned(), mode });
     }
     Ok(())
+}
+
+fn owned(path: &Path, found: &fs::Metadata) -> Result<(), TrustError> {
+    if found.uid() != own_uid() && found.uid() != 0 {
+        return Err(TrustError::Owner { path: path.to_owned(), owner: found.uid(), own: own_uid() });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        ffi::OsString,
+        fs,
+        os::unix::{ffi::OsStringExt, fs::symlink},
+        path::{Path, PathBuf},
+    };
+
+    use super::{home, is_own_folder, named_endpoint, state_home, system::SUN_PATH_LIMIT};
+    use crate::endpoint::EndpointError;
+
+    #[test]
+    fn the_state_folder_is_where_the_xdg_specification_puts_it() {
+        let cases = [
+            (None, Some("/home/u"), Some("/home/u/.local/state")),
+            (Some("/s"), Some("/home/u"), Some("/s")),
+            (Some("/s"), None, Some("/s")),
+            (Some("relative"), Some("/home/u"), Some("/home/u/.local/state")),
+            (Some(""), Some("/home/u"), Some("/home/u/.local/state")),
+            (None, Some("relative"), None),
+            (None, Some(""), None),
+            (Some("relative"), None, None),
+            (None, None, None),
+        ];
+        for (state, user, expected) in cases {
+            let variable = |name: &str| match name {
+                "XDG_STATE_HOME" => state.map(OsString::from),
+                "HOME" => user.map(OsString::from),
+                other => panic!("{other} does not matter"),
+            };
+            assert_eq!(state_home(variable), expected.map(PathBuf::from), "{state:?}, {user:?}");
+        }
+        assert_eq!(home(|_| Some("/home/u".into())), Some(PathBuf::from("/home/u")));
+    }
+
+    #[test]
+    fn a_path_that_a_socket_cannot_have_is_refused_by_its_length_in_bytes() {
+        let path = |bytes: usize| OsString::from_vec([b"/".as_slice(), &vec![b'x'; bytes - 1]].concat());
+        for fits in [2, SUN_PATH_LIMIT - 1, SUN_PATH_LIMIT] {
+            assert_eq!(named_endpoint(path(fits)), Ok(PathBuf::from(path(fits))));
+        }
+        for length in [SUN_PATH_LIMIT + 1, 1000] {
+            let too_long =
+                EndpointError::TooLong { path: path(length).into(), length, limit: SUN_PATH_LIMIT };
+            assert_eq!(named_endpoint(path(length)), Err(too_long));
+        }
+        let accents = format!("/{}", "\u{e9}".repeat(SUN_PATH_LIMIT / 2 + 1));
+        assert!(accents.chars().count() < SUN_PATH_LIMIT);
+        assert!(named_endpoint(accents.into()).is_err(), "bytes, not characters");
+    }
+
+    #[test]
+    fn the_longest_path_that_is_taken_is_the_longest_that_the_system_takes() {
+        let ground = tempfile::tempdir().unwrap();
+        let name =
+            |length: usize| ground.path().join("x".repeat(length - ground.path().as_os_str().len() - 1));
+        assert!(std::os::unix::net::UnixListener::bind(name(SUN_PATH_LIMIT)).is_ok());
+        assert!(std::os::unix::net::UnixListener::bind(name(SUN_PATH_LIMIT + 1)).is_err());
+    }
+
+    #[test]
+    fn a_symlink_is_no_folder_of_ours_however_it_is_written() {
+        let ground = tempfile::tempdir().unwrap();
+        let at = |name: &str| ground.path().join(name);
+        fs::create_dir(at("folder")).unwrap();
+        fs::write(at("file"), "").unwrap();
+        symlink(at("folder"), at("link")).unwrap();
+        for (name, own) in [
+            ("folder", true),
+            ("folder/", true),
+            ("folder/.", true),
+            ("link", false),
+            ("link/", false),
+            ("link//", false),
+            ("link/.", false),
+            ("file", false),
+            ("missing", false),
+        ] {
+            assert_eq!(is_own_folder(&at(name)), own, "{name}");
+        }
+        // "/" is root's.
+        assert_eq!(is_own_folder(Path::new("/")), super::own_uid() == 0);
+    }
 }

@@ -1,0 +1,249 @@
+//! The command line, as clap reads it.
+
+use std::{ffi::OsString, time::Duration};
+
+use clap::{Args, Parser, Subcommand, error::ErrorKind};
+use dt_cred_proto::{
+    message::{ClientAuth, Failure, FailureKind, Keyring},
+    profile::Profile,
+};
+
+use crate::{
+    format::{Format, Shell},
+    settings::seconds,
+};
+
+/// Prints a fresh access token that dt-credd keeps: curl -H "$(dt-cred get)" …
+#[derive(Parser, Debug, PartialEq)]
+#[command(name = "dt-cred", version, subcommand_required = true)]
+pub(crate) struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+    /// The command.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What may stand before or after every command.
+#[derive(Args, Clone, Debug, Default, PartialEq)]
+pub(crate) struct Globals {
+    /// Profile to use [env: DT_CRED_PROFILE; default: the configured one]
+    #[arg(short, long, global = true, value_name = "NAME")]
+    pub(crate) profile: Option<Profile>,
+    /// Give up after so many seconds [env: DT_CRED_TIMEOUT; default: 10]
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) timeout: Option<Duration>,
+    /// Start no daemon where none listens [env: DT_CRED_NO_START=1]
+    #[arg(long, global = true)]
+    pub(crate) no_start: bool,
+}
+
+/// What there is to do.
+#[derive(Subcommand, Debug, PartialEq)]
+pub(crate) enum Command {
+    /// Print the token
+    Get(GetArguments),
+    /// Say that the API refused the token, so that the next `get` fetches another one
+    Reject(RejectArguments),
+    /// Ask for client id and secret on the terminal, prove them, and keep them
+    Login(LoginArguments),
+    /// Keep credentials given as `key=value` lines on standard input, ended by an empty line or the end
+    #[command(after_help = STORE_HELP)]
+    Store,
+    /// Forget a profile: its keyring item and every token in memory
+    #[command(alias = "logout")]
+    Erase(EraseArguments),
+    /// Show the daemon and its profiles; changes nothing
+    Status(StatusArguments),
+    /// Start the daemon
+    Start(StartArguments),
+    /// End the daemon
+    Stop,
+    /// Open the keyring by its own prompt, which waits up to 60 s
+    Unlock,
+}
+
+const STORE_HELP: &str = "The keys: client_id, client_secret, url, token_url, auth, scope, audience, resource, ca_file, \
+keyring, no_check (true or false).\nOn an existing profile everything but the secret is kept unless it is given.";
+
+/// The options of `get`.
+#[derive(Args, Clone, Debug, Default, PartialEq)]
+pub(crate) struct GetArguments {
+    /// header (Authorization: Bearer T), raw (T), bearer (Bearer T), json, env (lines for a shell) or curl (for curl -K -)
+    #[arg(long, default_value = "header", value_name = "FORMAT")]
+    pub(crate) format: Format,
+    /// With --format env: sh, fish, powershell or cmd [default: sh; on Windows: powershell]
+    #[arg(long, value_name = "SHELL")]
+    pub(crate) shell: Option<Shell>,
+    /// Only a token that is valid for at least so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) min_ttl: Option<u32>,
+    /// Only a token that is asked for from now on
+    #[arg(long)]
+    pub(crate) fresh: bool,
+}
+
+/// The options of `reject`.
+#[derive(Args, Debug, PartialEq)]
+pub(crate) struct RejectArguments {
+    /// The refused token's generation (get --format json): nothing is done unless it is the one held
+    #[arg(long, value_name = "N")]
+    pub(crate) generation: Option<u64>,
+    /// Also ask again where the issuer refused the credentials for good; at most once a minute
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// The options of `login`.
+#[derive(Args, Debug, PartialEq)]
+pub(crate) struct LoginArguments {
+    /// Base URL of the service
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+    /// Token endpoint
+    #[arg(long, value_name = "URL")]
+    pub(crate) token_url: Option<String>,
+    /// Client id; asked for where it is not given
+    #[arg(long, value_name = "ID")]
+    pub(crate) client_id: Option<String>,
+    /// How the client authenticates: post (in the form) or basic (HTTP Basic)
+    #[arg(long, value_name = "WAY")]
+    pub(crate) auth: Option<ClientAuth>,
+    /// Scope to ask for
+    #[arg(long)]
+    pub(crate) scope: Option<String>,
+    /// Audience to ask for
+    #[arg(long)]
+    pub(crate) audience: Option<String>,
+    /// Resource to ask for (RFC 8707)
+    #[arg(long)]
+    pub(crate) resource: Option<String>,
+    /// PEM file with the only CAs to trust
+    #[arg(long, value_name = "PATH")]
+    pub(crate) ca_file: Option<String>,
+    /// Where to keep them: secret-service, keyutils, keychain, credential-manager or memory
+    #[arg(long, value_name = "STORE")]
+    pub(crate) keyring: Option<Keyring>,
+    /// Keep them without proving them
+    #[arg(long)]
+    pub(crate) no_check: bool,
+}
+
+/// The options of `erase`.
+#[derive(Args, Debug, PartialEq)]
+pub(crate) struct EraseArguments {
+    /// Every profile
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// The options of `status`.
+#[derive(Args, Debug, PartialEq)]
+pub(crate) struct StatusArguments {
+    /// For programs
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print nothing, exit as `get` would, judged from memory
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) check: bool,
+}
+
+/// The options of `start`.
+#[derive(Args, Debug, PartialEq)]
+pub(crate) struct StartArguments {
+    /// Hold DATATRAILS_CLIENT_ID, DATATRAILS_CLIENT_SECRET and DATATRAILS_URL in the daemon's memory only
+    #[arg(long)]
+    pub(crate) from_env: bool,
+    /// Hold credentials given as to `store` in the daemon's memory only
+    #[arg(long, conflicts_with = "from_env")]
+    pub(crate) from_stdin: bool,
+}
+
+/// What the arguments ask for.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Asked {
+    /// A command.
+    Run(Box<Cli>),
+    /// A text on standard output: the help or the release.
+    Print(String),
+}
+
+/// Reads the arguments, the program's name not among them.
+///
+/// # Errors
+/// One line for what cannot be understood.
+pub(crate) fn read(arguments: &[OsString]) -> Result<Asked, Failure> {
+    let program = OsString::from("dt-cred");
+    match Cli::try_parse_from(std::iter::once(&program).chain(arguments)) {
+        Ok(cli) => Ok(Asked::Run(Box::new(cli))),
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            Ok(Asked::Print(error.to_string()))
+        }
+        Err(error) => Err(Failure::new(FailureKind::Usage, one_line(&error.to_string()))),
+    }
+}
+
+/// clap's message without its `error:`, its usage and its tips.
+fn one_line(message: &str) -> String {
+    let words: Vec<_> = message.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+    let words = words.join(" ");
+    format!("{}: see dt-cred --help", words.strip_prefix("error: ").unwrap_or(&words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(words: &[&str]) -> Result<Asked, Failure> {
+        super::read(&words.iter().map(OsString::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn clap_finds_nothing_wrong_with_the_command_line_itself() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_told_in_one_line_with_exit_code_2() {
+        let cases: &[&[&str]] = &[
+            &[],
+            &["gte"],
+            &["get", "--formt", "raw"],
+            &["get", "--format", "xml"],
+            &["get", "--min-ttl", "-1"],
+            &["get", "--min-ttl", "4294967296"],
+            &["get", "extra"],
+            &["--profile", "a b", "get"],
+            &["get", "--profile"],
+            &["get", "--timeout", "0"],
+            &["status", "--json", "--check"],
+            &["start", "--from-env", "--from-stdin"],
+            &["login", "--keyring", "disk"],
+            &["login", "--auth", "digest"],
+        ];
+        for words in cases {
+            let failure = read(words).expect_err(&words.join(" "));
+            assert_eq!(failure.kind, FailureKind::Usage);
+            let message = failure.message.as_str();
+            assert!(message.ends_with(": see dt-cred --help"), "{message}");
+            assert!(!message.contains(['\u{fffd}', '\n']) && !message.starts_with("error"), "{message}");
+        }
+    }
+
+    #[test]
+    fn help_and_release_are_answers() {
+        for words in [&["--help"][..], &["-h"], &["get", "--help"], &["help"], &["-V"], &["--version"]] {
+            assert!(matches!(read(words), Ok(Asked::Print(_))), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn global_options_stand_before_or_after_the_command() {
+        let before = read(&["-p", "a", "--timeout", "3", "--no-start", "stop"]).expect("understood");
+        let after = read(&["stop", "--profile", "a", "--timeout=3", "--no-start"]).expect("understood");
+        assert_eq!(before, after);
+        assert_eq!(read(&["logout", "--all"]), read(&["erase", "--all"]));
+    }
+}

@@ -1,0 +1,240 @@
+//! One connection to the daemon: who is at the other end, then frames, each wait with a deadline.
+
+use std::{
+    io::{self, Read, Write},
+    os::fd::AsFd,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use dt_cred_proto::{
+    frame::{self, FrameError, HEADER},
+    message::{Request, Response},
+};
+use interprocess::{
+    ConnectWaitMode,
+    local_socket::{ConnectOptions, GenericFilePath, Stream, prelude::*},
+};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::{
+    deadline::Deadline,
+    platform::{self, Ready},
+};
+
+/// How long the first pause is where the daemon has no room for a client yet, and the longest one.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(50));
+
+/// A connection to a daemon that may be trusted.
+pub(crate) struct Connection {
+    stream: Stream,
+}
+
+/// Why there is no connection.
+#[derive(Debug, Error)]
+pub(crate) enum ConnectError {
+    /// Nothing listens there.
+    #[error("no daemon listens on {0:?}")]
+    Nobody(PathBuf),
+    /// Somebody listens there who may not be trusted.
+    #[error(
+        "the socket {path:?} belongs to uid {owner}, not to you (uid {own}): remove it, or point DT_CRED_SOCKET to your own; for a socket mounted from another user set DT_CRED_SERVER_UID={owner}"
+    )]
+    Owner { path: PathBuf, owner: u32, own: u32 },
+    /// Somebody listens there and takes no client.
+    #[error("the daemon on {path:?} took no connection within {within}: try again, or end it and try again")]
+    Busy { path: PathBuf, within: String },
+    /// The system refuses.
+    #[error("cannot connect to {path:?}: {source}")]
+    Io { path: PathBuf, source: io::Error },
+}
+
+/// Why there is no answer.
+#[derive(Debug, Error)]
+pub(crate) enum ExchangeError {
+    /// The request is too long to be sent.
+    #[error("the request cannot be sent: {0}")]
+    Unsendable(FrameError),
+    /// The daemon closed the connection before it answered.
+    #[error("the daemon ended the connection without an answer: try again")]
+    Closed,
+    /// The deadline passed.
+    #[error("the daemon did not answer within {0}: try again, or give it longer with --timeout")]
+    Silent(String),
+    /// The answer's frame is of another version of the protocol.
+    #[error("the daemon speaks version {0} of the protocol, this dt-cred version {VERSION}: run dt-cred stop, then again", VERSION = frame::VERSION)]
+    Version(u8),
+    /// The answer is none of this release's.
+    #[error("the daemon's answer cannot be understood ({0}): run dt-cred stop, then again")]
+    Answer(FrameError),
+    /// The system refuses.
+    #[error("cannot talk to the daemon: {0}")]
+    Io(io::Error),
+}
+
+impl Connection {
+    /// Connects to the daemon at `path`, once it is known that our own uid, root or `server_uid` listens there.
+    ///
+    /// # Errors
+    /// [`ConnectError`]; nothing was sent then.
+    pub(crate) fn open(
+        path: &Path,
+        server_uid: Option<u32>,
+        deadline: Deadline,
+    ) -> Result<Self, ConnectError> {
+        let (mut pause, longest) = PAUSES;
+        let io = |source| ConnectError::Io { path: path.to_owned(), source };
+        loop {
+            match connect(path) {
+                Ok(Some(stream)) => {
+                    let (owner, own) = (platform::peer_uid(fd(&stream)).map_err(io)?, platform::own_uid());
+                    if is_trusted(owner, own, server_uid) {
+                        return Ok(Self { stream });
+                    }
+                    return Err(ConnectError::Owner { path: path.to_owned(), owner, own });
+                }
+                Ok(None) if deadline.has_passed() => {
+                    return Err(ConnectError::Busy { path: path.to_owned(), within: deadline.in_words() });
+                }
+                Ok(None) => {
+                    platform::pause(pause, deadline);
+                    pause = (pause * 2).min(longest);
+                }
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) =>
+                {
+                    return Err(ConnectError::Nobody(path.to_owned()));
+                }
+                Err(error) => return Err(io(error)),
+            }
+        }
+    }
+
+    /// The number of the process that listens, as the kernel says it.
+    pub(crate) fn listener(&self) -> Option<u32> {
+        u32::try_from(self.stream.peer_creds().ok()?.pid()?).ok()
+    }
+
+    /// Sends `request`, with what is left of the deadline, and reads its answer.
+    ///
+    /// # Errors
+    /// [`ExchangeError`]; the connection is of no more use then.
+    pub(crate) fn exchange(
+        &mut self,
+        request: &mut Request,
+        deadline: Deadline,
+    ) -> Result<Response, ExchangeError> {
+        request.deadline_ms = u64::try_from(deadline.remaining().as_millis()).unwrap_or(u64::MAX);
+        let frame = frame::encode(request).map_err(ExchangeError::Unsendable)?;
+        let deadline = deadline.of_answer();
+        self.send(&frame, deadline)?;
+        let mut header = [0; HEADER];
+        // The version alone is sure to be there in a frame of another version.
+        self.receive(&mut header[..1], deadline)?;
+        if header[0] != frame::VERSION {
+            return Err(ExchangeError::Version(header[0]));
+        }
+        self.receive(&mut header[1..], deadline)?;
+        let length = frame::body_length::<Response>(header).map_err(ExchangeError::Answer)?;
+        let mut body = Zeroizing::new(vec![0; length]);
+        self.receive(&mut body, deadline)?;
+        frame::decode(&body).map_err(ExchangeError::Answer)
+    }
+
+    /// Waits until the daemon closes the connection; what it says meanwhile is dropped.
+    ///
+    /// # Errors
+    /// [`ExchangeError::Silent`] where it does not before the deadline.
+    pub(crate) fn closed(&mut self, deadline: Deadline) -> Result<(), ExchangeError> {
+        loop {
+            match self.receive(&mut [0], deadline) {
+                Ok(()) => {}
+                Err(ExchangeError::Closed) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn send(&mut self, mut bytes: &[u8], deadline: Deadline) -> Result<(), ExchangeError> {
+        while !bytes.is_empty() {
+            match (&self.stream).write(bytes) {
+                Ok(written) => bytes = &bytes[written..],
+                Err(error) => self.wait(error, Ready::Write, deadline)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, mut buffer: &mut [u8], deadline: Deadline) -> Result<(), ExchangeError> {
+        while !buffer.is_empty() {
+            match (&self.stream).read(buffer) {
+                Ok(0) => return Err(ExchangeError::Closed),
+                Ok(read) => buffer = &mut buffer[read..],
+                Err(error) => self.wait(error, Ready::Read, deadline)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits where `error` says that there is nothing to do but wait.
+    fn wait(&self, error: io::Error, ready: Ready, deadline: Deadline) -> Result<(), ExchangeError> {
+        match error.kind() {
+            io::ErrorKind::Interrupted => Ok(()),
+            io::ErrorKind::WouldBlock => match platform::wait(fd(&self.stream), ready, deadline) {
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                    Err(ExchangeError::Silent(deadline.in_words()))
+                }
+                waited => waited.map_err(ExchangeError::Io),
+            },
+            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::NotConnected => {
+                Err(ExchangeError::Closed)
+            }
+            _ => Err(ExchangeError::Io(error)),
+        }
+    }
+}
+
+/// Whether a socket may be used that `owner` listens on: service managers, which are root, listen for their users.
+fn is_trusted(owner: u32, own: u32, server_uid: Option<u32>) -> bool {
+    owner == own || owner == 0 || Some(owner) == server_uid
+}
+
+/// A connected stream that does not block; none where the listener has no room now.
+fn connect(path: &Path) -> io::Result<Option<Stream>> {
+    let name = path.to_fs_name::<GenericFilePath>()?;
+    // A connect that blocks would wait for a full backlog without end.
+    let options =
+        ConnectOptions::new().name(name).wait_mode(ConnectWaitMode::Deferred).nonblocking_stream(true);
+    match options.connect_sync() {
+        Ok(stream) => Ok(platform::is_connected(fd(&stream))?.then_some(stream)),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn fd(stream: &Stream) -> impl AsFd + '_ {
+    let Stream::UdSocket(socket) = stream;
+    socket.as_fd()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_trusted;
+
+    #[test]
+    fn only_our_own_uid_root_and_the_named_one_are_trusted() {
+        let cases = [
+            (1000, None, true),
+            (0, None, true),
+            (1001, None, false),
+            (u32::MAX, None, false),
+            (1001, Some(1001), true),
+            (1002, Some(1001), false),
+            (1000, Some(1001), true),
+        ];
+        for (owner, server_uid, expected) in cases {
+            assert_eq!(is_trusted(owner, 1000, server_uid), expected, "{owner} {server_uid:?}");
+        }
+    }
+}

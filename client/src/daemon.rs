@@ -1,0 +1,143 @@
+//! The daemon as a command sees it: found or started, asked once, its failures told as ours.
+
+use dt_cred_proto::{
+    frame::FrameError,
+    message::{Failure, FailureKind, Operation, Request, Response},
+};
+
+use crate::{
+    connection::{ConnectError, Connection, ExchangeError},
+    deadline::Deadline,
+    settings::Settings,
+    spawn,
+};
+
+impl From<ConnectError> for Failure {
+    fn from(error: ConnectError) -> Self {
+        let kind = match error {
+            ConnectError::Busy { .. } => FailureKind::TryLater,
+            ConnectError::Nobody(_) | ConnectError::Owner { .. } | ConnectError::Io { .. } => {
+                FailureKind::Daemon
+            }
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<ExchangeError> for Failure {
+    fn from(error: ExchangeError) -> Self {
+        let kind = match error {
+            ExchangeError::Silent(_) => FailureKind::TryLater,
+            ExchangeError::Unsendable(FrameError::TooLong { .. }) => FailureKind::Usage,
+            ExchangeError::Unsendable(_) | ExchangeError::Io(_) => FailureKind::Other,
+            ExchangeError::Closed | ExchangeError::Version(_) | ExchangeError::Answer(_) => {
+                FailureKind::Daemon
+            }
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+/// Asks the daemon for `operation`, and starts one first where that is allowed and none listens.
+///
+/// # Errors
+/// The daemon's failure, or why there is no answer of its own.
+pub(crate) fn ask(
+    settings: &Settings,
+    operation: Operation,
+    deadline: Deadline,
+) -> Result<Response, Failure> {
+    let again = is_repeatable(&operation);
+    let mut request = Request { deadline_ms: 0, operation };
+    let first = reach(settings, deadline)?.exchange(&mut request, deadline);
+    let answer = match first {
+        // It ended in that moment, or another one took its place.
+        Err(ExchangeError::Closed) if again => reach(settings, deadline)?.exchange(&mut request, deadline),
+        other => other,
+    };
+    judge(answer?)
+}
+
+/// Asks a daemon that was connected to.
+///
+/// # Errors
+/// As [`ask`].
+pub(crate) fn ask_over(
+    connection: &mut Connection,
+    operation: Operation,
+    deadline: Deadline,
+) -> Result<Response, Failure> {
+    judge(connection.exchange(&mut Request { deadline_ms: 0, operation }, deadline)?)
+}
+
+/// The daemon that listens now; none where none does.
+///
+/// # Errors
+/// [`ConnectError`], but never that nobody listens.
+pub(crate) fn running(settings: &Settings, deadline: Deadline) -> Result<Option<Connection>, ConnectError> {
+    match Connection::open(&settings.endpoint.path, settings.server_uid, deadline) {
+        Err(ConnectError::Nobody(_)) => Ok(None),
+        other => other.map(Some),
+    }
+}
+
+/// Starts a daemon and connects to it, or to one that was started in the same moment.
+///
+/// # Errors
+/// What the started daemon says, or why it cannot be started or reached.
+pub(crate) fn start(settings: &Settings, deadline: Deadline) -> Result<Connection, Failure> {
+    spawn::start(deadline)?;
+    Ok(Connection::open(&settings.endpoint.path, settings.server_uid, deadline)?)
+}
+
+/// An answer that belongs to another question.
+pub(crate) fn unexpected() -> Failure {
+    Failure::new(
+        FailureKind::Daemon,
+        "the daemon answered something else than was asked: run dt-cred stop, then again",
+    )
+}
+
+fn reach(settings: &Settings, deadline: Deadline) -> Result<Connection, Failure> {
+    match running(settings, deadline)? {
+        Some(connection) => Ok(connection),
+        None if settings.start && !settings.endpoint.explicit => start(settings, deadline),
+        None => Err(nobody(settings)),
+    }
+}
+
+/// That nobody listens, and what would mend it.
+pub(crate) fn nobody(settings: &Settings) -> Failure {
+    let error = ConnectError::Nobody(settings.endpoint.path.clone());
+    let mend = if settings.endpoint.explicit {
+        "run dt-cred start, or unset DT_CRED_SOCKET"
+    } else {
+        "run dt-cred start"
+    };
+    Failure::new(FailureKind::Daemon, format!("{error}: {mend}"))
+}
+
+/// Whether it does no harm to ask the same twice.
+fn is_repeatable(operation: &Operation) -> bool {
+    matches!(operation, Operation::Get(_) | Operation::Describe(_) | Operation::Status)
+}
+
+fn judge(response: Response) -> Result<Response, Failure> {
+    let own = env!("CARGO_PKG_VERSION");
+    match response {
+        Response::Failed(failure) => Err(failure),
+        Response::Version { release, .. } => Err(Failure::new(
+            FailureKind::Daemon,
+            format!(
+                "the daemon is release {release} and speaks another version than this dt-cred {own}: run dt-cred stop, then again"
+            ),
+        )),
+        Response::Unsupported => Err(Failure::new(
+            FailureKind::Daemon,
+            format!(
+                "the daemon is older than this dt-cred {own} and does not know this: run dt-cred stop, then again"
+            ),
+        )),
+        answer => Ok(answer),
+    }
+}

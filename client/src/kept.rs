@@ -1,0 +1,81 @@
+//! Where credentials are kept, in words, and the sentence that tells it once they are.
+
+use dt_cred_proto::{
+    message::{Attributes, Failure, FailureKind, Keyring, Response, Stored},
+    text::Text,
+};
+
+use crate::{daemon, duration, output};
+
+/// A store's name as people know it.
+pub(crate) fn place(keyring: Keyring) -> &'static str {
+    match keyring {
+        Keyring::SecretService => "the Secret Service",
+        Keyring::Keyutils => "the kernel keyring",
+        Keyring::Keychain => "the macOS keychain",
+        Keyring::CredentialManager => "the Windows Credential Manager",
+        Keyring::Systemd => "systemd's credentials",
+        Keyring::Command => "an external command",
+        Keyring::Memory => "the daemon's memory",
+    }
+}
+
+/// Tells where the credentials are kept and for how long, and how long the token that proved them is valid.
+///
+/// # Errors
+/// Another answer than that they are kept.
+pub(crate) fn tell(response: Response) -> Result<(), Failure> {
+    let Response::Stored(stored) = response else { return Err(daemon::unexpected()) };
+    Ok(output::write(sentence(&stored))?)
+}
+
+fn sentence(stored: &Stored) -> String {
+    let Stored { profile, keyring, lasts, expires_in_ms } = stored;
+    let proof = match expires_in_ms {
+        Some(left) => format!("the token is valid for {}", duration::in_words(*left)),
+        None => "not proven by a token".to_owned(),
+    };
+    format!("kept as profile {profile} in {}, {lasts}; {proof}\n", place(*keyring))
+}
+
+/// Makes the CA file's path one that the daemon, which runs elsewhere, can open.
+///
+/// # Errors
+/// A path that cannot be written as text.
+pub(crate) fn resolve_ca(attributes: &mut Attributes) -> Result<(), Failure> {
+    let Some(given) = attributes.ca_file.take() else { return Ok(()) };
+    let wrong = || format!("the CA file's path {} cannot be made absolute", Text::new(&given));
+    let absolute = std::path::absolute(&given).ok().and_then(|path| path.into_os_string().into_string().ok());
+    attributes.ca_file = Some(absolute.ok_or_else(|| Failure::new(FailureKind::Usage, wrong()))?);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_and_for_how_long_is_told_in_one_line() {
+        let stored = |expires_in_ms| Stored {
+            profile: "staging".parse().expect("a name"),
+            keyring: Keyring::Keyutils,
+            lasts: "until the next boot".into(),
+            expires_in_ms,
+        };
+        let proven = "kept as profile staging in the kernel keyring, until the next boot; the token is valid for 42 min\n";
+        assert_eq!(sentence(&stored(Some(42 * 60_000))), proven);
+        let unproven =
+            "kept as profile staging in the kernel keyring, until the next boot; not proven by a token\n";
+        assert_eq!(sentence(&stored(None)), unproven);
+    }
+
+    #[test]
+    fn the_ca_files_path_is_made_absolute() {
+        let here = std::env::current_dir().expect("a folder").join("ca.pem");
+        for (given, expected) in [("ca.pem", here.to_str().expect("text")), ("/etc/ca.pem", "/etc/ca.pem")] {
+            let mut attributes = Attributes { ca_file: Some(given.to_owned()), ..Attributes::default() };
+            resolve_ca(&mut attributes).expect("a path");
+            assert_eq!(attributes.ca_file.as_deref(), Some(expected));
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Linux: a process, held by a pidfd.
+
+use std::{io, os::fd::OwnedFd};
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use crate::deadline::Deadline;
+
+/// A running process, held so that its number cannot come to mean another one.
+pub(crate) struct Process {
+    pid: Pid,
+    handle: OwnedFd,
+}
+
+impl Process {
+    /// The process of this number; none where it has ended or cannot be held.
+    pub(crate) fn hold(pid: u32) -> Option<Self> {
+        let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
+        let handle = pidfd_open(pid, PidfdFlags::empty()).ok()?;
+        Some(Self { pid, handle })
+    }
+
+    /// Asks it to end by SIGTERM if its program is called `name`; tells whether it was asked.
+    pub(crate) fn terminate(&self, name: &str) -> bool {
+        // A service manager listens for its services, and it must never be told to end.
+        let known = std::fs::read_to_string(format!("/proc/{}/comm", self.pid.as_raw_nonzero()));
+        known.is_ok_and(|known| known.trim_end() == name)
+            && pidfd_send_signal(&self.handle, Signal::TERM).is_ok()
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::TimedOut`] once the deadline has passed.
+    pub(crate) fn ended(&self, deadline: Deadline) -> io::Result<()> {
+        super::wait(&self.handle, super::Ready::Read, deadline)
+    }
+}

@@ -1,0 +1,116 @@
+//! `dt-cred start`: starts the daemon, and gives it credentials to hold in memory only.
+
+use dt_cred_proto::{
+    attributes::Lines,
+    message::{Attributes, Failure, FailureKind, Keyring, Operation, Response, Store},
+    secret::Secret,
+};
+use thiserror::Error;
+
+use crate::{
+    cli::StartArguments, connection::Connection, daemon, deadline::Deadline, kept, output,
+    settings::Settings, store,
+};
+
+const CLIENT_ID: &str = "DATATRAILS_CLIENT_ID";
+const CLIENT_SECRET: &str = "DATATRAILS_CLIENT_SECRET";
+const URL: &str = "DATATRAILS_URL";
+
+/// Why the daemon got no credentials to hold.
+#[derive(Debug, Error)]
+pub(crate) enum SourceError {
+    /// A variable is missing.
+    #[error("{0} is not set: start --from-env takes {CLIENT_ID}, {CLIENT_SECRET} and, if set, {URL}")]
+    Missing(&'static str),
+    /// A variable is not text.
+    #[error("{0} is not UTF-8")]
+    NotUtf8(&'static str),
+    /// The lines name another store.
+    #[error(
+        "start keeps credentials in the daemon's memory only: leave keyring={0} out, or use dt-cred store"
+    )]
+    Keyring(Keyring),
+}
+
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Self {
+        Self::new(FailureKind::Usage, error.to_string())
+    }
+}
+
+/// Starts a daemon where none listens, and tells which one does.
+///
+/// # Errors
+/// Credentials that are wrong, the daemon's failure, or why it cannot be started.
+pub(crate) fn run(settings: &Settings, arguments: &StartArguments) -> Result<(), Failure> {
+    // Read before anything is started: what is wrong with them is the user's to mend first.
+    let lines = if arguments.from_env {
+        Some(of_environment(|name| std::env::var_os(name))?)
+    } else if arguments.from_stdin {
+        Some(store::read()?)
+    } else {
+        None
+    };
+    let held = lines.map(|lines| in_memory(settings, lines)).transpose()?;
+    let deadline = Deadline::after(settings.timeout);
+    let (mut connection, found) = match daemon::running(settings, deadline)? {
+        Some(connection) => (connection, "already runs"),
+        None => (daemon::start(settings, deadline)?, "started"),
+    };
+    let Some(store) = held else {
+        return Ok(output::write(introduction(&mut connection, found, deadline)?)?);
+    };
+    kept::tell(daemon::ask_over(&mut connection, Operation::Store(Box::new(store)), deadline)?)
+}
+
+fn introduction(connection: &mut Connection, found: &str, deadline: Deadline) -> Result<String, Failure> {
+    match daemon::ask_over(connection, Operation::Status, deadline)? {
+        Response::Status(status) => Ok(format!("dt-credd {} {found}, pid {}\n", status.release, status.pid)),
+        _ => Err(daemon::unexpected()),
+    }
+}
+
+fn in_memory(settings: &Settings, lines: Lines) -> Result<Store, Failure> {
+    let Lines { mut attributes, keyring, no_check } = lines;
+    if let Some(other) = keyring.filter(|keyring| *keyring != Keyring::Memory) {
+        return Err(SourceError::Keyring(other).into());
+    }
+    kept::resolve_ca(&mut attributes)?;
+    let profile = settings.profile.clone();
+    Ok(Store { profile, keyring: Some(Keyring::Memory), check: !no_check, attributes })
+}
+
+fn of_environment(variable: impl Fn(&str) -> Option<std::ffi::OsString>) -> Result<Lines, SourceError> {
+    let optional = |name| {
+        let value = variable(name).filter(|value| !value.is_empty()).map(|value| value.into_string());
+        value.transpose().map_err(|_| SourceError::NotUtf8(name))
+    };
+    let required = |name| optional(name)?.ok_or(SourceError::Missing(name));
+    let attributes = Attributes {
+        client_id: Some(required(CLIENT_ID)?),
+        client_secret: Some(Secret::new(required(CLIENT_SECRET)?)),
+        url: optional(URL)?,
+        ..Attributes::default()
+    };
+    Ok(Lines { attributes, ..Lines::default() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_must_hold_id_and_secret() {
+        let given = |names: &'static [&str]| {
+            of_environment(move |name| names.contains(&name).then(|| "x".into()))
+                .map_err(|error| error.to_string())
+        };
+        let lines = given(&[CLIENT_ID, CLIENT_SECRET, URL]).expect("complete");
+        assert_eq!(lines.attributes.url.as_deref(), Some("x"));
+        assert!(given(&[CLIENT_ID, CLIENT_SECRET]).is_ok());
+        for (names, missing) in [(&[CLIENT_ID][..], CLIENT_SECRET), (&[CLIENT_SECRET, URL], CLIENT_ID)] {
+            let error = given(names).err().expect("incomplete");
+            assert!(error.starts_with(missing), "{error}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! `dt-cred status`: the daemon and its profiles. Starts nothing, changes nothing.
+
+mod json;
+mod table;
+
+use std::io::{self, IsTerminal};
+
+use dt_cred_proto::{
+    message::{Failure, FailureKind, Operation, Response, Status},
+    profile::Profile,
+};
+
+use crate::{
+    cli::{Globals, StatusArguments},
+    daemon,
+    deadline::Deadline,
+    output,
+    settings::Settings,
+};
+
+/// Prints the state, or exits as `get` would.
+///
+/// # Errors
+/// Why the daemon that runs does not answer; with `--check` what `get` would fail with.
+pub(crate) fn run(
+    settings: &Settings,
+    globals: &Globals,
+    arguments: &StatusArguments,
+) -> Result<(), Failure> {
+    let mut status = ask(settings)?;
+    if arguments.check {
+        let status = status.ok_or_else(|| daemon::nobody(settings))?;
+        return check(&status, settings.profile.as_ref());
+    }
+    if let (Some(status), Some(profile)) = (&mut status, &globals.profile) {
+        status.profiles.retain(|known| known.profile == *profile);
+    }
+    let text = if arguments.json {
+        json::render(status.as_deref())
+    } else {
+        table::render(status.as_deref(), io::stdout().is_terminal())
+    };
+    Ok(output::write(text)?)
+}
+
+fn ask(settings: &Settings) -> Result<Option<Box<Status>>, Failure> {
+    let deadline = Deadline::after(settings.timeout);
+    let Some(mut connection) = daemon::running(settings, deadline)? else { return Ok(None) };
+    match daemon::ask_over(&mut connection, Operation::Status, deadline)? {
+        Response::Status(status) => Ok(Some(status)),
+        _ => Err(daemon::unexpected()),
+    }
+}
+
+/// What `get` would fail with for this profile.
+fn check(status: &Status, profile: Option<&Profile>) -> Result<(), Failure> {
+    let profile = profile.unwrap_or(&status.default_profile);
+    match status.profiles.iter().find(|known| known.profile == *profile) {
+        Some(known) => known.check.clone().map_or(Ok(()), Err),
+        None => Err(Failure::new(
+            FailureKind::NothingStored,
+            format!("nothing is stored for profile {profile}: run dt-cred login -p {profile}"),
+        )),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use dt_cred_proto::message::{Keyring, ProfileState, ProfileStatus};
+
+    use super::*;
+
+    pub(crate) fn profile(name: &str) -> ProfileStatus {
+        ProfileStatus {
+            profile: name.parse().expect("a name"),
+            state: ProfileState::Valid,
+            url: Some("https://app.datatrails.ai".into()),
+            keyring: Some(Keyring::Keyutils),
+            lasts: Some("until the next boot".into()),
+            expires_in_ms: Some(42 * 60_000),
+            lifetime_ms: Some(60 * 60_000),
+            generation: Some(1_763_998_200_000),
+            next_fetch_in_ms: Some(37 * 60_000),
+            last_error: None,
+            check: None,
+            proxy: None,
+            served: 12,
+            fetches: 3,
+        }
+    }
+
+    pub(crate) fn status() -> Status {
+        let staging = ProfileStatus {
+            state: ProfileState::Refused,
+            expires_in_ms: None,
+            lifetime_ms: None,
+            generation: None,
+            next_fetch_in_ms: None,
+            last_error: Some(Failure::new(
+                FailureKind::Refused,
+                "the issuer refused the credentials: log in",
+            )),
+            check: Some(Failure::new(FailureKind::Refused, "the issuer refused the credentials: log in")),
+            proxy: Some("http://proxy:3128".into()),
+            served: 0,
+            fetches: 2,
+            ..profile("staging")
+        };
+        Status {
+            release: "0.1.0".into(),
+            pid: 4242,
+            uptime_ms: 11_520_000,
+            default_profile: "default".parse().expect("a name"),
+            requests: 57,
+            profiles: vec![profile("default"), staging],
+        }
+    }
+
+    #[test]
+    fn check_fails_as_get_would() {
+        let status = status();
+        let code = |name: Option<&str>| {
+            let profile = name.map(|name| name.parse().expect("a name"));
+            check(&status, profile.as_ref()).map_err(|failure| failure.kind.exit_code())
+        };
+        assert_eq!(code(None), Ok(()));
+        assert_eq!(code(Some("default")), Ok(()));
+        assert_eq!(code(Some("staging")), Err(4));
+        assert_eq!(code(Some("unknown")), Err(5));
+    }
+}

@@ -1,0 +1,90 @@
+//! The state for programs, schema 1: durations in whole seconds, rounded down.
+
+use dt_cred_proto::message::{Failure, ProfileState, ProfileStatus, Status};
+use serde_json::{Value, json};
+
+/// The state as one line of JSON; `daemon` is null where none runs.
+pub(super) fn render(status: Option<&Status>) -> String {
+    let daemon = status.map(|status| {
+        json!({
+            "release": status.release,
+            "pid": status.pid,
+            "uptime": status.uptime_ms / 1000,
+            "default_profile": status.default_profile,
+            "requests": status.requests,
+        })
+    });
+    let profiles: Vec<_> = status.iter().flat_map(|status| &status.profiles).map(profile).collect();
+    format!("{}\n", json!({ "schema": 1, "daemon": daemon, "profiles": profiles }))
+}
+
+fn profile(status: &ProfileStatus) -> Value {
+    let seconds = |milliseconds: Option<u64>| milliseconds.map(|milliseconds| milliseconds / 1000);
+    json!({
+        "profile": status.profile,
+        "state": word(status.state),
+        "url": status.url,
+        "keyring": status.keyring,
+        "lasts": status.lasts,
+        "expires_in": seconds(status.expires_in_ms),
+        "lifetime": seconds(status.lifetime_ms),
+        "generation": status.generation,
+        "next_fetch_in": seconds(status.next_fetch_in_ms),
+        "last_error": status.last_error.as_ref().map(failure),
+        "check": status.check.as_ref().map(failure),
+        "proxy": status.proxy,
+        "served": status.served,
+        "fetches": status.fetches,
+    })
+}
+
+fn failure(failure: &Failure) -> Value {
+    json!({ "exit_code": failure.kind.exit_code(), "message": failure.message })
+}
+
+/// A state by its name.
+pub(super) fn word(state: ProfileState) -> &'static str {
+    match state {
+        ProfileState::Idle => "idle",
+        ProfileState::Valid => "valid",
+        ProfileState::Fetching => "fetching",
+        ProfileState::Failing => "failing",
+        ProfileState::Refused => "refused",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests::status, *};
+
+    #[test]
+    fn without_a_daemon_it_is_null() {
+        assert_eq!(render(None), "{\"daemon\":null,\"profiles\":[],\"schema\":1}\n");
+    }
+
+    #[test]
+    fn everything_is_told_in_whole_seconds() {
+        let value: Value = serde_json::from_str(&render(Some(&status()))).expect("JSON");
+        let expected = json!({
+            "schema": 1,
+            "daemon": {"release": "0.1.0", "pid": 4242, "uptime": 11520, "default_profile": "default", "requests": 57},
+            "profiles": [
+                {
+                    "profile": "default", "state": "valid", "url": "https://app.datatrails.ai",
+                    "keyring": "keyutils", "lasts": "until the next boot", "expires_in": 2520, "lifetime": 3600,
+                    "generation": 1_763_998_200_000_u64, "next_fetch_in": 2220, "last_error": null, "check": null,
+                    "proxy": null, "served": 12, "fetches": 3,
+                },
+                {
+                    "profile": "staging", "state": "refused", "url": "https://app.datatrails.ai",
+                    "keyring": "keyutils", "lasts": "until the next boot", "expires_in": null, "lifetime": null,
+                    "generation": null, "next_fetch_in": null,
+                    "last_error": {"exit_code": 4, "message": "the issuer refused the credentials: log in"},
+                    "check": {"exit_code": 4, "message": "the issuer refused the credentials: log in"},
+                    "proxy": "http://proxy:3128", "served": 0, "fetches": 2,
+                },
+            ],
+        });
+        assert_eq!(value, expected);
+    }
+}

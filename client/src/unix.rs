@@ -1,0 +1,148 @@
+//! Unix: waiting on descriptors, the standard streams without buffers, the file that a daemon is started from.
+
+use std::{fs::File, io, os::fd::AsFd, path::Path, time::Duration};
+
+use dt_cred_proto::platform::trusted;
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr},
+};
+
+#[cfg(target_os = "linux")]
+#[path = "linux.rs"]
+mod system;
+#[cfg(target_os = "macos")]
+#[path = "macos.rs"]
+mod system;
+
+pub(crate) use dt_cred_proto::platform::{TrustError, own_uid, peer_uid};
+pub(crate) use system::Process;
+
+use crate::deadline::Deadline;
+
+/// The name of the daemon's program.
+pub(crate) const DAEMON: &str = "dt-credd";
+
+/// Where the terminal of a process is.
+pub(crate) const TERMINAL: &str = "/dev/tty";
+
+/// What is waited for.
+#[derive(Clone, Copy)]
+pub(crate) enum Ready {
+    /// There is something to read, or the other end is gone.
+    Read,
+    /// Something can be written, or the other end is gone.
+    Write,
+}
+
+/// Waits until `fd` is ready.
+///
+/// # Errors
+/// [`io::ErrorKind::TimedOut`] once the deadline has passed.
+pub(crate) fn wait(fd: impl AsFd, ready: Ready, deadline: Deadline) -> io::Result<()> {
+    let flags = match ready {
+        Ready::Read => PollFlags::IN,
+        Ready::Write => PollFlags::OUT,
+    };
+    loop {
+        let remaining = deadline.remaining();
+        let timeout = Timespec::try_from(remaining).map_err(io::Error::other)?;
+        let mut fds = [PollFd::new(&fd, flags)];
+        match poll(&mut fds, Some(&timeout)) {
+            Ok(0) if remaining.is_zero() => return Err(io::ErrorKind::TimedOut.into()),
+            Ok(0) | Err(rustix::io::Errno::INTR) => {}
+            Ok(_) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Whether the socket is connected: interprocess says so of one that waits for a full backlog, too.
+pub(crate) fn is_connected(socket: impl AsFd) -> io::Result<bool> {
+    match rustix::net::getpeername(socket) {
+        Ok(_) => Ok(true),
+        Err(rustix::io::Errno::NOTCONN) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Writes to standard output, past the buffer of [`io::Stdout`], which would keep a copy; returns how much was taken.
+///
+/// # Errors
+/// As write(2); an output that does not block is waited for.
+pub(crate) fn write_output(bytes: &[u8]) -> io::Result<usize> {
+    let output = rustix::stdio::stdout();
+    loop {
+        match rustix::io::write(output, bytes) {
+            Err(rustix::io::Errno::AGAIN) => {
+                poll(&mut [PollFd::new(&output, PollFlags::OUT)], None)?;
+            }
+            Err(rustix::io::Errno::INTR) => {}
+            written => return Ok(written?),
+        }
+    }
+}
+
+/// Reads from standard input, past the buffer of [`io::Stdin`], which would keep a copy; zero is the end.
+///
+/// # Errors
+/// As read(2); an input that does not block is waited for.
+pub(crate) fn read_input(buffer: &mut [u8]) -> io::Result<usize> {
+    let input = rustix::stdio::stdin();
+    loop {
+        match rustix::io::read(input, &mut *buffer) {
+            Err(rustix::io::Errno::AGAIN) => {
+                poll(&mut [PollFd::new(&input, PollFlags::IN)], None)?;
+            }
+            Err(rustix::io::Errno::INTR) => {}
+            read => return Ok(read?),
+        }
+    }
+}
+
+/// Sees that nobody but the user and root can change the program at `path`.
+///
+/// # Errors
+/// [`TrustError`], which says what to do.
+pub(crate) fn trusted_program(path: &Path) -> Result<(), TrustError> {
+    trusted(path, false)
+}
+
+/// A terminal that shows nothing of what is typed and makes no signals of it, until this is dropped.
+pub(crate) struct Silence<'a> {
+    terminal: &'a File,
+    before: Termios,
+}
+
+impl<'a> Silence<'a> {
+    /// Silences `terminal`.
+    ///
+    /// # Errors
+    /// As tcgetattr(3).
+    pub(crate) fn of(terminal: &'a File) -> io::Result<Self> {
+        let before = tcgetattr(terminal)?;
+        let mut silent = before.clone();
+        silent.local_modes -= LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG;
+        silent.special_codes[SpecialCodeIndex::VMIN] = 1;
+        silent.special_codes[SpecialCodeIndex::VTIME] = 0;
+        tcsetattr(terminal, OptionalActions::Now, &silent)?;
+        Ok(Self { terminal, before })
+    }
+}
+
+impl Drop for Silence<'_> {
+    fn drop(&mut self) {
+        // Nothing can be done about a terminal that is gone.
+        let _ = tcsetattr(self.terminal, OptionalActions::Now, &self.before);
+    }
+}
+
+/// Ends this process as Ctrl-C would have; returns only where SIGINT is ignored.
+pub(crate) fn interrupt_self() {
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::INT);
+}
+
+/// Pauses before the next try of something that the system has no event for.
+pub(crate) fn pause(time: Duration, deadline: Deadline) {
+    std::thread::sleep(time.min(deadline.remaining()));
+}

@@ -1,0 +1,110 @@
+//! The HTTP client for one request: whom it trusts, by which way it goes, and what it will not do.
+
+use std::time::Duration;
+
+use reqwest::{Certificate, Client, Url, redirect, retry, tls};
+use thiserror::Error;
+
+use crate::{
+    config::Proxy,
+    credentials::{Ca, CaError, Credentials, LOCALHOST, is_loopback},
+    grant::{Asked, Declined},
+};
+
+/// How a token endpoint is reached.
+pub(super) struct Route {
+    endpoint: Endpoint,
+    ca: Option<Ca>,
+    proxy: Way,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Endpoint {
+    /// `http` to this machine: no TLS.
+    LoopbackHttp,
+    /// `https` to this machine.
+    LoopbackHttps,
+    /// Anything else; only `https` is let through.
+    Remote,
+}
+
+enum Way {
+    Direct,
+    Environment,
+    Through(Box<reqwest::Proxy>),
+}
+
+/// Why there is no client.
+#[derive(Debug, Error)]
+pub(super) enum ClientError {
+    #[error("the token endpoint is not a URL; enter it again: dt-cred login -p NAME --token-url URL")]
+    NotUrl,
+    /// The URL is not quoted: it may hold a password.
+    #[error("the configured proxy is not a URL such as http://proxy.example:3128; mend proxy in config.toml")]
+    Proxy,
+    #[error("{0}; if that is right, enter it again: dt-cred login -p NAME --ca-file FILE")]
+    Ca(#[from] CaError),
+    #[error(
+        "TLS cannot be set up: {0}; install the system's CA certificates, or dt-cred login -p NAME --ca-file FILE"
+    )]
+    Tls(String),
+}
+
+impl ClientError {
+    pub(super) fn declined(&self, asked: &Asked<'_>) -> Declined {
+        asked.misconfigured(&self.to_string().replace("NAME", asked.profile.as_str()))
+    }
+}
+
+impl Route {
+    pub(super) fn new(credentials: &Credentials, proxy: &Proxy) -> Result<Self, ClientError> {
+        let url = Url::parse(&credentials.token_url).map_err(|_| ClientError::NotUrl)?;
+        let endpoint = match (is_loopback(&url), url.scheme()) {
+            (true, "http") => Endpoint::LoopbackHttp,
+            (true, _) => Endpoint::LoopbackHttps,
+            (false, _) => Endpoint::Remote,
+        };
+        let proxy = match proxy {
+            // A proxy's own loopback is not ours, and it would read what goes there by http.
+            _ if endpoint != Endpoint::Remote => Way::Direct,
+            Proxy::None => Way::Direct,
+            Proxy::Env => Way::Environment,
+            Proxy::Url(url) => {
+                Way::Through(Box::new(reqwest::Proxy::all(url).map_err(|_| ClientError::Proxy)?))
+            }
+        };
+        Ok(Self { endpoint, ca: credentials.ca.clone(), proxy })
+    }
+
+    /// Reads the CA file or the system's roots. May block.
+    pub(super) fn client(self, connect_timeout: Duration) -> Result<Client, ClientError> {
+        let tls = |e: reqwest::Error| ClientError::Tls(super::transport::innermost(&e));
+        let mut builder = Client::builder()
+            .user_agent(concat!("dt-cred/", env!("CARGO_PKG_VERSION")))
+            .http1_only()
+            .https_only(self.endpoint != Endpoint::LoopbackHttp)
+            .redirect(redirect::Policy::none())
+            .retry(retry::never())
+            .referer(false)
+            .pool_max_idle_per_host(0)
+            .connect_timeout(connect_timeout)
+            .tls_version_min(tls::Version::TLS_1_2);
+        if let Some(ca) = &self.ca {
+            let certificates = ca.read()?.certificates;
+            let certificates = certificates.iter().map(|der| Certificate::from_der(der));
+            builder = builder.tls_certs_only(certificates.collect::<Result<Vec<_>, _>>().map_err(tls)?);
+        } else if self.endpoint == Endpoint::LoopbackHttp {
+            // No TLS: nothing to trust, and no need of roots, which a bare container does not have.
+            builder = builder.tls_certs_only([]);
+        }
+        if self.endpoint != Endpoint::Remote {
+            builder = builder.resolve_to_addrs("localhost", &LOCALHOST);
+        }
+        match self.proxy {
+            Way::Direct => builder = builder.no_proxy(),
+            Way::Environment => {}
+            Way::Through(proxy) => builder = builder.no_proxy().proxy(*proxy),
+        }
+        builder.build().map_err(tls)
+    }
+}

@@ -1,0 +1,154 @@
+//! Keeps the profiles: one task for each, made when it is first asked for, gone when it holds nothing.
+
+mod change;
+mod item;
+mod profile;
+mod proxy;
+mod status;
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use dt_cred_proto::{
+    message::{
+        Described, Erase, Failure, FailureKind, Get, Keyring, ProfileStatus, Reject, Store, Stored, Token,
+    },
+    profile::Profile,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use self::profile::Command;
+use crate::{config::Config, issuer::Issuer, keyring::Keyrings, lifecycle::Ask, state::State};
+
+/// What every profile's task works with.
+struct Shared {
+    config: Config,
+    issuer: Issuer,
+    keyrings: Keyrings,
+    state: State,
+    tasks: Mutex<HashMap<Profile, mpsc::UnboundedSender<Command>>>,
+}
+
+/// A handle on the profiles of this daemon.
+#[derive(Clone)]
+pub struct Keeper(Arc<Shared>);
+
+impl Keeper {
+    /// Keeps the profiles that `config` and `state` name, and whatever is stored later.
+    pub fn new(config: Config, state: State) -> Self {
+        let (issuer, keyrings) = (Issuer::new(), Keyrings::new());
+        Self(Arc::new(Shared { config, issuer, keyrings, state, tasks: Mutex::default() }))
+    }
+
+    /// The profile that an unnamed one is.
+    pub fn default_profile(&self) -> Profile {
+        self.0.config.default_profile.clone()
+    }
+
+    /// A token, by `deadline` of the boot-time clock.
+    ///
+    /// # Errors
+    /// The true reason why there is none.
+    pub async fn token(&self, get: Get, deadline: Duration) -> Result<Token, Failure> {
+        let min_ttl = get.min_ttl.map(|seconds| Duration::from_secs(seconds.into()));
+        let ask = Ask { min_ttl, fresh: get.fresh, deadline };
+        self.ask(get.profile, |reply| Command::Get { ask, reply }).await?
+    }
+
+    /// Drops the token of a generation that the API refused; whether there was one to drop, or a refusal to lift.
+    ///
+    /// # Errors
+    /// Where the daemon is ending.
+    pub async fn reject(&self, reject: Reject) -> Result<bool, Failure> {
+        let Reject { profile, generation, force } = reject;
+        self.ask(profile, |reply| Command::Reject { generation, force, reply }).await
+    }
+
+    /// Proves credentials and keeps them.
+    ///
+    /// # Errors
+    /// Where they are incomplete, refused, or cannot be kept: then nothing is changed.
+    pub async fn store(&self, store: Box<Store>, deadline: Duration) -> Result<Stored, Failure> {
+        self.ask(store.profile.clone(), |reply| Command::Store { store, deadline, reply }).await?
+    }
+
+    /// Forgets profiles: the keyring's item and every token. The profiles that were kept.
+    ///
+    /// # Errors
+    /// Where a keyring refuses; the tokens are gone all the same.
+    pub async fn erase(&self, erase: Erase) -> Result<Vec<Profile>, Failure> {
+        let profiles = match erase {
+            Erase::One(profile) => vec![profile.unwrap_or_else(|| self.default_profile())],
+            Erase::All => self.known(),
+        };
+        let (mut erased, mut failed) = (Vec::new(), Vec::new());
+        for profile in profiles {
+            match self.ask(Some(profile.clone()), |reply| Command::Erase { reply }).await? {
+                Ok(true) => erased.push(profile),
+                Ok(false) => {}
+                Err(failure) => failed.push(failure),
+            }
+        }
+        // One that cannot be erased keeps no other from it; it is told all the same.
+        failed.into_iter().next().map_or(Ok(erased), Err)
+    }
+
+    /// What `login` needs to know of a profile before it asks the user.
+    ///
+    /// # Errors
+    /// Where its keyring cannot be read.
+    pub async fn describe(&self, profile: Option<Profile>) -> Result<Described, Failure> {
+        self.ask(profile, |reply| Command::Describe { reply }).await?
+    }
+
+    /// Raises the prompt of a profile's keyring and waits for it.
+    ///
+    /// # Errors
+    /// Where it stays locked.
+    pub async fn unlock(&self, profile: Option<Profile>) -> Result<Keyring, Failure> {
+        let profile = profile.unwrap_or_else(|| self.default_profile());
+        self.0.unlock(&profile).await
+    }
+
+    /// The state of every profile that is known.
+    pub async fn status(&self) -> Vec<ProfileStatus> {
+        let mut statuses = Vec::new();
+        for profile in self.known() {
+            statuses.extend(self.ask(Some(profile), |reply| Command::Status { reply }).await.ok());
+        }
+        statuses
+    }
+
+    /// Every profile that the configuration, the state file or this daemon's memory names.
+    fn known(&self) -> Vec<Profile> {
+        let tasks = self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known: BTreeSet<Profile> = tasks.keys().cloned().collect();
+        drop(tasks);
+        known.extend(self.0.config.named().cloned());
+        known.extend(self.0.state.profiles().into_keys());
+        known.into_iter().collect()
+    }
+
+    /// Sends a command to a profile's task, which is made where there is none, and waits for its reply.
+    async fn ask<R>(
+        &self,
+        profile: Option<Profile>,
+        command: impl FnOnce(oneshot::Sender<R>) -> Command,
+    ) -> Result<R, Failure> {
+        let profile = profile.unwrap_or_else(|| self.default_profile());
+        let (reply, answer) = oneshot::channel();
+        {
+            let mut tasks = self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+            let task = tasks
+                .entry(profile)
+                .or_insert_with_key(|profile| profile::start(Arc::clone(&self.0), profile.clone()));
+            // Only a task that has left the map, under this lock, has closed its channel.
+            let _ = task.send(command(reply));
+        }
+        let ending = || Failure::new(FailureKind::Daemon, "the daemon is ending: try again");
+        answer.await.map_err(|_| ending())
+    }
+}

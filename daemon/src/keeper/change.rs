@@ -1,0 +1,229 @@
+//! `store` and `erase`: what they do outside the task, and what it takes over from them.
+
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
+
+use dt_cred_proto::{
+    message::{Described, Failure, FailureKind, Keyring, Store, Stored},
+    profile::Profile,
+    secret::Secret,
+};
+use tokio::sync::oneshot;
+
+use super::{
+    Shared,
+    item::{Item, locked},
+    profile::{Task, failure},
+};
+use crate::{
+    clock,
+    credentials::Credentials,
+    keyring::{AUTO, lasts},
+    lifecycle::{Grant, Moment, Refusal},
+    service::milliseconds,
+};
+
+/// A change of what is kept.
+pub(super) enum Change {
+    Store { store: Box<Store>, deadline: Duration, reply: oneshot::Sender<Result<Stored, Failure>> },
+    Erase { reply: oneshot::Sender<Result<bool, Failure>> },
+}
+
+/// A change that was made, or was not.
+pub(super) enum Changed {
+    Stored { result: Result<Box<Kept>, Failure>, reply: oneshot::Sender<Result<Stored, Failure>> },
+    Erased { result: Result<bool, Failure>, reply: oneshot::Sender<Result<bool, Failure>> },
+}
+
+/// Credentials that are kept now.
+pub(super) struct Kept {
+    item: Item,
+    /// By which they were proven; none where the user wanted no proof.
+    grant: Option<Grant<Arc<Secret>>>,
+}
+
+impl Change {
+    /// Makes the change; `held` is what the task holds.
+    pub(super) async fn make(
+        self,
+        shared: &Shared,
+        profile: &Profile,
+        held: Option<Item>,
+        fetches: &AtomicU64,
+    ) -> Changed {
+        match self {
+            Self::Store { store, deadline, reply } => {
+                let result = shared.keep(profile, held, store, deadline, fetches).await.map(Box::new);
+                Changed::Stored { result, reply }
+            }
+            Self::Erase { reply } => Changed::Erased { result: shared.forget(profile, held).await, reply },
+        }
+    }
+}
+
+impl Task {
+    /// Takes over what a change made.
+    pub(super) fn apply(&mut self, now: Moment, changed: Changed) {
+        match changed {
+            Changed::Erased { result, reply } => {
+                self.renew(None);
+                self.lifecycle.erase(now);
+                let _ = reply.send(result);
+            }
+            Changed::Stored { result, reply } => {
+                let _ = reply.send(result.map(|kept| self.adopt(now, *kept)));
+            }
+        }
+    }
+
+    fn adopt(&mut self, now: Moment, kept: Kept) -> Stored {
+        let Kept { item, grant } = kept;
+        let keyring = item.keyring;
+        // Another client's token must not be served as this one's.
+        let same = self.item.as_ref().is_some_and(|held| {
+            held.credentials.client_id == item.credentials.client_id
+                && held.credentials.url == item.credentials.url
+        });
+        let expires_in_ms = grant.as_ref().map(|grant| milliseconds(grant.lifetime));
+        self.renew(Some(item));
+        let proven = grant.is_some();
+        self.lifecycle.replace(now, grant, same);
+        if proven {
+            self.note_generation();
+        }
+        tracing::info!(profile = %self.profile, %keyring, proven, "stored");
+        Stored { profile: self.profile.clone(), keyring, lasts: lasts(keyring), expires_in_ms }
+    }
+}
+
+impl Shared {
+    /// Proves credentials and keeps them. Nothing is changed where any of it fails.
+    async fn keep(
+        &self,
+        profile: &Profile,
+        held: Option<Item>,
+        store: Box<Store>,
+        deadline: Duration,
+        fetches: &AtomicU64,
+    ) -> Result<Kept, Failure> {
+        let existing = match held {
+            Some(item) => Some(item),
+            None => self.load_if_any(profile, &store).await?,
+        };
+        let credentials =
+            Credentials::merged(existing.as_ref().map(|item| &*item.credentials), store.attributes)
+                .map_err(|error| Failure::new(FailureKind::Usage, format!("profile {profile}: {error}")))?;
+        let configured = self.config.profile(profile).keyring;
+        let keyring = match store.keyring.or(existing.as_ref().map(|item| item.keyring)).or(configured) {
+            Some(keyring) => keyring,
+            None => self.automatic().await?,
+        };
+        let item = Item { credentials: Arc::new(credentials), keyring };
+        let grant =
+            if store.check { Some(self.prove(profile, &item, deadline, fetches).await?) } else { None };
+        if keyring != Keyring::Memory {
+            let secret = item.credentials.to_item();
+            let written = self.keyrings.write(keyring, profile, &secret).await;
+            written.map_err(|error| locked(profile, &error))?;
+            self.record(profile, keyring).await;
+        }
+        if let Some(old) = existing.filter(|old| old.keyring != keyring && keyring != Keyring::Memory) {
+            self.remove_old(profile, old.keyring).await;
+        }
+        Ok(Kept { item, grant })
+    }
+
+    /// What is kept of a profile already. Credentials that are given whole need none: a keyring that cannot be read
+    /// must not keep the user from choosing another.
+    async fn load_if_any(&self, profile: &Profile, store: &Store) -> Result<Option<Item>, Failure> {
+        let whole = store.attributes.client_id.is_some() && store.attributes.client_secret.is_some();
+        match self.load(profile).await {
+            Ok(item) => Ok(Some(item)),
+            Err(failure) if failure.kind == FailureKind::NothingStored => Ok(None),
+            Err(_) if whole && store.keyring.is_some_and(|named| Some(named) != self.recorded(profile)) => {
+                Ok(None)
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn prove(
+        &self,
+        profile: &Profile,
+        item: &Item,
+        deadline: Duration,
+        fetches: &AtomicU64,
+    ) -> Result<Grant<Arc<Secret>>, Failure> {
+        let left = deadline.saturating_sub(clock::now().boot);
+        let late = || failure(profile, Refusal::Deadline);
+        let proof =
+            tokio::time::timeout(left, self.fetch(profile, item, fetches)).await.map_err(|_| late())?;
+        let grant = proof.map_err(|declined| declined.failure)?;
+        if grant.lifetime.is_zero() {
+            return Err(failure(profile, Refusal::DeadOnArrival));
+        }
+        Ok(grant)
+    }
+
+    /// Removes the item that a moved profile left in its old store.
+    async fn remove_old(&self, profile: &Profile, keyring: Keyring) {
+        if keyring != Keyring::Memory
+            && let Err(error) = self.keyrings.remove(keyring, profile).await
+        {
+            tracing::warn!(%profile, %keyring, %error, "the old item could not be removed");
+        }
+    }
+
+    /// Removes the item of a profile; whether there was anything.
+    async fn forget(&self, profile: &Profile, held: Option<Item>) -> Result<bool, Failure> {
+        let recorded = self.recorded(profile).or(held.as_ref().map(|item| item.keyring));
+        let places = match recorded.or(self.config.profile(profile).keyring) {
+            Some(keyring) => vec![keyring],
+            None => AUTO.to_vec(),
+        };
+        let mut found = held.is_some();
+        for keyring in &places {
+            if *keyring == Keyring::Memory {
+                continue;
+            }
+            match self.keyrings.remove(*keyring, profile).await {
+                Ok(removed) => found |= removed,
+                Err(error) if error.is_absent() && places.len() > 1 => {}
+                Err(error) => return Err(locked(profile, &error)),
+            }
+        }
+        if let Err(error) = self.state.forget(profile) {
+            tracing::warn!(%profile, %error, "the state file still names an erased profile");
+        }
+        Ok(found)
+    }
+
+    /// What `login` needs to know.
+    pub(super) async fn describe(&self, profile: &Profile, held: Option<Item>) -> Result<Described, Failure> {
+        let item = match held {
+            Some(item) => Some(item),
+            None => match self.load(profile).await {
+                Ok(item) => Some(item),
+                Err(failure) if failure.kind == FailureKind::NothingStored => None,
+                Err(failure) => return Err(failure),
+            },
+        };
+        let place = match item.as_ref().map(|item| item.keyring).or(self.config.profile(profile).keyring) {
+            Some(keyring) => Ok(keyring),
+            None => self.automatic().await,
+        };
+        let (keyring, note) = match place {
+            Ok(keyring) => (Some(keyring), lasts(keyring)),
+            Err(failure) => (None, failure.message),
+        };
+        Ok(Described {
+            profile: profile.clone(),
+            url: item.as_ref().map(|item| item.credentials.url.as_str().into()),
+            client_id: item.as_ref().map(|item| item.credentials.client_id.as_str().into()),
+            keyring,
+            note,
+        })
+    }
+}

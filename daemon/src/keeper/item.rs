@@ -1,0 +1,106 @@
+//! Finds a profile's credentials in the keyrings.
+
+use std::sync::Arc;
+
+use dt_cred_proto::{
+    message::{Failure, FailureKind, Keyring},
+    profile::Profile,
+};
+
+use super::Shared;
+use crate::{
+    credentials::{Credentials, CredentialsError},
+    keyring::{AUTO, KeyringError},
+};
+
+/// Credentials and where they are kept.
+#[derive(Clone)]
+pub(super) struct Item {
+    pub(super) credentials: Arc<Credentials>,
+    pub(super) keyring: Keyring,
+}
+
+impl Shared {
+    /// The credentials of `profile`.
+    ///
+    /// One that the state file does not name may have been provisioned by another program: it is looked for in the
+    /// configured store, else in those that `auto` means, and recorded when it is found.
+    pub(super) async fn load(&self, profile: &Profile) -> Result<Item, Failure> {
+        let recorded = self.recorded(profile);
+        let places = match recorded.or(self.config.profile(profile).keyring) {
+            Some(keyring) => vec![keyring],
+            None => AUTO.to_vec(),
+        };
+        for keyring in &places {
+            match self.keyrings.read(*keyring, profile).await {
+                Ok(Some(item)) => {
+                    let parsed = Credentials::parse(item.expose());
+                    let credentials =
+                        Arc::new(parsed.map_err(|error| unreadable(profile, *keyring, &error))?);
+                    if recorded.is_none() {
+                        self.record(profile, *keyring).await;
+                    }
+                    return Ok(Item { credentials, keyring: *keyring });
+                }
+                Ok(None) => {}
+                // A store that is not there holds nothing, unless it is the one that held this profile.
+                Err(error) if error.is_absent() && places.len() > 1 => {}
+                Err(error) => return Err(locked(profile, &error)),
+            }
+        }
+        Err(nothing(profile))
+    }
+
+    /// Where `auto` keeps a new profile, or why the user must choose.
+    pub(super) async fn automatic(&self) -> Result<Keyring, Failure> {
+        let [first, ..] = AUTO;
+        match self.keyrings.present(first).await {
+            Ok(()) => Ok(first),
+            Err(error) if error.is_absent() => Err(Failure::new(
+                FailureKind::Keyring,
+                format!(
+                    "there is no desktop keyring here ({error}); keyring=keyutils takes the kernel keyring, which \
+                     forgets at a reboot and 3 days after the last use; keyring=memory the daemon's memory"
+                ),
+            )),
+            Err(error) => Err(Failure::new(FailureKind::Keyring, error.to_string())),
+        }
+    }
+
+    /// Where the state file says that `profile` is kept.
+    pub(super) fn recorded(&self, profile: &Profile) -> Option<Keyring> {
+        self.state.profiles().get(profile).and_then(|kept| kept.keyring)
+    }
+
+    /// Notes in the state file where a profile is kept. The note is needed after a restart only, so a disk that is
+    /// full is told in the log and fails nothing.
+    pub(super) async fn record(&self, profile: &Profile, keyring: Keyring) {
+        if let Err(error) = self.state.record(profile, keyring) {
+            tracing::warn!(%profile, %error, "the keyring's name could not be noted");
+        }
+    }
+
+    /// Raises the prompt of the keyring that holds `profile`, or would.
+    pub(super) async fn unlock(&self, profile: &Profile) -> Result<Keyring, Failure> {
+        let keyring = self.recorded(profile).or(self.config.profile(profile).keyring).unwrap_or(AUTO[0]);
+        self.keyrings.unlock(keyring).await.map(|()| keyring).map_err(|error| locked(profile, &error))
+    }
+}
+
+/// Exit 5, with what to do.
+pub(super) fn nothing(profile: &Profile) -> Failure {
+    let mend = format!("nothing is stored for profile {profile}: log in with `dt-cred login -p {profile}`");
+    Failure::new(FailureKind::NothingStored, mend)
+}
+
+pub(super) fn locked(profile: &Profile, error: &KeyringError) -> Failure {
+    Failure::new(FailureKind::Keyring, format!("profile {profile}: {error}"))
+}
+
+fn unreadable(profile: &Profile, keyring: Keyring, error: &CredentialsError) -> Failure {
+    let message = format!(
+        "profile {profile}: the item in {keyring} is not of the format of dt-cred ({error}): write it anew with \
+         `dt-cred login -p {profile}`"
+    );
+    Failure::new(FailureKind::Keyring, message)
+}

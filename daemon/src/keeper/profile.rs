@@ -1,0 +1,393 @@
+//! One profile's task: drives its lifecycle, answers its waiters, makes one change at a time.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{
+        Arc, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use dt_cred_proto::{
+    message::{Described, Failure, FailureKind, ProfileStatus, Store, Stored, Token},
+    profile::Profile,
+    secret::Secret,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    Shared,
+    change::{Change, Changed},
+    item::{Item, nothing},
+};
+use crate::{
+    clock,
+    issuer::Declined,
+    lifecycle::{
+        Ask, Cause, Epoch, Failed, Grant, Lifecycle, Moment, Policy, Refusal, Reread, Served, Step, Waiter,
+    },
+    platform::Alarm,
+    service::milliseconds,
+};
+
+/// What a profile's task is told.
+pub(super) enum Command {
+    Get { ask: Ask, reply: oneshot::Sender<Result<Token, Failure>> },
+    Reject { generation: Option<u64>, force: bool, reply: oneshot::Sender<bool> },
+    Store { store: Box<Store>, deadline: Duration, reply: oneshot::Sender<Result<Stored, Failure>> },
+    Erase { reply: oneshot::Sender<Result<bool, Failure>> },
+    Describe { reply: oneshot::Sender<Result<Described, Failure>> },
+    Status { reply: oneshot::Sender<ProfileStatus> },
+    Fetched { epoch: Epoch, change: u64, attempt: Attempt },
+    Reread { epoch: Epoch, change: u64, found: Result<Item, Failure> },
+    Changed(Box<Changed>),
+}
+
+/// How an attempt to get a token ended.
+pub(super) struct Attempt {
+    /// What was read from the keyring for it.
+    loaded: Option<Item>,
+    result: Result<Grant<Arc<Secret>>, Failed<Failure>>,
+}
+
+/// A profile's task.
+pub(super) struct Task {
+    pub(super) shared: Arc<Shared>,
+    pub(super) profile: Profile,
+    pub(super) lifecycle: Lifecycle<Arc<Secret>, Failure>,
+    /// What is held in memory: read once, and again only after the issuer refused it.
+    pub(super) item: Option<Item>,
+    /// Counts `store` and `erase`: what was read before one of them is not kept after it.
+    change: u64,
+    changing: bool,
+    /// Attempts and readings that have not reported back.
+    flights: u32,
+    changes: VecDeque<Change>,
+    waiters: HashMap<Waiter, oneshot::Sender<Result<Token, Failure>>>,
+    pub(super) served: u64,
+    /// Requests made to the issuer, counted where they are made.
+    pub(super) fetches: Arc<AtomicU64>,
+    inbox: mpsc::UnboundedReceiver<Command>,
+    own: mpsc::UnboundedSender<Command>,
+}
+
+/// Starts the task of `profile`; how to reach it.
+pub(super) fn start(shared: Arc<Shared>, profile: Profile) -> mpsc::UnboundedSender<Command> {
+    let (own, inbox) = mpsc::unbounded_channel();
+    let preferences = shared.config.profile(&profile);
+    let policy = Policy { min_ttl: preferences.min_ttl, keep_warm: preferences.keep_warm };
+    let generation = shared.state.profiles().get(&profile).map_or(0, |kept| kept.generation);
+    let task = Task {
+        lifecycle: Lifecycle::new(policy, seed(), generation),
+        item: None,
+        change: 0,
+        changing: false,
+        flights: 0,
+        changes: VecDeque::new(),
+        waiters: HashMap::new(),
+        served: 0,
+        fetches: Arc::default(),
+        inbox,
+        own: own.clone(),
+        shared,
+        profile,
+    };
+    tokio::spawn(task.run());
+    own
+}
+
+/// Differs for each daemon, so that a fleet does not ask at the same moment. No secret depends on it.
+fn seed() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(0)
+}
+
+impl Task {
+    async fn run(mut self) {
+        let mut alarm = match Alarm::new() {
+            Ok(alarm) => alarm,
+            Err(error) => {
+                tracing::warn!(profile = %self.profile, %error, "no timer is to be had");
+                self.leave();
+                return;
+            }
+        };
+        loop {
+            tokio::select! {
+                command = self.inbox.recv() => {
+                    if let Some(command) = command {
+                        self.handle(command);
+                    }
+                    while let Ok(command) = self.inbox.try_recv() {
+                        self.handle(command);
+                    }
+                }
+                () = alarm.reached(self.lifecycle.timeout()) => {}
+            }
+            self.advance();
+            if self.holds_nothing() && self.leave() {
+                return;
+            }
+        }
+    }
+
+    fn handle(&mut self, command: Command) {
+        let now = clock::now();
+        // Whoever has gone, a reply is nothing to anybody.
+        match command {
+            Command::Get { ask, reply } => {
+                let waiter = self.lifecycle.ask(now, ask);
+                self.waiters.insert(waiter, reply);
+                // At once: who comes after a `reject` of the same batch must be judged after it, and this one before.
+                self.advance();
+            }
+            Command::Reject { generation, force, reply } => {
+                let _ = reply.send(self.lifecycle.reject(now, generation, force));
+            }
+            Command::Store { store, deadline, reply } => {
+                self.enqueue(Change::Store { store, deadline, reply })
+            }
+            Command::Erase { reply } => self.enqueue(Change::Erase { reply }),
+            Command::Describe { reply } => self.describe(reply),
+            Command::Status { reply } => {
+                let _ = reply.send(self.status(now));
+            }
+            Command::Fetched { epoch, change, attempt } => self.fetched(now, epoch, change, attempt),
+            Command::Reread { epoch, change, found } => self.found_again(now, epoch, change, found),
+            Command::Changed(changed) => {
+                self.changing = false;
+                self.apply(now, *changed);
+                self.begin_change();
+            }
+        }
+    }
+
+    /// Does whatever the lifecycle wants done now.
+    fn advance(&mut self) {
+        while let Some(step) = self.lifecycle.step(clock::now()) {
+            match step {
+                Step::Answer(waiter, answer) => self.answer(waiter, answer),
+                Step::Fetch(epoch) => self.fetch(epoch),
+                Step::Reread(epoch) => self.read_again(epoch),
+            }
+        }
+    }
+
+    fn answer(&mut self, waiter: Waiter, answer: Result<Served<Arc<Secret>>, Refusal<Failure>>) {
+        let Some(reply) = self.waiters.remove(&waiter) else { return };
+        let answer = match answer {
+            Ok(served) => {
+                self.served += 1;
+                Ok(self.token(&served))
+            }
+            Err(refusal) => Err(failure(&self.profile, refusal)),
+        };
+        let _ = reply.send(answer);
+    }
+
+    fn token(&self, served: &Served<Arc<Secret>>) -> Token {
+        let url = self.item.as_ref().map(|item| item.credentials.url.as_str()).unwrap_or_default();
+        let warning =
+            "the issuer gave the rejected token again: if the API refuses it still, its policy does";
+        Token {
+            access_token: served.token.duplicate(),
+            token_type: "Bearer".into(),
+            expires_at_ms: milliseconds(served.expires_at),
+            expires_in_ms: milliseconds(served.expires_in),
+            generation: served.generation,
+            profile: self.profile.clone(),
+            url: url.into(),
+            warning: served.repeated.then(|| warning.into()),
+        }
+    }
+
+    /// Asks the issuer, after reading the keyring where nothing is held yet. One flight around both.
+    fn fetch(&mut self, epoch: Epoch) {
+        self.flights += 1;
+        let (shared, profile, item) = (Arc::clone(&self.shared), self.profile.clone(), self.item.clone());
+        let (own, change, fetches) = (self.own.clone(), self.change, Arc::clone(&self.fetches));
+        tokio::spawn(async move {
+            let attempt = attempt(&shared, &profile, item, &fetches).await;
+            let _ = own.send(Command::Fetched { epoch, change, attempt });
+        });
+    }
+
+    fn fetched(&mut self, now: Moment, epoch: Epoch, change: u64, attempt: Attempt) {
+        self.flights -= 1;
+        if change == self.change && attempt.loaded.is_some() {
+            self.item = attempt.loaded;
+        }
+        match attempt.result {
+            Ok(grant) => {
+                tracing::info!(profile = %self.profile, lifetime = ?grant.lifetime, "granted");
+                self.lifecycle.granted(now, epoch, grant);
+                self.note_generation();
+            }
+            Err(failed) => {
+                tracing::warn!(profile = %self.profile, cause = ?failed.cause, error = %failed.error, "no token");
+                self.lifecycle.failed(now, epoch, failed);
+            }
+        }
+    }
+
+    /// Generations grow across restarts too. Lost where the disk is full: then the clock alone makes them grow.
+    pub(super) fn note_generation(&self) {
+        let is_kept =
+            self.item.as_ref().is_some_and(|item| self.shared.recorded(&self.profile) == Some(item.keyring));
+        if is_kept
+            && let Err(error) =
+                self.shared.state.record_generation(&self.profile, self.lifecycle.generation())
+        {
+            tracing::warn!(profile = %self.profile, %error, "the generation could not be noted");
+        }
+    }
+
+    /// Reads the keyring once more after a refusal: somebody may have stored a rotated secret there.
+    fn read_again(&mut self, epoch: Epoch) {
+        self.flights += 1;
+        let (shared, profile) = (Arc::clone(&self.shared), self.profile.clone());
+        let (own, change) = (self.own.clone(), self.change);
+        let held = self.item.clone();
+        tokio::spawn(async move {
+            let found = match held {
+                Some(item) if item.keyring == dt_cred_proto::message::Keyring::Memory => Ok(item),
+                _ => shared.load(&profile).await,
+            };
+            let _ = own.send(Command::Reread { epoch, change, found });
+        });
+    }
+
+    fn found_again(&mut self, now: Moment, epoch: Epoch, change: u64, found: Result<Item, Failure>) {
+        self.flights -= 1;
+        let held = self.item.as_ref();
+        let reread = match found {
+            Ok(item) if held.is_some_and(|held| held.credentials == item.credentials) => Reread::Same,
+            Ok(item) => {
+                if change == self.change {
+                    self.item = Some(item);
+                }
+                Reread::Changed
+            }
+            // Erased by hand: what was refused stays refused.
+            Err(failure) if failure.kind == FailureKind::NothingStored => Reread::Same,
+            Err(failure) => Reread::Unknown(failure),
+        };
+        self.lifecycle.reread(now, epoch, reread);
+    }
+
+    fn enqueue(&mut self, change: Change) {
+        self.changes.push_back(change);
+        self.begin_change();
+    }
+
+    /// Starts the next change where none is running.
+    fn begin_change(&mut self) {
+        if !self.changing
+            && let Some(change) = self.changes.pop_front()
+        {
+            self.changing = true;
+            let (shared, profile) = (Arc::clone(&self.shared), self.profile.clone());
+            let (own, item, fetches) = (self.own.clone(), self.item.clone(), Arc::clone(&self.fetches));
+            tokio::spawn(async move {
+                let changed = change.make(&shared, &profile, item, &fetches).await;
+                let _ = own.send(Command::Changed(Box::new(changed)));
+            });
+        }
+    }
+
+    /// A new epoch: nothing that was read or asked before counts after it.
+    pub(super) fn renew(&mut self, item: Option<Item>) {
+        self.change += 1;
+        self.item = item;
+    }
+
+    fn describe(&self, reply: oneshot::Sender<Result<Described, Failure>>) {
+        let (shared, profile, item) = (Arc::clone(&self.shared), self.profile.clone(), self.item.clone());
+        tokio::spawn(async move {
+            let _ = reply.send(shared.describe(&profile, item).await);
+        });
+    }
+
+    /// Whether the task could end without anything being lost.
+    fn holds_nothing(&self) -> bool {
+        let idle = self.waiters.is_empty() && self.changes.is_empty() && !self.changing && self.flights == 0;
+        idle && self.item.is_none() && self.lifecycle.timeout().is_none()
+    }
+
+    /// Leaves the map of tasks, unless somebody has just sent something. Whether it left.
+    fn leave(&self) -> bool {
+        let mut tasks = self.shared.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = self.inbox.is_empty();
+        if left {
+            tasks.remove(&self.profile);
+        }
+        left
+    }
+}
+
+async fn attempt(shared: &Shared, profile: &Profile, held: Option<Item>, fetches: &AtomicU64) -> Attempt {
+    let is_held = held.is_some();
+    let item = match held {
+        Some(item) => item,
+        None => match shared.load(profile).await {
+            Ok(item) => item,
+            Err(error) => {
+                let result = Err(Failed { cause: Cause::Local, retry_after: None, error });
+                return Attempt { loaded: None, result };
+            }
+        },
+    };
+    let result = shared.fetch(profile, &item, fetches).await;
+    let result = result.map_err(|Declined { cause, retry_after, failure }| Failed {
+        cause,
+        retry_after,
+        error: failure,
+    });
+    Attempt { loaded: (!is_held).then_some(item), result }
+}
+
+impl Shared {
+    /// One request to the issuer. Its grant counts from the moment before it was sent.
+    pub(super) async fn fetch(
+        &self,
+        profile: &Profile,
+        item: &Item,
+        fetches: &AtomicU64,
+    ) -> Result<Grant<Arc<Secret>>, Declined> {
+        let preferences = self.config.profile(profile);
+        let requested = clock::now();
+        fetches.fetch_add(1, Ordering::Relaxed);
+        let fetch =
+            self.issuer.fetch(profile, &item.credentials, &preferences.proxy, preferences.default_lifetime);
+        let granted = fetch.await?;
+        Ok(Grant { token: Arc::new(granted.access_token), lifetime: granted.lifetime, requested })
+    }
+}
+
+/// The refusal in words.
+pub(super) fn failure(profile: &Profile, refusal: Refusal<Failure>) -> Failure {
+    match refusal {
+        Refusal::Failed { error, .. } => error,
+        Refusal::MinTtl { lifetime } => Failure::new(
+            FailureKind::Usage,
+            format!(
+                "profile {profile}: --min-ttl is longer than the {} s that this issuer's tokens live: ask for less",
+                lifetime.as_secs()
+            ),
+        ),
+        Refusal::Deadline => Failure::new(
+            FailureKind::TryLater,
+            format!(
+                "profile {profile}: the issuer has not answered in time: try again, or with a longer --timeout"
+            ),
+        ),
+        Refusal::Erased => nothing(profile),
+        Refusal::DeadOnArrival => Failure::new(
+            FailureKind::TryLater,
+            format!(
+                "profile {profile}: the issuer's token had expired when it arrived: check this machine's clock"
+            ),
+        ),
+    }
+}

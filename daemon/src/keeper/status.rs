@@ -1,0 +1,61 @@
+//! The state of a profile, judged from memory.
+
+use std::sync::atomic::Ordering;
+
+use dt_cred_proto::message::{Failure, FailureKind, ProfileState, ProfileStatus};
+
+use super::{
+    profile::{Task, failure},
+    proxy,
+};
+use crate::{
+    keyring::lasts,
+    lifecycle::{self, Moment},
+    service::milliseconds,
+};
+
+impl Task {
+    /// The state at `now`. Changes nothing, reads no keyring.
+    pub(super) fn status(&self, now: Moment) -> ProfileStatus {
+        let view = self.lifecycle.view(now);
+        let recorded = self.shared.recorded(&self.profile);
+        let keyring = self.item.as_ref().map(|item| item.keyring).or(recorded);
+        let url = self.item.as_ref().map(|item| item.credentials.url.as_str());
+        let proxy = self.shared.config.profile(&self.profile).proxy;
+        let token_url = self.item.as_ref().map(|item| item.credentials.token_url.as_str());
+        ProfileStatus {
+            profile: self.profile.clone(),
+            state: match view.state {
+                lifecycle::State::Idle => ProfileState::Idle,
+                lifecycle::State::Valid => ProfileState::Valid,
+                lifecycle::State::Fetching => ProfileState::Fetching,
+                lifecycle::State::Failing => ProfileState::Failing,
+                lifecycle::State::Refused => ProfileState::Refused,
+            },
+            url: url.map(Into::into),
+            keyring,
+            lasts: keyring.map(lasts),
+            expires_in_ms: view.expires_in.map(milliseconds),
+            lifetime_ms: view.lifetime.map(milliseconds),
+            generation: view.generation,
+            next_fetch_in_ms: view.next_fetch_in.map(milliseconds),
+            last_error: view.last_error.map(|refusal| failure(&self.profile, refusal)),
+            check: self.check(now, keyring.is_some()),
+            proxy: token_url.and_then(|url| proxy::in_use(&proxy, url)),
+            served: self.served,
+            fetches: self.fetches.load(Ordering::Relaxed),
+        }
+    }
+
+    fn check(&self, now: Moment, kept: bool) -> Option<Failure> {
+        match self.lifecycle.check(now).err()? {
+            lifecycle::Refusal::Deadline if !kept => Some(super::item::nothing(&self.profile)),
+            lifecycle::Refusal::Deadline => {
+                let message =
+                    format!("profile {}: no token is held: `dt-cred get` asks for one", self.profile);
+                Some(Failure::new(FailureKind::TryLater, message))
+            }
+            refusal => Some(failure(&self.profile, refusal)),
+        }
+    }
+}

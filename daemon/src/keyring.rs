@@ -1,0 +1,158 @@
+//! The stores that keep credentials: one item for each profile, service `dt-cred`, user = the profile's name.
+//!
+//! No store's library has a time-out, and any of them may wait for a person. So every call has a thread, a
+//! connection and a deadline of its own ([`lane`]): what never returns costs that thread and no more, and a
+//! keyring that was replaced meanwhile is met by a new connection. A profile is read once in the daemon's life, so
+//! that nothing is gained by keeping either.
+
+use std::time::Duration;
+
+use dt_cred_proto::{message::Keyring, profile::Profile, secret::Secret, text::Text};
+
+mod error;
+mod lane;
+#[cfg(target_os = "linux")]
+#[path = "keyring/linux.rs"]
+mod stores;
+
+pub use error::KeyringError;
+use lane::{Lane, Overdue};
+pub use stores::{AUTO, prepare};
+
+/// The service that every item is kept under.
+const SERVICE: &str = "dt-cred";
+
+/// How long a call may take that asks nobody.
+const QUICK: Duration = Duration::from_secs(2);
+
+/// How long a call may take that a person may have to answer.
+const PROMPT: Duration = Duration::from_secs(60);
+
+/// Every store, and the threads that wait for them.
+pub struct Keyrings {
+    /// Apart, so that one that hangs keeps nobody from another.
+    lanes: [Lanes; Keyring::NAMES.len()],
+}
+
+struct Lanes {
+    keyring: Keyring,
+    /// Calls that never raise a prompt.
+    quick: Lane,
+    /// Calls that may raise one. Apart, so that reading a profile does not wait for a person.
+    prompting: Lane,
+}
+
+impl Default for Keyrings {
+    fn default() -> Self {
+        let lanes = |(keyring, _)| Lanes { keyring, quick: Lane::new(2), prompting: Lane::new(1) };
+        Self { lanes: Keyring::NAMES.map(lanes) }
+    }
+}
+
+impl Keyrings {
+    /// Opens nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The item of `profile`, none where there is none. Never raises a prompt.
+    ///
+    /// # Errors
+    /// [`KeyringError`], within 2 s of its turn.
+    pub async fn read(&self, keyring: Keyring, profile: &Profile) -> Result<Option<Secret>, KeyringError> {
+        let profile = profile.clone();
+        self.quickly(keyring, move || stores::read(keyring, &profile)).await
+    }
+
+    /// Keeps `item` as the one of `profile`, reads it back and compares. May raise the store's prompt.
+    ///
+    /// # Errors
+    /// [`KeyringError`], within 60 s of its turn. After [`KeyringError::TimedOut`] it may still be written.
+    pub async fn write(
+        &self,
+        keyring: Keyring,
+        profile: &Profile,
+        item: &Secret,
+    ) -> Result<(), KeyringError> {
+        let (profile, item) = (profile.clone(), item.duplicate());
+        self.prompting(keyring, move || {
+            stores::write(keyring, &profile, &item)?;
+            let kept = stores::read(keyring, &profile)?;
+            if kept.as_ref() == Some(&item) { Ok(()) } else { Err(KeyringError::Altered { keyring }) }
+        })
+        .await
+    }
+
+    /// Removes the item of `profile`, every one where several match; whether there was one. Never raises a prompt.
+    ///
+    /// # Errors
+    /// [`KeyringError`], within 2 s of its turn.
+    pub async fn remove(&self, keyring: Keyring, profile: &Profile) -> Result<bool, KeyringError> {
+        let profile = profile.clone();
+        self.quickly(keyring, move || stores::remove(keyring, &profile)).await
+    }
+
+    /// Raises the store's own prompt where it is locked, and waits for the answer.
+    ///
+    /// # Errors
+    /// [`KeyringError`], within 60 s of its turn.
+    pub async fn unlock(&self, keyring: Keyring) -> Result<(), KeyringError> {
+        self.prompting(keyring, move || stores::unlock(keyring)).await
+    }
+
+    /// Whether such a store is there at all, locked or not. Never raises a prompt.
+    ///
+    /// # Errors
+    /// [`KeyringError`], within 2 s of its turn; [`KeyringError::is_absent`] where there is none.
+    pub async fn present(&self, keyring: Keyring) -> Result<(), KeyringError> {
+        self.quickly(keyring, move || stores::present(keyring)).await
+    }
+
+    async fn quickly<T: Send + 'static>(
+        &self,
+        keyring: Keyring,
+        job: impl FnOnce() -> Result<T, KeyringError> + Send + 'static,
+    ) -> Result<T, KeyringError> {
+        within(&self.lanes(keyring).quick, QUICK, keyring, job).await
+    }
+
+    async fn prompting<T: Send + 'static>(
+        &self,
+        keyring: Keyring,
+        job: impl FnOnce() -> Result<T, KeyringError> + Send + 'static,
+    ) -> Result<T, KeyringError> {
+        within(&self.lanes(keyring).prompting, PROMPT, keyring, job).await
+    }
+
+    fn lanes(&self, keyring: Keyring) -> &Lanes {
+        self.lanes.iter().find(|lanes| lanes.keyring == keyring).expect("every store is among the names")
+    }
+}
+
+async fn within<T>(
+    lane: &Lane,
+    limit: Duration,
+    keyring: Keyring,
+    job: impl FnOnce() -> Result<T, KeyringError> + Send + 'static,
+) -> Result<T, KeyringError>
+where
+    T: Send + 'static,
+{
+    lane.run(limit, job).await.unwrap_or_else(|overdue| {
+        Err(match overdue {
+            Overdue::Late => KeyringError::TimedOut { keyring, seconds: limit.as_secs() },
+            Overdue::Stuck => KeyringError::Stuck { keyring },
+            Overdue::NoThread => KeyringError::NoThread { keyring },
+        })
+    })
+}
+
+/// For how long `keyring` keeps an item, in words.
+pub fn lasts(keyring: Keyring) -> Text {
+    Text::from(match keyring {
+        Keyring::SecretService | Keyring::Keychain | Keyring::CredentialManager => "until it is erased",
+        Keyring::Keyutils => "until a reboot, or 3 days after the last use",
+        Keyring::Systemd | Keyring::Command => "for as long as its source gives it",
+        Keyring::Memory => "until the daemon ends",
+    })
+}

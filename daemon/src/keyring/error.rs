@@ -1,0 +1,213 @@
+//! Why a keyring could not do it, and what a person can do about it.
+
+use dt_cred_proto::{message::Keyring, text::Text};
+use thiserror::Error;
+
+/// Why a keyring could not do it: one line each, with the mend. It never holds what was kept or was to be kept.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum KeyringError {
+    /// There is no session bus, or it does not let us in.
+    #[error(
+        "there is no session bus ({reason}): log in to a desktop and run `dt-cred unlock` there, or keep the \
+         profile elsewhere, as with `dt-cred login --keyring keyutils`"
+    )]
+    NoBus {
+        /// What libdbus said.
+        reason: Text,
+    },
+    /// The bus is there, and nobody on it keeps secrets.
+    #[error(
+        "no program on the session bus is a Secret Service ({reason}): start gnome-keyring, KWallet or KeePassXC, then \
+         `dt-cred unlock`, or keep the profile elsewhere, as with `dt-cred login --keyring keyutils`"
+    )]
+    NoProvider {
+        /// What the bus said.
+        reason: Text,
+    },
+    /// It is locked, and nobody was asked.
+    #[error("the keyring is locked: open it with `dt-cred unlock`")]
+    Locked,
+    /// The prompt was raised, and it is still locked.
+    #[error(
+        "the keyring's prompt was dismissed, not answered, or could not be shown: run `dt-cred unlock` where its \
+         window can appear, or keep the profile elsewhere, as with `dt-cred login --keyring keyutils`"
+    )]
+    Unanswered,
+    /// More than one item is the profile's.
+    #[error(
+        "more than one item in {keyring} is this profile's: remove them with `dt-cred erase`, see that the keyring is \
+         open with `dt-cred unlock`, and log in again"
+    )]
+    Ambiguous {
+        /// Which store.
+        keyring: Keyring,
+    },
+    /// The store is there and does not let us in.
+    #[error(
+        "{keyring} refuses access ({reason}): allow it in the keyring's own settings, then `dt-cred unlock`"
+    )]
+    Denied {
+        /// Which store.
+        keyring: Keyring,
+        /// What it said.
+        reason: Text,
+    },
+    /// The user's share of the kernel keyring is used up.
+    #[error(
+        "the user's quota in the kernel keyring is used up (see /proc/key-users): remove keys with `keyctl`, see with \
+         `dt-cred unlock` that it is open, and try again"
+    )]
+    Quota,
+    /// The kernel has no keyrings or a sandbox keeps us from them, as in most containers.
+    #[error(
+        "the kernel gives no keyring here ({reason}): in a container allow keyctl, add_key and request_key, then \
+         `dt-cred unlock`, or keep the profile elsewhere, as with `dt-cred login --keyring secret-service`"
+    )]
+    KernelRefuses {
+        /// Which error.
+        reason: Text,
+    },
+    /// The deadline passed.
+    #[error(
+        "{keyring} has not answered within {seconds} s: look whether it shows a prompt or hangs, then `dt-cred unlock`"
+    )]
+    TimedOut {
+        /// Which store.
+        keyring: Keyring,
+        /// The deadline, in seconds.
+        seconds: u64,
+    },
+    /// Earlier calls have not returned, so none was begun.
+    #[error(
+        "{keyring} hangs, earlier calls have not returned yet: restart the keyring's program, or this daemon with \
+         `dt-cred stop`, then `dt-cred unlock`"
+    )]
+    Stuck {
+        /// Which store.
+        keyring: Keyring,
+    },
+    /// The system gave no thread, or the store's library ended it.
+    #[error(
+        "{keyring} could not be called: the system gives this process no more threads; try `dt-cred unlock` later"
+    )]
+    NoThread {
+        /// Which store.
+        keyring: Keyring,
+    },
+    /// What was written is not what is read.
+    #[error(
+        "{keyring} does not give back what was written to it: see with `dt-cred unlock` that it is open, and try again"
+    )]
+    Altered {
+        /// Which store.
+        keyring: Keyring,
+    },
+    /// The item is not text.
+    #[error(
+        "the item in {keyring} is not UTF-8 text: write it anew with `dt-cred login`, after `dt-cred unlock` where it \
+         is locked"
+    )]
+    NotText {
+        /// Which store.
+        keyring: Keyring,
+    },
+    /// The store takes no item of this size.
+    #[error(
+        "the item is larger than the {limit} bytes that {keyring} takes: keep the profile elsewhere, as with \
+         `dt-cred login --keyring secret-service`, and open that with `dt-cred unlock`"
+    )]
+    TooLarge {
+        /// Which store.
+        keyring: Keyring,
+        /// What it takes, in bytes.
+        limit: usize,
+    },
+    /// Not on this system.
+    #[error(
+        "this system has no {keyring}: choose one of {choices} with `dt-cred login --keyring`, and open it with \
+         `dt-cred unlock`"
+    )]
+    NotHere {
+        /// Which store.
+        keyring: Keyring,
+        /// What there is instead.
+        choices: Text,
+    },
+    /// Not in this release.
+    #[error(
+        "this release cannot use {keyring} yet: choose one of {choices} with `dt-cred login --keyring`, and open it \
+         with `dt-cred unlock`"
+    )]
+    NotYet {
+        /// Which store.
+        keyring: Keyring,
+        /// What there is instead.
+        choices: Text,
+    },
+    /// The source cannot be written to.
+    #[error(
+        "{keyring} can only be read: change the secret at its source, or choose with `dt-cred login --keyring` a store \
+         that `dt-cred unlock` can open"
+    )]
+    ReadOnly {
+        /// Which store.
+        keyring: Keyring,
+    },
+    /// Whatever else the store's library says.
+    #[error("{keyring} failed ({reason}): restart the keyring's program, then `dt-cred unlock`")]
+    Failed {
+        /// Which store.
+        keyring: Keyring,
+        /// What it said.
+        reason: Text,
+    },
+}
+
+impl KeyringError {
+    /// Whether there is no such store here, so that it cannot hold anything either.
+    pub fn is_absent(&self) -> bool {
+        matches!(
+            self,
+            Self::NoBus { .. } | Self::NoProvider { .. } | Self::KernelRefuses { .. } | Self::NotHere { .. }
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dt_cred_proto::{message::Keyring, text::Text};
+
+    use super::KeyringError;
+
+    #[test]
+    fn every_message_is_one_line_that_fits_and_names_the_way_out() {
+        let (keyring, long) = (Keyring::SecretService, "x".repeat(5000));
+        let reason = || Text::from(format!("a\nb\u{1b}[2J{long}").as_str());
+        let errors = [
+            KeyringError::NoBus { reason: Text::from("why") },
+            KeyringError::NoProvider { reason: Text::from("why") },
+            KeyringError::Locked,
+            KeyringError::Unanswered,
+            KeyringError::Ambiguous { keyring },
+            KeyringError::Denied { keyring, reason: reason() },
+            KeyringError::Quota,
+            KeyringError::KernelRefuses { reason: Text::from("why") },
+            KeyringError::TimedOut { keyring, seconds: 2 },
+            KeyringError::Stuck { keyring },
+            KeyringError::NoThread { keyring },
+            KeyringError::Altered { keyring },
+            KeyringError::NotText { keyring },
+            KeyringError::TooLarge { keyring, limit: 9 },
+            KeyringError::NotHere { keyring, choices: Text::from("this, that") },
+            KeyringError::NotYet { keyring, choices: Text::from("this, that") },
+            KeyringError::ReadOnly { keyring },
+            KeyringError::Failed { keyring, reason: reason() },
+        ];
+        for error in errors {
+            let told = error.to_string();
+            assert!(told.contains("`dt-cred unlock`"), "{told}");
+            assert!(!told.contains(char::is_control), "{told}");
+            assert!(!told.contains("  "), "{told}");
+        }
+    }
+}

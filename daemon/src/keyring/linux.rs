@@ -1,0 +1,188 @@
+//! Linux: which stores there are, and what the environment must hold before the first thread starts.
+
+use std::{
+    env, fs,
+    os::unix::fs::{FileTypeExt, MetadataExt},
+    path::Path,
+};
+
+use dt_cred_proto::{message::Keyring, platform::own_uid, profile::Profile, secret::Secret, text::Text};
+use keyring::api::CredentialStoreApi;
+use zeroize::Zeroizing;
+
+use super::{KeyringError, SERVICE};
+
+#[path = "linux/keyutils.rs"]
+mod keyutils;
+#[path = "linux/secret_service.rs"]
+mod secret_service;
+
+/// The stores that `auto` means, the first one for what is new.
+pub const AUTO: [Keyring; 2] = [Keyring::SecretService, Keyring::Keyutils];
+
+/// Environment variable with the session bus's address (D-Bus Specification, "Well-known Message Bus Instances").
+const BUS_VARIABLE: &str = "DBUS_SESSION_BUS_ADDRESS";
+
+/// Sees that libdbus finds the session bus of the user's login, from cron, `su -` and SSH as well, and that it never
+/// starts one of its own by way of X11.
+///
+/// To be called once, before any thread is started: it may change the environment.
+pub fn prepare() {
+    let named = env::var_os(BUS_VARIABLE).is_some_and(|address| !address.is_empty());
+    // libdbus finds this one by itself.
+    let in_runtime_folder =
+        || env::var_os("XDG_RUNTIME_DIR").is_some_and(|path| is_own(&Path::new(&path).join("bus")));
+    let login = format!("/run/user/{}/bus", own_uid());
+    // Named also where nothing is there yet: it may come, and a bus that is named is never started by libdbus.
+    if named || in_runtime_folder() || (fs::symlink_metadata(&login).is_ok() && !is_own(Path::new(&login))) {
+        return;
+    }
+    #[expect(unsafe_code, reason = "libdbus takes the address from the environment alone")]
+    // SAFETY: no other thread is there yet, so none reads the environment.
+    unsafe {
+        env::set_var(BUS_VARIABLE, format!("unix:path={login}"));
+    }
+}
+
+/// Whether `path` is a socket of this user's.
+fn is_own(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket() && found.uid() == own_uid())
+}
+
+/// The item of `profile`. A store that is locked is an error at once: nobody is asked.
+pub(super) fn read(keyring: Keyring, profile: &Profile) -> Result<Option<Secret>, KeyringError> {
+    let bytes = match keyring {
+        Keyring::SecretService => secret_service::read(profile),
+        Keyring::Keyutils => keyutils::read(profile),
+        other => Err(unavailable(other)),
+    }?;
+    bytes.map(|bytes| text(keyring, bytes)).transpose()
+}
+
+/// Keeps `item`; asks the user where the store is locked.
+pub(super) fn write(keyring: Keyring, profile: &Profile, item: &Secret) -> Result<(), KeyringError> {
+    match keyring {
+        Keyring::SecretService => secret_service::write(profile, item),
+        Keyring::Keyutils => keyutils::write(profile, item),
+        Keyring::Systemd | Keyring::Command => Err(KeyringError::ReadOnly { keyring }),
+        other => Err(unavailable(other)),
+    }
+}
+
+/// Removes the item of `profile`; whether there was one.
+pub(super) fn remove(keyring: Keyring, profile: &Profile) -> Result<bool, KeyringError> {
+    match keyring {
+        Keyring::SecretService => secret_service::remove(profile),
+        Keyring::Keyutils => keyutils::remove(profile),
+        Keyring::Systemd | Keyring::Command => Err(KeyringError::ReadOnly { keyring }),
+        other => Err(unavailable(other)),
+    }
+}
+
+/// Asks the user to unlock the store where it is locked.
+pub(super) fn unlock(keyring: Keyring) -> Result<(), KeyringError> {
+    match keyring {
+        Keyring::SecretService => secret_service::unlock(),
+        Keyring::Keyutils => keyutils::present(),
+        other => Err(unavailable(other)),
+    }
+}
+
+/// Whether the store is there at all.
+pub(super) fn present(keyring: Keyring) -> Result<(), KeyringError> {
+    match keyring {
+        Keyring::SecretService => secret_service::present(),
+        Keyring::Keyutils => keyutils::present(),
+        other => Err(unavailable(other)),
+    }
+}
+
+fn unavailable(keyring: Keyring) -> KeyringError {
+    let choices = Text::from(AUTO.map(|keyring| keyring.to_string()).join(", "));
+    match keyring {
+        Keyring::Keychain | Keyring::CredentialManager => KeyringError::NotHere { keyring, choices },
+        _ => KeyringError::NotYet { keyring, choices },
+    }
+}
+
+/// The entry of `profile` in `store`.
+fn entry(
+    store: &impl CredentialStoreApi,
+    profile: &Profile,
+    label: Option<&str>,
+) -> keyring::Result<keyring::Entry> {
+    let label = label.map(|label| [("label", label)].into());
+    store.build(SERVICE, profile.as_str(), label.as_ref())
+}
+
+/// The bytes as text, moved, not copied; wiped where they are none.
+fn text(keyring: Keyring, bytes: Vec<u8>) -> Result<Secret, KeyringError> {
+    String::from_utf8(bytes).map(Secret::new).map_err(|error| {
+        drop(Zeroizing::new(error.into_bytes()));
+        KeyringError::NotText { keyring }
+    })
+}
+
+/// What the store's library says in an error that is none of the known ones. Never its `Debug`: it holds secrets.
+fn failed(keyring: Keyring, error: &keyring::Error) -> KeyringError {
+    match error {
+        keyring::Error::Ambiguous(_) => KeyringError::Ambiguous { keyring },
+        keyring::Error::BadEncoding(_) | keyring::Error::BadDataFormat(..) => {
+            KeyringError::NotText { keyring }
+        }
+        keyring::Error::PlatformFailure(source) | keyring::Error::NoStorageAccess(source) => {
+            KeyringError::Failed { keyring, reason: Text::from(source.to_string()) }
+        }
+        other => KeyringError::Failed { keyring, reason: Text::from(other.to_string()) },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dt_cred_proto::{message::Keyring, profile::Profile, secret::Secret};
+
+    use super::{KeyringError, failed, read, text, unlock, write};
+
+    #[test]
+    fn a_store_that_is_not_there_is_said_to_be_so_and_what_there_is_instead() {
+        let (profile, item) = ("default".parse::<Profile>().unwrap(), Secret::new("{}".to_owned()));
+        for keyring in [Keyring::Keychain, Keyring::CredentialManager] {
+            for error in
+                [read(keyring, &profile).err(), write(keyring, &profile, &item).err(), unlock(keyring).err()]
+            {
+                let error = error.expect("it is refused");
+                assert!(error.is_absent());
+                assert!(error.to_string().contains(&format!("no {keyring}")), "{error}");
+                assert!(error.to_string().contains("secret-service, keyutils"), "{error}");
+            }
+        }
+        for keyring in [Keyring::Systemd, Keyring::Command] {
+            assert!(matches!(write(keyring, &profile, &item), Err(KeyringError::ReadOnly { .. })));
+            assert!(matches!(read(keyring, &profile), Err(KeyringError::NotYet { .. })));
+        }
+        assert!(matches!(read(Keyring::Memory, &profile), Err(KeyringError::NotYet { .. })));
+    }
+
+    #[test]
+    fn no_error_tells_what_was_kept() {
+        let kept = || b"geheim\xff".to_vec();
+        let source = || Box::<dyn std::error::Error + Send + Sync>::from("not so");
+        let errors = [
+            failed(Keyring::Keyutils, &keyring::Error::BadEncoding(kept())),
+            failed(Keyring::Keyutils, &keyring::Error::BadDataFormat(kept(), source())),
+            text(Keyring::Keyutils, kept()).err().unwrap(),
+        ];
+        let bytes = format!("{:?}", b"geheim");
+        for error in errors {
+            assert_eq!(error, KeyringError::NotText { keyring: Keyring::Keyutils });
+            let told = format!("{error} {error:?}");
+            assert!(!told.contains("geheim") && !told.contains(bytes.trim_matches(['[', ']'])), "{told}");
+        }
+    }
+
+    #[test]
+    fn what_matches_twice_is_said_to_be_so_without_its_entries() {
+        let error = failed(Keyring::SecretService, &keyring::Error::Ambiguous(Vec::new()));
+        assert_eq!(error, KeyringError::Ambiguous { keyring: Keyring::SecretService });
+    }
+}

@@ -1,0 +1,140 @@
+//! Linux: the boot-time clock and its timer, the watch on the socket's folder.
+
+use std::{io, os::fd::OwnedFd, path::Path, time::Duration};
+
+use rustix::{
+    fs::inotify,
+    time::{
+        ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime,
+        timerfd_create, timerfd_settime,
+    },
+};
+use tokio::io::{Interest, unix::AsyncFd};
+
+/// Time since the machine started, time asleep included (CLOCK_BOOTTIME in clock_gettime(2)).
+pub fn boot_time() -> Duration {
+    let now = clock_gettime(ClockId::Boottime);
+    let nanoseconds = u32::try_from(now.tv_nsec).unwrap_or_default();
+    Duration::new(u64::try_from(now.tv_sec).unwrap_or_default(), nanoseconds)
+}
+
+/// Closes every descriptor from `first` on.
+pub(super) fn close_from(first: u32) {
+    #[expect(unsafe_code, reason = "close_range(2) has no safe wrapper")]
+    // SAFETY: called before this process has opened anything of its own, so nobody holds what is closed.
+    unsafe {
+        libc::close_range(first, u32::MAX, 0);
+    }
+}
+
+/// A descriptor whose readiness to be read can be waited for.
+fn readable(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    #[expect(unsafe_code, reason = "tokio wants a promise about the descriptor")]
+    // SAFETY: an OwnedFd is the same open descriptor for as long as it lives.
+    let registered = unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) };
+    Ok(registered?)
+}
+
+/// A timer on the boot-time clock: it goes off also when its time passed while the machine slept (timerfd_create(2)).
+pub struct Alarm {
+    timer: AsyncFd<OwnedFd>,
+    armed: Option<Duration>,
+}
+
+impl Alarm {
+    /// An alarm that is not set.
+    ///
+    /// # Errors
+    /// Where there are no descriptors left.
+    pub fn new() -> io::Result<Self> {
+        let timer = timerfd_create(TimerfdClockId::Boottime, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
+        Ok(Self { timer: readable(timer)?, armed: None })
+    }
+
+    /// Waits until `at` by the boot-time clock; for ever where there is none.
+    pub async fn reached(&mut self, at: Option<Duration>) {
+        if self.armed != at && self.arm(at).is_err() {
+            // Never seen; a tick keeps the daemon right, if not idle.
+            return tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        if let Ok(mut ready) = self.timer.readable().await {
+            ready.clear_ready();
+            self.armed = None;
+        }
+    }
+
+    fn arm(&mut self, at: Option<Duration>) -> io::Result<()> {
+        // An all-zero time disarms: the earliest time that does not is a nanosecond.
+        let time = at.map_or(Duration::ZERO, |at| at.max(Duration::from_nanos(1)));
+        let it_value = Timespec {
+            tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: i64::from(time.subsec_nanos()),
+        };
+        let it_interval = Timespec { tv_sec: 0, tv_nsec: 0 };
+        timerfd_settime(&self.timer, TimerfdTimerFlags::ABSTIME, &Itimerspec { it_interval, it_value })?;
+        self.armed = at;
+        Ok(())
+    }
+}
+
+/// Tells when something changes in a folder (inotify(7)).
+pub struct Watch(AsyncFd<OwnedFd>);
+
+impl Watch {
+    /// Watches `folder`.
+    ///
+    /// # Errors
+    /// Where the folder is gone or the user's inotify limits are used up.
+    pub fn new(folder: &Path) -> io::Result<Self> {
+        use inotify::{CreateFlags, WatchFlags};
+        let watch = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
+        let flags = WatchFlags::CREATE
+            | WatchFlags::DELETE
+            | WatchFlags::MOVED_FROM
+            | WatchFlags::MOVED_TO
+            | WatchFlags::DELETE_SELF
+            | WatchFlags::MOVE_SELF
+            | WatchFlags::ONLYDIR;
+        inotify::add_watch(&watch, folder, flags)?;
+        Ok(Self(readable(watch)?))
+    }
+
+    /// Waits for the next change.
+    pub async fn changed(&mut self) {
+        let Ok(mut ready) = self.0.readable().await else { return };
+        let mut events = [0_u8; 4096];
+        // Which change it was does not matter: the caller looks for itself.
+        while rustix::io::read(ready.get_inner(), &mut events).is_ok_and(|read| read > 0) {}
+        ready.clear_ready();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Alarm, boot_time};
+
+    #[tokio::test]
+    async fn an_alarm_for_a_time_that_has_passed_goes_off_and_one_set_anew_goes_off_again() {
+        let mut alarm = Alarm::new().unwrap();
+        for ahead in [0, 0, 20, 5, 0] {
+            let at = boot_time() + Duration::from_millis(ahead);
+            alarm.reached(Some(at)).await;
+            assert!(boot_time() >= at);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_alarm_that_was_moved_ahead_does_not_go_off_at_its_old_time() {
+        let mut alarm = Alarm::new().unwrap();
+        let far = boot_time() + Duration::from_secs(3600);
+        let near = boot_time() + Duration::from_millis(30);
+        tokio::select! {
+            () = alarm.reached(Some(far)) => panic!("it went off"),
+            () = tokio::task::yield_now() => {}
+        }
+        alarm.reached(Some(near)).await;
+        assert!(boot_time() >= near && boot_time() < far);
+    }
+}

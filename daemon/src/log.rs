@@ -1,0 +1,120 @@
+//! Where the daemon's log goes: standard error, or a file of the state folder.
+//!
+//! Only this project's own events are written: what hyper or rustls would say at trace level holds what they send.
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::Mutex,
+};
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+use crate::platform;
+
+/// Environment variable with the level: error, warn, info (the default), debug, trace or off.
+pub const LEVEL_VARIABLE: &str = "DT_CRED_LOG";
+
+/// The log file is renamed away when it would become longer, in bytes.
+pub const FILE_LIMIT: u64 = 1_000_000;
+
+/// Starts logging to standard error.
+pub fn to_stderr() {
+    start(io::stderr, true);
+}
+
+/// Starts logging to `dt-credd.log` in `folder`.
+///
+/// # Errors
+/// Where the file cannot be opened or is not a regular file of ours.
+pub fn to_file(folder: &Path) -> io::Result<()> {
+    let file = LogFile::open(folder.join("dt-credd.log"))?;
+    start(Mutex::new(file), false);
+    Ok(())
+}
+
+fn start<W>(writer: W, terminal: bool)
+where
+    W: for<'a> fmt::MakeWriter<'a> + Send + Sync + 'static,
+{
+    let level = std::env::var(LEVEL_VARIABLE).unwrap_or_default();
+    let level = LevelFilter::from_str(&level).ok().filter(|_| !level.is_empty()).unwrap_or(LevelFilter::INFO);
+    let own = Targets::new().with_target("dt_credd", level);
+    let lines = fmt::layer().with_writer(writer).with_ansi(false).with_target(!terminal);
+    // A second call, as by tests in one process, keeps the first one's log.
+    let _ = tracing_subscriber::registry().with(own).with(lines).try_init();
+}
+
+/// A file that is renamed to `….1` when it is full.
+struct LogFile {
+    path: PathBuf,
+    file: fs::File,
+    length: u64,
+}
+
+impl LogFile {
+    fn open(path: PathBuf) -> io::Result<Self> {
+        let file = platform::append_private(&path)?;
+        let length = file.metadata()?.len();
+        Ok(Self { path, length, file })
+    }
+
+    fn rotate(&mut self) -> io::Result<()> {
+        fs::rename(&self.path, self.path.with_extension("log.1"))?;
+        *self = Self::open(self.path.clone())?;
+        Ok(())
+    }
+}
+
+impl Write for LogFile {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let length = u64::try_from(line.len()).unwrap_or(u64::MAX);
+        if self.length > 0 && self.length.saturating_add(length) > FILE_LIMIT {
+            self.rotate()?;
+        }
+        let written = self.file.write(line)?;
+        self.length += u64::try_from(written).unwrap_or_default();
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, io::Write, os::unix::fs::PermissionsExt};
+
+    use super::{FILE_LIMIT, LogFile};
+
+    #[test]
+    fn a_full_file_is_renamed_and_one_older_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dt-credd.log");
+        let mut log = LogFile::open(path.clone()).unwrap();
+        for round in 0..3 {
+            let line = vec![b'0' + round; usize::try_from(FILE_LIMIT).unwrap() - 10];
+            log.write_all(&line).unwrap();
+        }
+        assert_eq!(fs::read(&path).unwrap()[0], b'2');
+        assert_eq!(fs::read(folder.path().join("dt-credd.log.1")).unwrap()[0], b'1');
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn the_file_is_private_and_a_symlink_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dt-credd.log");
+        LogFile::open(path.clone()).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::write(folder.path().join("precious"), "data").unwrap();
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(folder.path().join("precious"), &path).unwrap();
+        assert!(LogFile::open(path).is_err());
+        assert_eq!(fs::read(folder.path().join("precious")).unwrap(), b"data");
+    }
+}

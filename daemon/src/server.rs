@@ -1,0 +1,60 @@
+//! Accepts clients until the daemon is to end.
+
+use std::{sync::Arc, time::Duration};
+
+use interprocess::local_socket::tokio::{Listener, prelude::*};
+
+use crate::{
+    platform::{self, Signals, Watch},
+    service::Service,
+    session,
+    start::{Place, Socket},
+};
+
+/// How long accepting pauses when the system has no descriptor for the next client.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How long answers that are on their way may take when the daemon ends.
+const DRAIN: Duration = Duration::from_millis(500);
+
+/// Serves until SIGTERM, SIGINT, a `stop`, or until the socket is no longer ours; then removes the socket.
+pub async fn run(socket: Socket, service: Arc<Service>, mut signals: Signals) {
+    let Socket { listener, mut watch, place } = socket;
+    let reason = tokio::select! {
+        () = accept(&listener, &service) => "accepting ended",
+        name = signals.received() => name,
+        () = service.stopped() => "stop",
+        () = replaced(&mut watch, &place) => "the socket is no longer ours",
+    };
+    tracing::info!(reason, "ending");
+    place.remove();
+    drop(listener);
+    // A client whose answer is ready gets it; whoever waits for the issuer is told by the closed connection.
+    let _ = tokio::time::timeout(DRAIN, service.drained()).await;
+}
+
+async fn accept(listener: &Listener, service: &Arc<Service>) {
+    loop {
+        match listener.accept().await {
+            Ok(stream) => match platform::peer(&stream) {
+                Ok(uid) if uid == platform::own_uid() => {
+                    tokio::spawn(session::run(stream, Arc::clone(service)));
+                }
+                Ok(uid) => tracing::warn!(uid, "refused a client of another user"),
+                Err(error) => tracing::debug!(%error, "a client left before it was served"),
+            },
+            Err(error) => {
+                // Out of descriptors, most likely. Accepting again at once would spin.
+                tracing::warn!(%error, "cannot accept a client");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Waits until the socket at the path is another one, or gone.
+async fn replaced(watch: &mut Watch, place: &Place) {
+    while place.is_ours() {
+        watch.changed().await;
+    }
+}

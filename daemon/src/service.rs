@@ -1,0 +1,119 @@
+//! What each request means: one function from a request to its answer.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use dt_cred_proto::message::{Failure, FailureKind, Operation, Request, Response, Status};
+use tokio::{sync::Notify, time::timeout};
+
+use crate::{clock, keeper::Keeper, session::RELEASE};
+
+/// The longest time that a request is worked on, whatever its sender would wait.
+const LONGEST: Duration = Duration::from_secs(600);
+
+/// Answers requests by what the keeper holds.
+pub struct Service {
+    keeper: Keeper,
+    started: Duration,
+    requests: AtomicU64,
+    answering: AtomicUsize,
+    stop: Notify,
+    idle: Notify,
+}
+
+impl Service {
+    /// A service over `keeper`, started now.
+    pub fn new(keeper: Keeper) -> Arc<Self> {
+        Arc::new(Self {
+            keeper,
+            started: clock::now().boot,
+            requests: AtomicU64::new(0),
+            answering: AtomicUsize::new(0),
+            stop: Notify::new(),
+            idle: Notify::new(),
+        })
+    }
+
+    /// The answer to `request`, before its deadline.
+    pub async fn answer(&self, request: Request) -> Response {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let limit = Duration::from_millis(request.deadline_ms).min(LONGEST);
+        let answer = self.perform(request.operation, limit);
+        // The lifecycle answers a waiting `get` at its deadline, with what it knows; this is for everything else.
+        let answer = timeout(limit + Duration::from_millis(50), answer).await;
+        answer.unwrap_or_else(|_| Err(late())).unwrap_or_else(Response::Failed)
+    }
+
+    async fn perform(&self, operation: Operation, limit: Duration) -> Result<Response, Failure> {
+        let deadline = clock::now().boot + limit;
+        let keeper = &self.keeper;
+        Ok(match operation {
+            Operation::Get(get) => Response::Token(keeper.token(get, deadline).await?),
+            Operation::Reject(reject) => Response::Rejected { dropped: keeper.reject(reject).await? },
+            Operation::Store(store) => Response::Stored(keeper.store(store, deadline).await?),
+            Operation::Erase(erase) => Response::Erased(keeper.erase(erase).await?),
+            Operation::Describe(describe) => Response::Described(keeper.describe(describe.profile).await?),
+            Operation::Unlock(unlock) => Response::Unlocked(keeper.unlock(unlock.profile).await?),
+            Operation::Stop => Response::Stopping { pid: std::process::id() },
+            Operation::Status => Response::Status(Box::new(Status {
+                release: RELEASE.into(),
+                pid: std::process::id(),
+                uptime_ms: milliseconds(clock::now().boot.saturating_sub(self.started)),
+                default_profile: keeper.default_profile(),
+                requests: self.requests.load(Ordering::Relaxed),
+                profiles: keeper.status().await,
+            })),
+        })
+    }
+
+    /// Asks the server to end.
+    pub fn stop(&self) {
+        self.stop.notify_one();
+    }
+
+    /// Waits until somebody asked for the end.
+    pub async fn stopped(&self) {
+        self.stop.notified().await;
+    }
+
+    /// Marks that an answer is being worked on, for as long as the value lives.
+    pub fn answering(&self) -> Answering<'_> {
+        self.answering.fetch_add(1, Ordering::Relaxed);
+        Answering(self)
+    }
+
+    /// Waits until no answer is being worked on.
+    pub async fn drained(&self) {
+        while self.answering.load(Ordering::Relaxed) > 0 {
+            self.idle.notified().await;
+        }
+    }
+}
+
+/// An answer that is being worked on.
+pub struct Answering<'a>(&'a Service);
+
+impl Drop for Answering<'_> {
+    fn drop(&mut self) {
+        if self.0.answering.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.0.idle.notify_one();
+        }
+    }
+}
+
+fn late() -> Failure {
+    Failure::new(
+        FailureKind::TryLater,
+        "it was not done in time: try again, with a longer --timeout if need be",
+    )
+}
+
+/// Whole milliseconds of `duration`.
+pub fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

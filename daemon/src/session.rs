@@ -1,0 +1,108 @@
+//! One connection: frames in, answers out, in order, each within its time.
+
+use std::{io, sync::Arc, time::Duration};
+
+use dt_cred_proto::{
+    frame::{self, FrameError, HEADER, VERSION},
+    message::{Failure, FailureKind, Request, Response},
+};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    time::timeout,
+};
+use zeroize::Zeroizing;
+
+use crate::service::Service;
+
+/// How long a client may say nothing between two requests.
+pub const IDLE: Duration = Duration::from_secs(60);
+
+/// How long a request may take to arrive once it began, and an answer to be read.
+pub const TRANSFER: Duration = Duration::from_secs(10);
+
+/// The daemon's release.
+pub const RELEASE: &str = env!("CARGO_PKG_VERSION");
+
+/// Serves a client until it leaves, breaks the protocol, or is silent for too long.
+pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, service: Arc<Service>) {
+    loop {
+        match exchange(&mut stream, &service).await {
+            Ok(Next::Request) => {}
+            Ok(Next::Close) => return,
+            // A client that leaves early is nothing to tell anybody.
+            Err(error) => return tracing::debug!(%error, "a session ended"),
+        }
+    }
+}
+
+/// What follows an exchange.
+enum Next {
+    Request,
+    Close,
+}
+
+async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, service: &Service) -> io::Result<Next> {
+    let Some(header) = header(stream).await? else { return Ok(Next::Close) };
+    let body = match frame::body_length::<Request>(header) {
+        Ok(length) => within(TRANSFER, body(stream, length)).await?,
+        Err(error) => return refuse(stream, &error).await,
+    };
+    let _answering = service.answering();
+    match frame::decode::<Request>(&body) {
+        Ok(request) => {
+            drop(body);
+            let response = service.answer(request).await;
+            let stopping = matches!(response, Response::Stopping { .. });
+            send(stream, &response).await?;
+            if stopping {
+                service.stop();
+                return Ok(Next::Close);
+            }
+            Ok(Next::Request)
+        }
+        Err(FrameError::UnknownVariant(_)) => {
+            send(stream, &Response::Unsupported).await.map(|()| Next::Request)
+        }
+        Err(error) => refuse(stream, &error).await,
+    }
+}
+
+/// The next frame's header; none where the client left between two requests.
+async fn header<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<Option<[u8; HEADER]>> {
+    let mut header = [0; HEADER];
+    if within(IDLE, stream.read(&mut header[..1])).await? == 0 {
+        return Ok(None);
+    }
+    // Another version's frame may be shorter than ours: it is answered by its first byte.
+    if header[0] == VERSION {
+        within(TRANSFER, stream.read_exact(&mut header[1..])).await?;
+    }
+    Ok(Some(header))
+}
+
+async fn body<S: AsyncRead + Unpin>(stream: &mut S, length: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut body = Zeroizing::new(vec![0; length]);
+    stream.read_exact(&mut body).await?;
+    Ok(body)
+}
+
+async fn refuse<S: AsyncWrite + Unpin>(stream: &mut S, error: &FrameError) -> io::Result<Next> {
+    tracing::debug!(%error, "refused a frame");
+    let response = match error {
+        FrameError::Version(_) => Response::Version { version: VERSION, release: RELEASE.into() },
+        other => Response::Failed(Failure::new(
+            FailureKind::Other,
+            format!("dt-credd refused the request: {other}"),
+        )),
+    };
+    send(stream, &response).await.map(|()| Next::Close)
+}
+
+async fn send<S: AsyncWrite + Unpin>(stream: &mut S, response: &Response) -> io::Result<()> {
+    let frame = frame::encode(response).map_err(io::Error::other)?;
+    within(TRANSFER, stream.write_all(&frame)).await
+}
+
+async fn within<T>(limit: Duration, wait: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    timeout(limit, wait).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}

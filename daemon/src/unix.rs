@@ -1,0 +1,234 @@
+//! Unix: what the process sets up before it does anything else, signals, peers.
+
+use std::{
+    fs, io,
+    os::{
+        fd::AsFd,
+        unix::fs::{MetadataExt, OpenOptionsExt},
+    },
+    path::{Path, PathBuf},
+};
+
+use dt_cred_proto::platform::peer_uid;
+use interprocess::local_socket::{ListenerOptions, prelude::*, tokio as local};
+use rustix::{
+    fs::{FlockOperation, Mode, OFlags},
+    process::{Resource, Rlimit},
+};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+#[cfg(target_os = "linux")]
+#[path = "linux.rs"]
+mod system;
+
+pub use dt_cred_proto::platform::{
+    TrustError, home, own_uid, private_folder, state_home, trusted, trusted_parents,
+};
+pub use system::{Alarm, Watch, boot_time};
+
+/// What no file descriptor of this process may ever exceed, whatever the system allows.
+const DESCRIPTORS: u64 = 65_536;
+
+/// Settles the process: nothing that it makes is open to others, and it may hold a connection for every client.
+pub fn settle() {
+    rustix::process::umask(Mode::from_raw_mode(0o077));
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    let raised = Some(limit.maximum.unwrap_or(DESCRIPTORS).min(DESCRIPTORS));
+    if limit.current < raised {
+        // Fewer connections at once are no reason not to serve.
+        let _ =
+            rustix::process::setrlimit(Resource::Nofile, Rlimit { current: raised, maximum: limit.maximum });
+    }
+}
+
+/// Leaves the terminal and whatever descriptors the caller left open: a caller's `$(…)` must not wait for us.
+///
+/// # Errors
+/// Where `/dev/null` cannot be opened.
+pub fn detach() -> io::Result<()> {
+    // Fails only for a process group leader, which a spawned child is not; then there is no terminal to leave.
+    let _ = rustix::process::setsid();
+    system::close_from(3);
+    let null = null()?;
+    rustix::stdio::dup2_stdin(&null)?;
+    rustix::stdio::dup2_stderr(&null)?;
+    // A working folder of the caller's would keep its file system from being unmounted.
+    std::env::set_current_dir("/")
+}
+
+/// Points standard output to nowhere: the word of readiness was said.
+///
+/// # Errors
+/// Where `/dev/null` cannot be opened.
+pub fn close_output() -> io::Result<()> {
+    Ok(rustix::stdio::dup2_stdout(null()?)?)
+}
+
+fn null() -> io::Result<fs::File> {
+    fs::OpenOptions::new().read(true).write(true).open("/dev/null")
+}
+
+/// A lock file that this process holds for as long as the value lives.
+pub struct Lock(#[expect(dead_code, reason = "held for its lock")] fs::File);
+
+impl Lock {
+    /// Takes the lock at `path`, or tells that another process holds it.
+    ///
+    /// # Errors
+    /// Where the file cannot be made or is no regular file of ours.
+    pub fn take(path: &Path) -> io::Result<Option<Self>> {
+        let file = Self::open(path)?;
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Self(file))),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Takes the lock at `path`, after whoever holds it for a short change of a file.
+    ///
+    /// # Errors
+    /// Where the file cannot be made or is no regular file of ours.
+    pub fn wait(path: &Path) -> io::Result<Self> {
+        let file = Self::open(path)?;
+        rustix::fs::flock(&file, FlockOperation::LockExclusive)?;
+        Ok(Self(file))
+    }
+
+    fn open(path: &Path) -> io::Result<fs::File> {
+        let mut options = fs::OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        no_follow(&mut options).open(path)
+    }
+}
+
+/// Never through a symlink, never waiting for the other end of a fifo, and private where it is made.
+fn no_follow(options: &mut fs::OpenOptions) -> &mut fs::OpenOptions {
+    let flags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).bits();
+    options.mode(0o600).custom_flags(i32::try_from(flags).unwrap_or_default())
+}
+
+/// Opens a file of ours for reading.
+///
+/// # Errors
+/// Where it is a symlink, or cannot be read.
+pub fn open_own(path: &Path) -> io::Result<fs::File> {
+    no_follow(fs::OpenOptions::new().read(true)).open(path)
+}
+
+/// Makes a file that only this user can read.
+///
+/// # Errors
+/// Where there is one already.
+pub fn create_private(path: &Path) -> io::Result<fs::File> {
+    no_follow(fs::OpenOptions::new().write(true).create_new(true)).open(path)
+}
+
+/// Opens a private regular file to append to it; makes it where there is none.
+///
+/// # Errors
+/// Where it is a symlink or no regular file.
+pub fn append_private(path: &Path) -> io::Result<fs::File> {
+    let file = no_follow(fs::OpenOptions::new().append(true).create(true)).open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"))
+    }
+}
+
+/// Which file lies at a path: its device and inode.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FileId(u64, u64);
+
+impl FileId {
+    /// The file at `path`, symlinks not followed; none where there is none.
+    pub fn of(path: &Path) -> Option<Self> {
+        fs::symlink_metadata(path).ok().map(|found| Self(found.dev(), found.ino()))
+    }
+}
+
+/// Removes the socket at `path` that a daemon left behind.
+///
+/// # Errors
+/// Where something else than a socket of ours lies there: it is left alone.
+pub fn remove_stale_socket(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::FileTypeExt;
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.file_type().is_socket() && found.uid() == own_uid() => fs::remove_file(path),
+        Ok(_) => Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            "something else than a socket of ours lies there",
+        )),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether somebody answers at `path`.
+pub fn is_answered(path: &Path) -> bool {
+    rustix::net::socket_with(
+        rustix::net::AddressFamily::UNIX,
+        rustix::net::SocketType::STREAM,
+        rustix::net::SocketFlags::CLOEXEC.union(rustix::net::SocketFlags::NONBLOCK),
+        None,
+    )
+    .and_then(|socket| rustix::net::connect(&socket, &rustix::net::SocketAddrUnix::new(path)?))
+    // A full backlog is a listener all the same.
+    .is_ok_and(|()| true)
+}
+
+/// Listens at `path`, mode 0600, where nothing may lie.
+///
+/// # Errors
+/// Where the system refuses.
+pub fn listen(path: &Path) -> io::Result<local::Listener> {
+    use interprocess::os::unix::local_socket::ListenerOptionsExt;
+    let name =
+        path.to_owned().into_os_string().to_fs_name::<interprocess::local_socket::GenericFilePath>()?;
+    ListenerOptions::new().name(name).mode(0o600).reclaim_name(false).create_tokio()
+}
+
+/// The effective user at the other end of a connection.
+///
+/// # Errors
+/// Where the connection is gone.
+pub fn peer(stream: &local::Stream) -> io::Result<u32> {
+    let local::Stream::UdSocket(socket) = stream;
+    peer_uid(socket.as_fd())
+}
+
+/// Ends when the process is asked to end: SIGTERM or SIGINT. SIGHUP, of a terminal that closes, is not death.
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    _hangup: Signal,
+}
+
+impl Signals {
+    /// Takes the signals over from their defaults.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            _hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for one of them; its name.
+    pub async fn received(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+/// The folder of the state file, the log and the socket without a runtime folder.
+pub fn state_folder() -> Option<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    state_home(variable).map(|folder| folder.join("dt-cred"))
+}

@@ -1,0 +1,178 @@
+//! One response for each file `response-*.frame`.
+
+use dt_cred_proto::{
+    message::{
+        Described, Failure, FailureKind, Keyring, ProfileState, ProfileStatus, Response, Status, Stored,
+        Token,
+    },
+    profile::Profile,
+    secret::Secret,
+    text::Text,
+};
+
+use crate::Cases;
+
+const KINDS: [(FailureKind, &str); 8] = [
+    (FailureKind::TryLater, "try-later"),
+    (FailureKind::Usage, "usage"),
+    (FailureKind::Daemon, "daemon"),
+    (FailureKind::Refused, "refused"),
+    (FailureKind::NothingStored, "nothing-stored"),
+    (FailureKind::Keyring, "keyring"),
+    (FailureKind::Configuration, "configuration"),
+    (FailureKind::Other, "other"),
+];
+
+const STATES: [(ProfileState, &str); 5] = [
+    (ProfileState::Idle, "idle"),
+    (ProfileState::Valid, "valid"),
+    (ProfileState::Fetching, "fetching"),
+    (ProfileState::Failing, "failing"),
+    (ProfileState::Refused, "refused"),
+];
+
+fn profile(name: &str) -> Profile {
+    name.parse().unwrap()
+}
+
+fn token(access_token: &str) -> Token {
+    Token {
+        access_token: Secret::new(access_token.to_owned()),
+        token_type: Text::new("Bearer"),
+        expires_at_ms: 1_795_000_600_000,
+        expires_in_ms: 600_000,
+        generation: 1_795_000_000_123,
+        profile: profile("default"),
+        url: Text::new("https://app.example"),
+        warning: None,
+    }
+}
+
+fn bare(state: ProfileState) -> ProfileStatus {
+    ProfileStatus {
+        profile: profile("default"),
+        state,
+        url: None,
+        keyring: None,
+        lasts: None,
+        expires_in_ms: None,
+        lifetime_ms: None,
+        generation: None,
+        next_fetch_in_ms: None,
+        last_error: None,
+        check: None,
+        proxy: None,
+        served: 0,
+        fetches: 0,
+    }
+}
+
+fn full() -> ProfileStatus {
+    ProfileStatus {
+        profile: profile("work"),
+        state: ProfileState::Valid,
+        url: Some(Text::new("https://app.example")),
+        keyring: Some(Keyring::SecretService),
+        lasts: Some(Text::new("until it is erased")),
+        expires_in_ms: Some(599_000),
+        lifetime_ms: Some(600_000),
+        generation: Some(1_795_000_000_123),
+        next_fetch_in_ms: Some(480_000),
+        last_error: Some(Failure::new(FailureKind::TryLater, "the issuer answered 503")),
+        check: Some(Failure::new(FailureKind::Refused, "the issuer refused the credentials")),
+        proxy: Some(Text::new("http://proxy.example:3128")),
+        served: 1000,
+        fetches: 2,
+    }
+}
+
+fn status(profiles: Vec<ProfileStatus>) -> Response {
+    Response::Status(Box::new(Status {
+        release: Text::new("0.1.0"),
+        pid: 4242,
+        uptime_ms: 86_400_000,
+        default_profile: profile("default"),
+        requests: 70_000,
+        profiles,
+    }))
+}
+
+/// Every response whose frame is kept, by the name of its file.
+pub(crate) fn cases() -> Cases<Response> {
+    let mut cases = Vec::new();
+    let mut case = |name: &str, response: Response| cases.push((name.to_owned(), response));
+
+    case("version", Response::Version { version: 1, release: Text::new("0.1.0") });
+    case("version-255", Response::Version { version: 255, release: Text::default() });
+    case("unsupported", Response::Unsupported);
+    for (kind, name) in KINDS {
+        case(&format!("failed-{name}"), Response::Failed(Failure::new(kind, "what failed, why: what to do")));
+    }
+    case("failed-no-message", Response::Failed(Failure::new(FailureKind::Other, "")));
+    case(
+        "failed-long-message",
+        Response::Failed(Failure::new(FailureKind::Other, "\u{e9}".repeat(Text::LIMIT))),
+    );
+
+    case("token", Response::Token(token("aaa.bbb.ccc")));
+    let warning = Some(Text::new("the issuer gave the rejected token again"));
+    case("token-warning", Response::Token(Token { warning, ..token("aaa.bbb.ccc") }));
+    case("token-long", Response::Token(token(&"0123456789abcdef".repeat(128))));
+    let work =
+        Token { profile: profile("work"), expires_in_ms: 0, expires_at_ms: 0, generation: 0, ..token("a") };
+    case("token-zeros", Response::Token(work));
+    let most = Token { expires_in_ms: u64::MAX, expires_at_ms: u64::MAX, generation: u64::MAX, ..token("a") };
+    case("token-largest", Response::Token(most));
+
+    case("rejected-dropped", Response::Rejected { dropped: true });
+    case("rejected-not-held", Response::Rejected { dropped: false });
+
+    let lasts = || Text::new("until it is erased");
+    for (keyring, name) in Keyring::NAMES {
+        let stored =
+            Stored { profile: profile("default"), keyring, lasts: lasts(), expires_in_ms: Some(600_000) };
+        case(&format!("stored-{name}"), Response::Stored(stored));
+        case(&format!("unlocked-{name}"), Response::Unlocked(keyring));
+    }
+    let unchecked =
+        Stored { profile: profile("work"), keyring: Keyring::Memory, lasts: lasts(), expires_in_ms: None };
+    case("stored-unchecked", Response::Stored(unchecked));
+
+    case("erased-nothing", Response::Erased(vec![]));
+    case("erased-one", Response::Erased(vec![profile("default")]));
+    case("erased-three", Response::Erased(["a", "b-2", "work"].map(profile).into()));
+
+    let unknown = || Described {
+        profile: profile("new"),
+        url: None,
+        client_id: None,
+        keyring: None,
+        note: Text::default(),
+    };
+    case("described-unknown", Response::Described(unknown()));
+    let choose = Described { note: Text::new("no Secret Service is there: choose one"), ..unknown() };
+    case("described-choose", Response::Described(choose));
+    case(
+        "described-keyring",
+        Response::Described(Described { keyring: Some(Keyring::Keyutils), ..unknown() }),
+    );
+    let known = Described {
+        profile: profile("default"),
+        url: Some(Text::new("https://app.example")),
+        client_id: Some(Text::new("id")),
+        keyring: Some(Keyring::SecretService),
+        note: lasts(),
+    };
+    case("described-known", Response::Described(known));
+
+    case("status-nothing", status(vec![]));
+    for (state, name) in STATES {
+        case(&format!("status-{name}"), status(vec![bare(state)]));
+    }
+    case("status-full", status(vec![full()]));
+    case("status-two", status(vec![bare(ProfileState::Idle), full()]));
+
+    case("stopping", Response::Stopping { pid: 4242 });
+    case("stopping-largest", Response::Stopping { pid: u32::MAX });
+    cases
+}

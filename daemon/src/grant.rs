@@ -87,7 +87,7 @@ impl Asked<'_> {
 /// Judges an answer. It has no side effects.
 ///
 /// # Errors
-/// Why the answer holds no token. Of the issuer's text only what [`Redaction`] lets pass is in it.
+/// Why the answer holds no token. The issuer's own text is in it only as far as it can hold no secret.
 pub fn judge(status: u16, headers: &HeaderMap, body: &[u8], asked: &Asked<'_>) -> Result<Granted, Declined> {
     if status == 200 { granted(body, asked) } else { Err(refusal::judge(status, headers, body, asked)) }
 }

@@ -1,7 +1,7 @@
 //! The stores that keep credentials: one item for each profile, service `dt-cred`, user = the profile's name.
 //!
 //! No store's library has a time-out, and any of them may wait for a person. So every call has a thread, a
-//! connection and a deadline of its own ([`lane`]): what never returns costs that thread and no more, and a
+//! connection and a deadline of its own (`lane.rs`): what never returns costs that thread and no more, and a
 //! keyring that was replaced meanwhile is met by a new connection. A profile is read once in the daemon's life, so
 //! that nothing is gained by keeping either.
 

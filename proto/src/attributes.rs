@@ -328,18 +328,24 @@ mod tests {
         assert_eq!(error(&vec![b'a'; 1 << 20]), LinesError::TooLong, "a mebibyte of rubbish");
         assert_eq!(error(&vec![b'\n'; LIMIT + 1]), LinesError::TooLong, "whatever stands there");
 
-        let filler = ["token_url", "client_id", "scope", "audience", "resource", "ca_file"];
-        let mut input = String::from("url=u\nauth=basic\nkeyring=credential-manager\nno_check=true\n");
-        input.extend(filler.map(|key| format!("{key}=v\n")));
-        input.push_str(&String::from_utf8(of(LIMIT - input.len())).unwrap());
-        let lines = Lines::parse(input.as_bytes()).unwrap();
-        assert_eq!(read(&lines).len(), KEYS.len());
-        let profile = "p".repeat(Profile::LIMIT).parse().ok();
-        let store =
-            Store { profile, keyring: lines.keyring, check: !lines.no_check, attributes: lines.attributes };
-        let request = Request { deadline_ms: u64::MAX, operation: Operation::Store(Box::new(store)) };
-        let frame = frame::encode(&request).unwrap();
-        assert!(frame::decode::<Request>(&frame[HEADER..]).is_ok_and(|decoded| decoded == request));
+        let others = ["token_url", "client_id", "scope", "audience", "resource", "ca_file"];
+        let mut all = String::from("url=u\nauth=basic\nkeyring=credential-manager\nno_check=true\n");
+        all.extend(others.map(|key| format!("{key}=v\n")));
+        all.push_str(&String::from_utf8(of(LIMIT - all.len())).unwrap());
+        for input in [all.into_bytes(), of(LIMIT)] {
+            assert_eq!(input.len(), LIMIT);
+            let lines = Lines::parse(&input).unwrap();
+            let profile = "p".repeat(Profile::LIMIT).parse().ok();
+            let store = Store {
+                profile,
+                keyring: lines.keyring,
+                check: !lines.no_check,
+                attributes: lines.attributes,
+            };
+            let request = Request { deadline_ms: u64::MAX, operation: Operation::Store(Box::new(store)) };
+            let frame = frame::encode(&request).unwrap();
+            assert!(frame::decode::<Request>(&frame[HEADER..]).is_ok_and(|decoded| decoded == request));
+        }
     }
 
     /// The grammar once more, over bytes and from the end of it: what [`Lines::parse`] must take.

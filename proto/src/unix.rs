@@ -135,6 +135,7 @@ pub fn private_folder(folder: &Path, repair: bool) -> Result<(), TrustError> {
         // Something that is no folder lies there: said below in plain words.
         if error.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(io(error)) }
     })?;
+    // Again: in a sticky folder somebody else may have made what was missing a moment before us.
     trusted_parents(&folder)?;
     let found = fs::symlink_metadata(&folder).map_err(io)?;
     if !found.is_dir() {

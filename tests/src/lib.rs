@@ -3,3 +3,5 @@
 pub mod issuer;
 #[cfg(target_os = "linux")]
 pub mod parts;
+#[cfg(target_os = "linux")]
+pub mod user;

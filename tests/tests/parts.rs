@@ -55,7 +55,10 @@ fn a_running_program_gives_its_lines_as_they_come_and_is_gone_after_the_drop() {
 
 #[test]
 fn a_line_that_never_comes_is_told_with_what_came_instead() {
-    let echo = Running::start(shell("echo one; exec >&-; echo two >&2"), "");
+    let echo = Running::start(
+        shell("echo one; exec >&-; head -c 100000000 /dev/zero | wc -c >/dev/null; echo two >&2"),
+        "",
+    );
     let told = catch_unwind(AssertUnwindSafe(|| echo.stdout_line(|line| line == "three"))).unwrap_err();
     let told = told.downcast_ref::<String>().unwrap();
     assert!(told.contains("closed without one") && told.contains("one\ntwo"), "{told}");

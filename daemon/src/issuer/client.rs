@@ -40,7 +40,7 @@ pub(super) enum ClientError {
     #[error("the token endpoint is not a URL; enter it again: dt-cred login -p NAME --token-url URL")]
     NotUrl,
     /// The URL is not quoted: it may hold a password.
-    #[error("the configured proxy is not a URL such as http://proxy.example:3128; mend proxy in config.toml")]
+    #[error("the configured proxy is not of the form http://proxy.example:3128; mend proxy in config.toml")]
     Proxy,
     #[error("{0}; if that is right, enter it again: dt-cred login -p NAME --ca-file FILE")]
     Ca(#[from] CaError),
@@ -69,9 +69,7 @@ impl Route {
             _ if endpoint != Endpoint::Remote => Way::Direct,
             Proxy::None => Way::Direct,
             Proxy::Env => Way::Environment,
-            Proxy::Url(url) => {
-                Way::Through(Box::new(reqwest::Proxy::all(url).map_err(|_| ClientError::Proxy)?))
-            }
+            Proxy::Url(url) => Way::Through(Box::new(through(url)?)),
         };
         Ok(Self { endpoint, ca: credentials.ca.clone(), proxy })
     }
@@ -107,4 +105,13 @@ impl Route {
         }
         builder.build().map_err(tls)
     }
+}
+
+/// The library takes any scheme, and goes without a proxy where it does not know it.
+fn through(url: &str) -> Result<reqwest::Proxy, ClientError> {
+    let scheme = Url::parse(url).map_err(|_| ClientError::Proxy)?.scheme().to_owned();
+    if !matches!(&*scheme, "http" | "https") {
+        return Err(ClientError::Proxy);
+    }
+    reqwest::Proxy::all(url).map_err(|_| ClientError::Proxy)
 }

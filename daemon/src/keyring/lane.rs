@@ -46,7 +46,7 @@ impl Lane {
         let body = move || {
             let result = job();
             // Before the result is told: the next call may begin as soon as it is.
-            drop(permit);
+            std::mem::forget(permit);
             let _ = tell.send(result);
         };
         thread::Builder::new().name("keyring".to_owned()).spawn(body).map_err(|_| Overdue::NoThread)?;

@@ -83,7 +83,7 @@ fn credentials(request: &Request) -> Result<(String, String), Answer> {
         match (value, values.next()) {
             (Some(value), None) => Ok(value),
             (None, _) => Err(invalid(&format!("{name} is missing"))),
-            (value, Some(_)) => Ok(value.unwrap_or_default()),
+            (_, Some(_)) => Err(invalid(&format!("{name} is given twice"))),
         }
     };
     if field("grant_type")? != "client_credentials" {

@@ -61,6 +61,7 @@ fn the_door_can_be_closed_full_or_mute_and_opens_again_at_the_same_address() {
 fn closing_the_door_drops_the_connections_that_were_open() {
     let sandbox = Sandbox::http();
     let mut stream = TcpStream::connect(sandbox.url().trim_start_matches("http://")).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     sandbox.wait_until("the connection", |counts| counts.connections == 1);
     sandbox.set(|settings| settings.door = Door::Closed);
     assert_eq!(stream.read(&mut [0; 1]).unwrap(), 0);

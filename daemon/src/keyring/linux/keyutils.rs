@@ -88,29 +88,31 @@ fn judged(error: KeyError) -> KeyringError {
 
 #[cfg(test)]
 mod tests {
+    use dt_cred_proto::text::Text;
     use linux_keyutils::KeyError;
 
-    use super::{KeyringError, judged, told};
+    use super::{KEYRING, KeyringError, judged, told};
 
     #[test]
     fn each_error_of_the_kernel_is_told_apart_by_what_a_person_can_do() {
-        let refused =
-            |error: &KeyringError| matches!(error, KeyringError::KernelRefuses { .. }) && error.is_absent();
-        let denied =
-            |error: &KeyringError| matches!(error, KeyringError::Denied { .. }) && !error.is_absent();
-        let failed =
-            |error: &KeyringError| matches!(error, KeyringError::Failed { .. }) && !error.is_absent();
-        let cases: [(KeyError, &dyn Fn(&KeyringError) -> bool); 6] = [
-            (KeyError::QuotaExceeded, &|error| *error == KeyringError::Quota),
-            (KeyError::AccessDenied, &denied),
-            (KeyError::PermissionDenied, &refused),
-            (KeyError::OperationNotSupported, &refused),
-            (KeyError::Unknown(libc::ENOSYS), &refused),
-            (KeyError::OutOfMemory, &failed),
-        ];
-        for (error, expected) in cases {
-            assert!(expected(&judged(error)), "{error}");
-            assert_eq!(told(&keyring::Error::PlatformFailure(Box::new(error))), judged(error));
+        let refused = |reason: &str| KeyringError::KernelRefuses { reason: Text::from(reason) };
+        for (error, expected) in [
+            (KeyError::QuotaExceeded, KeyringError::Quota),
+            (
+                KeyError::AccessDenied,
+                KeyringError::Denied { keyring: KEYRING, reason: Text::from("AccessDenied") },
+            ),
+            (KeyError::PermissionDenied, refused("PermissionDenied")),
+            (KeyError::OperationNotSupported, refused("OperationNotSupported")),
+            (KeyError::Unknown(libc::ENOSYS), refused("Function not implemented (os error 38)")),
+            (
+                KeyError::OutOfMemory,
+                KeyringError::Failed { keyring: KEYRING, reason: Text::from("OutOfMemory") },
+            ),
+        ] {
+            assert_eq!(judged(error), expected);
+            assert_eq!(told(&keyring::Error::PlatformFailure(Box::new(error))), expected);
+            assert_eq!(expected.is_absent(), matches!(expected, KeyringError::KernelRefuses { .. }));
         }
     }
 }

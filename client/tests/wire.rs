@@ -1,0 +1,339 @@
+//! What the client makes of daemons that no real one is: of another version, talking nonsense, silent, gone.
+
+mod fake;
+
+use std::{
+    io::{Read, Write},
+    os::unix::net::{UnixListener, UnixStream},
+    sync::mpsc,
+    time::{Duration, Instant},
+};
+
+use dt_cred_proto::{
+    frame::{HEADER, RESPONSE_LIMIT, encode},
+    message::{Failure, FailureKind, Operation, Response, Token},
+    secret::Secret,
+};
+use fake::{Sandbox, answer, beside_programs, close, fall_silent_after, link, request, say, token};
+
+const HEADER_LINE: &str = "Authorization: Bearer aaa.bbb.ccc\n";
+
+fn frame(response: &Response) -> Vec<u8> {
+    encode(response).expect("a frame").to_vec()
+}
+
+#[test]
+fn a_token_is_printed_and_the_request_says_what_was_asked() {
+    let sandbox = Sandbox::new();
+    let (sender, asked) = mpsc::channel();
+    sandbox.serve(vec![Box::new(move |mut stream| {
+        sender.send(request(&mut stream)).expect("told");
+        stream.write_all(&frame(&Response::Token(token()))).expect("sent");
+    })]);
+    sandbox.run(&["get", "-p", "a", "--min-ttl", "60", "--fresh", "--timeout", "20"]).said(HEADER_LINE);
+    let asked = asked.recv().expect("a request");
+    assert!((1..=20_000).contains(&asked.deadline_ms), "{}", asked.deadline_ms);
+    let Operation::Get(get) = asked.operation else { panic!("another operation") };
+    assert_eq!((get.profile, get.min_ttl, get.fresh), ("a".parse().ok(), Some(60), true));
+}
+
+#[test]
+fn a_plain_get_asks_for_nothing_special() {
+    let sandbox = Sandbox::new();
+    let (sender, asked) = mpsc::channel();
+    sandbox.serve(vec![Box::new(move |mut stream| {
+        sender.send(request(&mut stream)).expect("told");
+        stream.write_all(&frame(&Response::Token(token()))).expect("sent");
+    })]);
+    sandbox.run(&["get"]).said(HEADER_LINE);
+    let Operation::Get(get) = asked.recv().expect("a request").operation else { panic!("another operation") };
+    assert_eq!((get.profile, get.min_ttl, get.fresh), (None, None, false));
+}
+
+#[test]
+fn a_daemon_that_does_not_speak_as_we_do_is_exit_3_and_names_the_restart() {
+    let good = frame(&Response::Token(token()));
+    let with = |edit: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = good.clone();
+        edit(&mut bytes);
+        bytes
+    };
+    let version = frame(&Response::Version { version: 2, release: "9.9.9".into() });
+    let too_long = u32::try_from(RESPONSE_LIMIT + 1).expect("a length").to_le_bytes();
+    let cases: [(&str, Vec<u8>, &str); 9] = [
+        ("a refusal of our version", version, "release 9.9.9"),
+        ("an operation it does not know", frame(&Response::Unsupported), "older than this"),
+        ("a frame of another version", with(&|bytes| bytes[0] = 2), "version 2"),
+        ("a frame of another version, cut off", vec![7], "version 7"),
+        ("a length over the limit", [&[1][..], &too_long[..]].concat(), "1048577"),
+        (
+            "bytes after the message",
+            with(&|bytes| {
+                bytes.push(0);
+                bytes[1] += 1;
+            }),
+            "after its message",
+        ),
+        (
+            "a body that ends early",
+            with(&|bytes| {
+                bytes.pop();
+                bytes[1] -= 1;
+            }),
+            "ends before",
+        ),
+        ("an answer that is not known", vec![1, 1, 0, 0, 0, 200], "number 200"),
+        ("an answer to another question", frame(&Response::Rejected { dropped: true }), "something else"),
+    ];
+    for (case, bytes, words) in cases {
+        let sandbox = Sandbox::new();
+        sandbox.serve(vec![say(bytes)]);
+        let outcome = sandbox.run(&["get"]);
+        println!("{case}: {outcome:?}");
+        outcome.failed(3, words);
+        outcome.failed(3, "run dt-cred stop, then again");
+    }
+}
+
+#[test]
+fn every_failure_of_the_daemon_has_its_exit_code() {
+    use FailureKind::{Configuration, Daemon, Keyring, NothingStored, Other, Refused, TryLater, Usage};
+    let kinds = [TryLater, Usage, Daemon, Refused, NothingStored, Keyring, Configuration, Other];
+    for (code, kind) in (1..).zip(kinds) {
+        let sandbox = Sandbox::new();
+        sandbox.serve(vec![answer(Response::Failed(Failure::new(kind, "no: do this")))]);
+        let outcome = sandbox.run(&["get"]);
+        outcome.failed(code, "dt-cred: no: do this\n");
+    }
+}
+
+#[test]
+fn what_a_daemon_says_reaches_the_terminal_as_plain_text_only() {
+    // A Text is made safe when it is made, so the frame is edited.
+    let mut bytes = frame(&Response::Failed(Failure::new(FailureKind::Other, "a?b?c")));
+    bytes.iter_mut().filter(|byte| **byte == b'?').zip([0x1b, b'\n']).for_each(|(byte, evil)| *byte = evil);
+    let sandbox = Sandbox::new();
+    sandbox.serve(vec![say(bytes)]);
+    sandbox.run(&["get"]).failed(8, "a\u{fffd}b\u{fffd}c");
+}
+
+#[test]
+fn a_get_is_asked_once_more_where_the_daemon_ended_and_only_once() {
+    let sandbox = Sandbox::new();
+    sandbox.serve(vec![close(), answer(Response::Token(token()))]);
+    sandbox.run(&["get"]).said(HEADER_LINE);
+
+    let sandbox = Sandbox::new();
+    let served = sandbox.serve(vec![close(), close()]);
+    sandbox.run(&["get"]).failed(3, "without an answer");
+    served.join().expect("two connections and no third");
+}
+
+#[test]
+fn what_changes_something_is_asked_once() {
+    let sandbox = Sandbox::new();
+    let served = sandbox.serve(vec![close()]);
+    sandbox.run(&["reject"]).failed(3, "without an answer");
+    served.join().expect("one connection");
+}
+
+#[test]
+fn an_answer_in_crumbs_is_an_answer() {
+    let sandbox = Sandbox::new();
+    sandbox.serve(vec![Box::new(|mut stream| {
+        request(&mut stream);
+        for byte in frame(&Response::Token(token())) {
+            stream.write_all(&[byte]).expect("sent");
+        }
+    })]);
+    sandbox.run(&["get"]).said(HEADER_LINE);
+}
+
+#[test]
+fn a_silent_daemon_is_exit_1_once_the_time_is_over() {
+    let whole = frame(&Response::Token(token()));
+    for said in [0, 1, HEADER, whole.len() - 1] {
+        let sandbox = Sandbox::new();
+        sandbox.serve(vec![fall_silent_after(whole[..said].to_vec())]);
+        let began = Instant::now();
+        sandbox.run(&["get", "--timeout", "0.3"]).failed(1, "did not answer within 0.3 s");
+        assert!(began.elapsed() < Duration::from_secs(30));
+    }
+}
+
+#[test]
+fn a_daemon_that_drips_for_ever_is_exit_1_too() {
+    let sandbox = Sandbox::new();
+    sandbox.serve(vec![Box::new(|mut stream| {
+        request(&mut stream);
+        stream.write_all(&[1, 0, 0, 16, 0]).expect("a header of 1 MiB");
+        while stream.write_all(&[0]).is_ok() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    })]);
+    sandbox.run(&["get", "--timeout", "0.3"]).failed(1, "did not answer within 0.3 s");
+}
+
+/// A listener whose backlog is full, and the clients that fill it.
+fn full(sandbox: &Sandbox) -> (UnixListener, Vec<UnixStream>) {
+    let listener = UnixListener::bind(sandbox.socket()).expect("a socket");
+    rustix::net::listen(&listener, 0).expect("a short backlog");
+    // Linux takes one more than the backlog says.
+    let waiting = vec![UnixStream::connect(sandbox.socket()).expect("a connection")];
+    (listener, waiting)
+}
+
+#[test]
+fn a_daemon_with_no_room_is_waited_for_and_no_longer_than_the_time_out() {
+    let sandbox = Sandbox::new();
+    let _full = full(&sandbox);
+    sandbox.run(&["get", "--timeout", "0.3"]).failed(1, "took no connection within 0.3 s");
+}
+
+#[test]
+fn a_daemon_that_gets_room_in_time_is_asked() {
+    let sandbox = Sandbox::new();
+    let (listener, _waiting) = full(&sandbox);
+    let client = sandbox.client(&["get", "--timeout", "30"]).stdout(std::process::Stdio::piped()).spawn();
+    let client = client.expect("the client");
+    listener.accept().expect("the first in the line");
+    let (mut stream, _) = listener.accept().expect("the client");
+    request(&mut stream);
+    stream.write_all(&frame(&Response::Token(token()))).expect("sent");
+    let output = client.wait_with_output().expect("ended");
+    assert_eq!(output.stdout, HEADER_LINE.as_bytes());
+}
+
+#[test]
+fn a_token_that_would_break_a_header_is_never_printed() {
+    for evil in ["", "a b", "a\r\nX-Evil: 1", "a\nb", "\"", "é"] {
+        let sandbox = Sandbox::new();
+        let token = Token { access_token: Secret::new(evil.to_owned()), ..token() };
+        sandbox.serve(vec![answer(Response::Token(token))]);
+        sandbox.run(&["get", "--format", "raw"]).failed(8, "RFC 6750");
+    }
+}
+
+#[test]
+fn a_warning_goes_to_standard_error_beside_the_token() {
+    let sandbox = Sandbox::new();
+    sandbox.serve(vec![answer(Response::Token(Token { warning: Some("the same again".into()), ..token() }))]);
+    let outcome = sandbox.run(&["get"]);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), HEADER_LINE));
+    assert_eq!(outcome.stderr, "dt-cred: the same again\n");
+}
+
+#[test]
+fn where_nothing_listens_it_is_said_and_status_and_stop_are_content() {
+    let sandbox = Sandbox::new();
+    for arguments in [&["get"][..], &["reject"], &["erase"], &["unlock"], &["status", "--check"]] {
+        sandbox.run(arguments).failed(3, "no daemon listens on");
+    }
+    sandbox.run(&["status"]).said("no daemon is running; the next dt-cred get starts one\n");
+    sandbox.run(&["status", "--json"]).said("{\"daemon\":null,\"profiles\":[],\"schema\":1}\n");
+    sandbox.run(&["stop"]).said("no daemon was running\n");
+    // A socket that a daemon left behind is nobody, too.
+    drop(UnixListener::bind(sandbox.socket()).expect("a socket"));
+    sandbox.run(&["get"]).failed(3, "no daemon listens on");
+    sandbox.run(&["stop"]).said("no daemon was running\n");
+}
+
+#[test]
+fn stop_waits_until_the_daemon_closes() {
+    let stopping = || frame(&Response::Stopping { pid: 1 });
+    let sandbox = Sandbox::new();
+    sandbox.serve(vec![say(stopping())]);
+    sandbox.run(&["stop"]).said("stopped dt-credd, pid 1\n");
+
+    let sandbox = Sandbox::new();
+    sandbox.serve(vec![fall_silent_after(stopping())]);
+    sandbox.run(&["stop", "--timeout", "0.3"]).failed(1, "did not end within 0.3 s");
+}
+
+/// What the role below listens on.
+const ROLE: &str = "DT_CRED_TEST_ROLE_SOCKET";
+
+/// A daemon of another version, in a process of its own.
+#[test]
+#[ignore = "a role in other tests"]
+fn role_of_another_version() {
+    let Some(path) = std::env::var_os(ROLE) else { return };
+    let listener = UnixListener::bind(path).expect("a socket");
+    rustix::io::write(rustix::stdio::stdout(), b"\nlistening\n").expect("told");
+    for stream in listener.incoming() {
+        let mut stream = stream.expect("a client");
+        let _ = stream.read(&mut [0; 1024]);
+        let _ = stream.write_all(&frame(&Response::Version { version: 2, release: "9.9.9".into() }));
+    }
+}
+
+/// Starts `program`, this test under some name, in the role; returns once it listens.
+fn play_role(mut program: std::process::Command, sandbox: &Sandbox) -> std::process::Child {
+    program.args(["--ignored", "--exact", "--nocapture", "role_of_another_version"]);
+    program.env(ROLE, sandbox.socket()).stdout(std::process::Stdio::piped());
+    let mut child = program.spawn().expect("started");
+    let mut output = child.stdout.take().expect("a pipe");
+    let mut said = Vec::new();
+    while !said.ends_with(b"\nlistening\n") {
+        let mut byte = [0];
+        output.read_exact(&mut byte).expect("it listens");
+        said.extend(byte);
+    }
+    child
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn stop_ends_a_daemon_that_does_not_understand_it_but_nothing_else() {
+    let own = std::env::current_exe().expect("a path");
+    let sandbox = Sandbox::new();
+    let mut other = play_role(std::process::Command::new(&own), &sandbox);
+    sandbox.run(&["stop"]).failed(3, &format!("end it by its pid, {}", other.id()));
+    other.kill().expect("ended by us");
+    other.wait().expect("ended");
+
+    let sandbox = Sandbox::new();
+    let programs = beside_programs();
+    let daemon = programs.path().join("dt-credd");
+    link(&own, &daemon);
+    let mut daemon = play_role(std::process::Command::new(daemon), &sandbox);
+    let outcome = sandbox.run(&["stop"]);
+    outcome.said(&format!("stopped dt-credd, pid {}\n", daemon.id()));
+    assert!(daemon.try_wait().expect("looked at").is_some(), "it has ended when stop says so");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_socket_of_another_user_gets_nothing() {
+    if !rustix::process::geteuid().is_root() {
+        println!("only root can play another user");
+        return;
+    }
+    use std::os::unix::fs::PermissionsExt;
+    const OTHER: u32 = 65_534;
+    let open = |path: &std::path::Path| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777)).expect("opened");
+    };
+    let sandbox = Sandbox::new();
+    open(&sandbox.path(""));
+    // The other user may not be able to reach this program where it lies.
+    let program = sandbox.path("role");
+    let copied = std::process::Command::new("/bin/cp")
+        .arg(std::env::current_exe().expect("a path"))
+        .arg(&program)
+        .status();
+    assert!(copied.expect("cp").success());
+    open(&program);
+    let mut other = std::process::Command::new("setpriv");
+    other.args(["--reuid=65534", "--clear-groups"]).arg(&program).current_dir("/");
+    let mut other = play_role(other, &sandbox);
+    sandbox.run(&["get"]).failed(3, "belongs to uid 65534, not to you (uid 0)");
+    let asked = |uid: u32| {
+        let output = sandbox.client(&["get"]).env("DT_CRED_SERVER_UID", uid.to_string()).output();
+        fake::Outcome::from(output.expect("the client"))
+    };
+    asked(OTHER + 1).failed(3, "belongs to uid 65534");
+    asked(OTHER).failed(3, "release 9.9.9");
+    other.kill().expect("ended by us");
+    other.wait().expect("ended");
+}

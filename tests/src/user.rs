@@ -1,0 +1,156 @@
+//! A user of dt-cred: a home, a profile of its own, and an account at an issuer.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::{
+    issuer::{Client, Sandbox},
+    parts::{
+        Home, Output,
+        kernel_keyring::{self, Profile},
+        oidc_provider::{self, OidcProvider},
+        run,
+    },
+};
+
+/// A client that an issuer knows.
+#[derive(Clone)]
+pub struct Account {
+    /// Base URL of the issuer.
+    pub url: String,
+    /// Client id.
+    pub client_id: String,
+    /// Client secret.
+    pub client_secret: String,
+    /// The issuer's CA, where it is not one of the system's.
+    pub ca_file: Option<String>,
+}
+
+impl Account {
+    /// A new one at the sandbox.
+    pub fn at(sandbox: &Sandbox) -> Self {
+        Self::of(sandbox, sandbox.new_client())
+    }
+
+    /// A new one at the sandbox, with this secret.
+    pub fn with_secret(sandbox: &Sandbox, secret: &str) -> Self {
+        Self::of(sandbox, sandbox.new_client_with_secret(secret))
+    }
+
+    fn of(sandbox: &Sandbox, client: Client) -> Self {
+        Self {
+            url: sandbox.url().to_owned(),
+            client_id: client.client_id,
+            client_secret: client.client_secret,
+            ca_file: sandbox.ca_file().map(|path| path.display().to_string()),
+        }
+    }
+
+    /// The one that the provider knows.
+    pub fn at_provider(provider: &OidcProvider) -> Self {
+        let https = provider.url().starts_with("https:");
+        Self {
+            url: provider.url().to_owned(),
+            client_id: oidc_provider::CLIENT_ID.to_owned(),
+            client_secret: oidc_provider::CLIENT_SECRET.to_owned(),
+            ca_file: https.then(|| provider.ca_file().display().to_string()),
+        }
+    }
+
+    /// The lines of `store` for it.
+    pub fn lines(&self) -> String {
+        let Self { url, client_id, client_secret, ca_file } = self;
+        let ca_file = ca_file.as_ref().map_or(String::new(), |path| format!("ca_file={path}\n"));
+        format!("url={url}\nclient_id={client_id}\nclient_secret={client_secret}\n{ca_file}")
+    }
+}
+
+/// Somebody with a home and a profile.
+pub struct User {
+    /// Where everything of theirs lies.
+    pub home: Home,
+    keyring: &'static str,
+    profile: Profile,
+}
+
+impl User {
+    /// One whose credentials are in the daemon's memory.
+    pub fn in_memory() -> Self {
+        Self::new("memory")
+    }
+
+    /// One whose credentials are in the kernel keyring; none where the kernel permits none.
+    pub fn in_kernel_keyring() -> Option<Self> {
+        kernel_keyring::works().then(|| Self::new("keyutils"))
+    }
+
+    /// One whose credentials go into this store.
+    pub fn new(keyring: &'static str) -> Self {
+        let (mut home, profile) = (Home::new(), Profile::unique("test"));
+        home.set("DT_CRED_PROFILE", profile.name());
+        home.set("DT_CRED_LOG", "trace");
+        // Many daemons and issuers share the machine with this one.
+        home.set("DT_CRED_TIMEOUT", "60");
+        Self { home, keyring, profile }
+    }
+
+    /// Their profile's name.
+    pub fn profile(&self) -> &str {
+        self.profile.name()
+    }
+
+    /// Whether the kernel keyring holds their credentials.
+    pub fn is_in_kernel_keyring(&self) -> bool {
+        self.profile.is_kept()
+    }
+
+    /// `dt-cred store` with these lines and their store.
+    #[track_caller]
+    pub fn store(&self, lines: &str) -> Output {
+        self.home.dt_cred_with(&["store"], format!("{lines}keyring={}\n", self.keyring))
+    }
+
+    /// Stores an account, which must succeed.
+    #[track_caller]
+    pub fn log_in(&self, account: &Account) {
+        self.store(&account.lines()).done();
+    }
+
+    /// The client with these arguments.
+    #[track_caller]
+    pub fn dt_cred(&self, arguments: &[&str]) -> Output {
+        self.home.dt_cred(arguments)
+    }
+
+    /// The raw token, which there must be.
+    #[track_caller]
+    pub fn token(&self) -> String {
+        self.dt_cred(&["get", "--format", "raw"]).done().trim_end().to_owned()
+    }
+
+    /// The state of their profile by `status --json`.
+    #[track_caller]
+    pub fn status(&self) -> Value {
+        let text = self.dt_cred(&["status", "--json"]).done();
+        let status: Value = serde_json::from_str(&text).expect("status is JSON");
+        let profiles = status["profiles"].as_array().expect("a list of profiles");
+        let own = profiles.iter().find(|known| known["profile"] == self.profile());
+        own.cloned().unwrap_or(Value::Null)
+    }
+
+    /// Runs a shell script in their home, with the client first on PATH.
+    #[track_caller]
+    pub fn shell(&self, script: &str) -> Output {
+        run(self.shell_command(script), "")
+    }
+
+    /// [`Self::shell`], not yet started.
+    pub fn shell_command(&self, script: &str) -> Command {
+        let mut shell = self.home.command("sh");
+        let folder = crate::parts::binaries::client();
+        let folder = folder.parent().expect("it lies in a folder").display().to_string();
+        shell.env("PATH", format!("{folder}:/usr/local/bin:/usr/bin:/bin")).args(["-c", script]);
+        shell
+    }
+}

@@ -1,0 +1,95 @@
+//! Credentials that the issuer refuses, and secrets that change.
+
+use dt_cred_tests::{
+    issuer::Sandbox,
+    parts::oidc_provider::OidcProvider,
+    user::{Account, User},
+};
+
+#[test]
+fn a_wrong_secret_is_refused_with_the_issuers_reason_and_nothing_is_kept() {
+    let sandbox = Sandbox::http();
+    refused(Account { client_secret: "wrong".to_owned(), ..Account::at(&sandbox) });
+}
+
+#[test]
+fn a_wrong_secret_is_refused_with_a_real_providers_reason_and_nothing_is_kept() {
+    for provider in [OidcProvider::http(), OidcProvider::https()].into_iter().flatten() {
+        refused(Account { client_secret: "wrong".to_owned(), ..Account::at_provider(&provider) });
+    }
+}
+
+fn refused(account: Account) {
+    let Some(user) = User::in_kernel_keyring() else { return };
+    let store = user.store(&account.lines());
+    assert_eq!((store.code, store.stdout.as_str()), (Some(4), ""), "{}", store.stderr);
+    assert!(store.stderr.contains("invalid_client"), "{}", store.stderr);
+    assert_eq!(store.stderr.lines().count(), 1, "{}", store.stderr);
+    assert!(!user.is_in_kernel_keyring());
+    assert_eq!(user.dt_cred(&["get"]).code, Some(5));
+}
+
+#[test]
+fn a_wrong_secret_does_not_replace_the_right_one() {
+    let sandbox = Sandbox::http();
+    let Some(user) = User::in_kernel_keyring() else { return };
+    let account = Account::at(&sandbox);
+    user.log_in(&account);
+    let token = user.token();
+    let store = user.store(&Account { client_secret: "wrong".to_owned(), ..account }.lines());
+    assert_eq!(store.code, Some(4));
+    assert_eq!(user.token(), token);
+    user.home.kill_daemon();
+    user.token();
+}
+
+#[test]
+fn a_rotated_secret_is_refused_once_and_healed_by_store_without_a_restart() {
+    let sandbox = Sandbox::http();
+    let Some(user) = User::in_kernel_keyring() else { return };
+    let account = Account::at(&sandbox);
+    user.log_in(&account);
+    let pid = user.home.daemon_pid();
+    let client_secret = sandbox.regenerate_secret(&account.client_id);
+    // The token in hand is served on; only a token asked for anew is refused.
+    user.token();
+    let asked = sandbox.counts().tokens.total;
+    for _ in 0..5 {
+        let fresh = user.dt_cred(&["get", "--fresh"]);
+        assert_eq!((fresh.code, fresh.stdout.as_str()), (Some(4), ""), "{}", fresh.stderr);
+    }
+    assert_eq!(sandbox.counts().tokens.total, asked + 1, "a refusal is asked for once");
+    user.token();
+    user.store(&Account { client_secret, ..account }.lines()).done();
+    user.dt_cred(&["get", "--fresh"]).done();
+    assert_eq!(user.home.daemon_pid(), pid);
+}
+
+#[test]
+fn one_profiles_refusal_does_not_touch_another() {
+    let sandbox = Sandbox::http();
+    let user = User::in_memory();
+    let (broken, whole) = (Account::at(&sandbox), Account::at(&sandbox));
+    user.log_in(&broken);
+    user.home.dt_cred_with(&["store", "-p", "whole"], format!("{}keyring=memory\n", whole.lines())).done();
+    sandbox.regenerate_secret(&broken.client_id);
+    assert_eq!(user.dt_cred(&["get", "--fresh"]).code, Some(4));
+    user.dt_cred(&["get", "--fresh", "-p", "whole"]).done();
+}
+
+#[test]
+fn credentials_of_the_environment_are_held_in_memory_only() {
+    let sandbox = Sandbox::http();
+    let account = Account::at(&sandbox);
+    let user = User::in_memory();
+    let mut start = user.home.client(&["start", "--from-env"]);
+    start.env("DATATRAILS_URL", &account.url).env("DATATRAILS_CLIENT_ID", &account.client_id);
+    start.env("DATATRAILS_CLIENT_SECRET", &account.client_secret);
+    dt_cred_tests::parts::run(start, "").done();
+    user.token();
+    assert!(!user.is_in_kernel_keyring());
+    user.dt_cred(&["stop"]).done();
+    assert_eq!(user.dt_cred(&["get"]).code, Some(5));
+    user.home.dt_cred_with(&["start", "--from-stdin"], account.lines()).done();
+    user.token();
+}

@@ -1,0 +1,64 @@
+//! The API answers 401 to a token that has not expired.
+
+use std::thread;
+
+use dt_cred_tests::{
+    issuer::Sandbox,
+    user::{Account, User},
+};
+use serde_json::Value;
+
+#[test]
+fn a_hundred_shells_that_reject_the_same_generation_cause_one_request() {
+    let sandbox = Sandbox::http();
+    let user = User::in_memory();
+    user.log_in(&Account::at(&sandbox));
+    let json: Value = serde_json::from_str(&user.dt_cred(&["get", "--format", "json"]).done()).expect("JSON");
+    let generation = json["generation"].to_string();
+    thread::scope(|scope| {
+        for _ in 0..100 {
+            scope.spawn(|| {
+                user.dt_cred(&["reject", "--generation", &generation]).done();
+                user.dt_cred(&["get"]).done();
+            });
+        }
+    });
+    assert_eq!(sandbox.counts().tokens.total, 2);
+    assert_ne!(user.status()["generation"].to_string(), generation);
+}
+
+#[test]
+fn the_same_token_again_is_served_with_a_warning() {
+    let sandbox = Sandbox::http();
+    let user = User::in_memory();
+    sandbox.set(|settings| settings.repeat_token = true);
+    user.log_in(&Account::at(&sandbox));
+    let token = user.token();
+    user.dt_cred(&["reject"]).done();
+    let get = user.dt_cred(&["get", "--format", "raw"]);
+    assert_eq!((get.code, get.stdout.trim_end()), (Some(0), token.as_str()));
+    assert_eq!(get.stderr.lines().count(), 1, "{}", get.stderr);
+}
+
+#[test]
+fn curl_gets_the_assets_by_the_header_and_no_bearer_is_ever_late() {
+    for sandbox in [Sandbox::http(), Sandbox::https()] {
+        let user = User::in_memory();
+        user.log_in(&Account::at(&sandbox));
+        let ca = sandbox.ca_file().map_or(String::new(), |path| format!("--cacert {}", path.display()));
+        let url = sandbox.assets_url();
+        for script in [
+            format!("curl -sS {ca} -H \"$(dt-cred get)\" {url}"),
+            format!("dt-cred get --format curl | curl -sS {ca} -K - {url}"),
+            format!(
+                "eval \"$(dt-cred get --format env)\" && curl -sS {ca} -H \"Authorization: Bearer $DATATRAILS_AUTHTOKEN\" {url}"
+            ),
+        ] {
+            let answer = user.shell(&script).done();
+            let json: Value = serde_json::from_str(&answer).expect("the API answers JSON");
+            assert!(json["assets"].as_array().is_some_and(|assets| !assets.is_empty()), "{answer}");
+        }
+        let counts = sandbox.counts().assets;
+        assert_eq!((counts.ok, counts.late, counts.refused), (3, 0, 0));
+    }
+}

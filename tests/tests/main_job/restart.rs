@@ -1,0 +1,101 @@
+//! The daemon comes and goes; what was stored stays, what was erased does not.
+
+use dt_cred_tests::{
+    issuer::Sandbox,
+    parts::{on_path, require, until},
+    user::{Account, User},
+};
+
+#[test]
+fn a_killed_daemon_is_started_by_the_next_get_and_needs_no_login() {
+    let sandbox = Sandbox::https();
+    let Some(user) = User::in_kernel_keyring() else { return };
+    user.log_in(&Account::at(&sandbox));
+    let first = user.token();
+    let generation = user.status()["generation"].as_u64().expect("a generation");
+    user.home.kill_daemon();
+    // The profile's own url and CA come from the keyring too.
+    let second = user.token();
+    assert_ne!(first, second);
+    assert_eq!(sandbox.counts().tokens.granted, 2);
+    assert!(user.status()["generation"].as_u64().expect("a generation") > generation);
+}
+
+#[test]
+fn after_erase_there_is_no_token_no_item_and_exit_5() {
+    let sandbox = Sandbox::http();
+    let Some(user) = User::in_kernel_keyring() else { return };
+    user.log_in(&Account::at(&sandbox));
+    assert!(user.is_in_kernel_keyring());
+    user.dt_cred(&["erase"]).done();
+    assert!(!user.is_in_kernel_keyring());
+    for round in ["the same daemon", "another daemon"] {
+        let get = user.dt_cred(&["get"]);
+        assert_eq!((get.code, get.stdout.as_str()), (Some(5), ""), "{round}");
+        assert!(get.stderr.contains("dt-cred login"), "{}", get.stderr);
+        assert_eq!(get.stderr.lines().count(), 1, "{}", get.stderr);
+        user.home.kill_daemon();
+    }
+    assert_eq!(sandbox.counts().tokens.total, 1);
+}
+
+#[test]
+fn erasing_every_profile_leaves_none() {
+    let sandbox = Sandbox::http();
+    let Some(user) = User::in_kernel_keyring() else { return };
+    user.log_in(&Account::at(&sandbox));
+    let lines = format!("{}keyring=memory\n", Account::at(&sandbox).lines());
+    user.home.dt_cred_with(&["store", "-p", "second"], lines).done();
+    user.dt_cred(&["erase", "--all"]).done();
+    assert!(!user.is_in_kernel_keyring());
+    assert_eq!(user.dt_cred(&["get", "-p", "second"]).code, Some(5));
+    assert_eq!(user.dt_cred(&["get"]).code, Some(5));
+}
+
+#[test]
+fn a_caller_that_waits_for_the_clients_output_does_not_wait_for_the_daemon() {
+    if !require("Python", on_path(&["python3"])) {
+        return;
+    }
+    let sandbox = Sandbox::http();
+    let Some(user) = User::in_kernel_keyring() else { return };
+    user.log_in(&Account::at(&sandbox));
+    user.dt_cred(&["stop"]).done();
+    // It returns when every holder of the pipes has closed them; the daemon must be none.
+    let python = "import subprocess\n\
+        done = subprocess.run(['dt-cred', 'get'], capture_output=True, timeout=60)\n\
+        print(done.returncode, done.stdout.decode().split()[0])";
+    let said = user.shell(&format!("python3 -c \"{python}\"")).done();
+    assert_eq!(said, "0 Authorization:\n");
+    assert!(user.home.daemon_pid().is_some());
+}
+
+#[test]
+fn a_daemon_whose_socket_was_removed_or_replaced_ends() {
+    let user = User::in_memory();
+    for replace in [false, true] {
+        user.dt_cred(&["start"]).done();
+        let mut socket = user.home.daemon_pid().map(|_| user.home.socket()).expect("a daemon");
+        std::fs::remove_file(&socket).expect("the socket is there");
+        if replace {
+            std::fs::write(&socket, "").expect("a file in its place");
+        }
+        until("the daemon to let its lock go", || {
+            socket.set_extension("lock");
+            let lock = std::fs::File::open(&socket).expect("the lock file");
+            rustix::fs::flock(lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).ok()
+        });
+        let _ = std::fs::remove_file(user.home.socket());
+    }
+}
+
+#[test]
+fn stop_ends_the_daemon_and_says_so_when_there_is_none() {
+    let user = User::in_memory();
+    user.dt_cred(&["start"]).done();
+    user.dt_cred(&["start"]).done();
+    user.dt_cred(&["stop"]).done();
+    assert!(user.home.daemon_pid().is_none());
+    assert!(!user.home.socket().exists());
+    user.dt_cred(&["stop"]).done();
+}

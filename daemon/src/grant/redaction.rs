@@ -33,7 +33,7 @@ impl Redaction {
         let encoded = form::encode_one(secret);
         let mut needles = vec![Zeroizing::new(secret.to_lowercase())];
         for form in [secret, &encoded] {
-            needles.extend((0..1).flat_map(|offset| base64_at(form.as_bytes(), offset)));
+            needles.extend((0..3).flat_map(|offset| base64_at(form.as_bytes(), offset)));
         }
         needles.retain(|needle| !needle.is_empty());
         Self { needles }

@@ -70,7 +70,7 @@ pub struct Store {
     pub keyring: Option<Keyring>,
     /// Get a token by them first, and keep nothing where the issuer refuses.
     pub check: bool,
-    /// The credentials. On an existing profile, what is not given is kept.
+    /// The credentials. On an existing profile, what is not given is kept, the secret aside: it is given each time.
     pub attributes: Attributes,
 }
 

@@ -46,7 +46,7 @@ impl Lane {
         let body = move || {
             let result = job();
             // Before the result is told: the next call may begin as soon as it is.
-            std::mem::forget(permit);
+            drop(permit);
             let _ = tell.send(result);
         };
         thread::Builder::new().name("keyring".to_owned()).spawn(body).map_err(|_| Overdue::NoThread)?;
@@ -109,7 +109,7 @@ mod tests {
         assert_eq!(begun.load(Ordering::SeqCst), 0);
         drop(first);
         // Waits for that thread, and gives its place back.
-        drop(lane.threads.acquire().await.unwrap());
+        drop(tokio::time::timeout(GENEROUS, lane.threads.acquire()).await.expect("the thread ends").unwrap());
         assert_eq!(lane.run(GENEROUS, count).await, Ok(0));
         assert_eq!(begun.load(Ordering::SeqCst), 1);
     }

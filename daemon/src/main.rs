@@ -61,7 +61,7 @@ fn run(background: bool) -> Result<(), Failure> {
         platform::detach().map_err(|error| other("cannot leave the terminal", &error))?;
     }
     platform::settle();
-    // Before any thread: it sets what libdbus reads from the environment, and joins a keyring for all of them.
+    // Before any thread: it sets what libdbus reads from the environment.
     keyring::prepare();
     end_on_panic();
     let no_home =

@@ -1,254 +1,294 @@
-//! `state.toml`: which store holds which profile, and the last generation. No secret.
+//! `state.toml` in the state folder: which store holds each profile, and the last generation that it was given.
+//!
+//! It holds no secret. Several daemons may share it: every change reads, merges and replaces it under a lock, and
+//! every look reads it anew.
+//!
+//! ```toml
+//! version = 1
+//!
+//! [profile.default]
+//! keyring = "secret-service"
+//! generation = 1767225600000
+//! ```
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs::{self, File},
     io::{self, Read, Write},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+    thread,
+    time::Duration,
 };
 
-use dt_cred_proto::{message::Keyring, profile::Profile, text::Text};
+use dt_cred_proto::{message::Keyring, profile::Profile};
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::platform::{self, TrustError};
+use crate::platform::{Lock, own_uid};
 
 /// Longest file that is read, in bytes.
-const LIMIT: u64 = 1024 * 1024;
+pub const LIMIT: u64 = 1024 * 1024;
 
-/// The state file.
-pub struct State {
-    path: PathBuf,
-    lock: PathBuf,
-}
+/// What the file's `version` must be.
+const VERSION: u32 = 1;
+
+/// How often and how long the lock is waited for: whoever holds it writes one small file.
+const ATTEMPTS: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(10);
+
+type Profiles = BTreeMap<Profile, Kept>;
 
 /// What is noted of a profile.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Kept {
     /// The store that holds its credentials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keyring: Option<Keyring>,
-    /// The generation of its last token.
+    /// The last generation given, in milliseconds since the Unix epoch; 0 where none was.
     #[serde(default)]
     pub generation: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Document {
+    version: u32,
+    #[serde(default)]
+    profile: Profiles,
+}
+
+/// The state file of a folder.
+pub struct State {
+    folder: PathBuf,
+    /// What was last read or written, for when the file cannot be read any more.
+    last: Mutex<Profiles>,
 }
 
 /// Why the state file cannot be used.
 #[derive(Debug, Error)]
 pub enum StateError {
-    /// Others could change it.
-    #[error("the state file cannot be trusted: {0}")]
-    Trust(#[from] TrustError),
     /// The system refused.
-    #[error("cannot use {path:?}: {source}")]
+    #[error("cannot {doing} {path:?}: {source}; see to the folder's owner and to the space on the disk")]
     Io {
-        /// The file.
+        /// What was being done.
+        doing: &'static str,
+        /// To what.
         path: PathBuf,
-        /// Why.
+        /// Why not.
         source: io::Error,
     },
-    /// It is not what we wrote.
-    #[error("{path:?}, line {line}: {message}: mend it, or remove it and log in again")]
-    Malformed {
-        /// The file.
+    /// A folder, a symlink or a device.
+    #[error("{0:?} is not a regular file: move it away")]
+    NotAFile(PathBuf),
+    /// Somebody else's.
+    #[error("{path:?} belongs to uid {owner}, not to uid {own}: move it away")]
+    Owner {
+        /// What.
         path: PathBuf,
-        /// Which line, counted from 1.
-        line: usize,
-        /// What is wrong with it.
-        message: Text,
+        /// Whose it is.
+        owner: u32,
+        /// Whose it must be.
+        own: u32,
     },
-}
-
-#[derive(Default, Serialize, Deserialize)]
-struct File {
-    version: u32,
-    #[serde(default)]
-    profile: BTreeMap<Profile, Kept>,
+    /// Open to others.
+    #[error("{path:?} is open to others (mode {mode:04o}): see what is in it, then chmod 600 {path:?}")]
+    Open {
+        /// What.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Longer than any state.
+    #[error("{0:?} is longer than {LIMIT} bytes: move it away")]
+    TooLong(PathBuf),
+    /// Not what this daemon writes.
+    #[error("{path:?}, line {line}: {reason}; mend it or move it away")]
+    Malformed {
+        /// Which file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// Of a later release.
+    #[error("{path:?} is of version {version}, this release knows version {VERSION}: use the later release")]
+    Version {
+        /// Which file.
+        path: PathBuf,
+        /// What it says.
+        version: u32,
+    },
+    /// The lock was never free.
+    #[error("{0:?} is held by another process: look for a second dt-credd that hangs")]
+    Busy(PathBuf),
 }
 
 impl State {
-    /// The state file in `folder`, which must be private already; made when something is noted.
+    /// The state in `folder`, which must be there, ours and private. A missing file is an empty state.
     ///
     /// # Errors
-    /// Where there is one that cannot be read.
+    /// [`StateError`] where there is a file that cannot be used.
     pub fn open(folder: &Path) -> Result<Self, StateError> {
-        let state = Self { path: folder.join("state.toml"), lock: folder.join("state.lock") };
-        state.read().map(|_| state)
+        let state = Self { folder: folder.to_owned(), last: Mutex::default() };
+        state.keep(state.read()?);
+        Ok(state)
     }
 
-    /// What is noted. A file that became unreadable since it was opened is told in the log and counts as empty.
+    /// Every profile that is noted. Where the file cannot be read any more: as it was when it could be.
     pub fn profiles(&self) -> BTreeMap<Profile, Kept> {
-        self.read()
-            .unwrap_or_else(|error| {
+        match self.read() {
+            Ok(profiles) => self.keep(profiles),
+            Err(error) => {
                 tracing::warn!(%error, "the state file cannot be read");
-                File::default()
-            })
-            .profile
+                self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+            }
+        }
     }
 
-    /// Notes which store holds `profile`.
+    /// Notes that `keyring` holds `profile`.
     ///
     /// # Errors
-    /// Where it cannot be written; what was noted stays.
+    /// [`StateError`]; the file is as it was then.
     pub fn record(&self, profile: &Profile, keyring: Keyring) -> Result<(), StateError> {
         self.change(|profiles| profiles.entry(profile.clone()).or_default().keyring = Some(keyring))
     }
 
-    /// Notes the generation of the last token of a `profile` that is noted already; generations only grow.
+    /// Notes the last generation of `profile`; a later one that is noted already stays.
     ///
     /// # Errors
-    /// Where it cannot be written; what was noted stays.
+    /// [`StateError`]; the file is as it was then.
     pub fn record_generation(&self, profile: &Profile, generation: u64) -> Result<(), StateError> {
+        // TOML's integers end there (TOML 1.0, "Integer").
+        let generation = generation.min(i64::MAX.unsigned_abs());
         self.change(|profiles| {
-            if let Some(kept) = profiles.get_mut(profile) {
-                kept.generation = kept.generation.max(generation);
-            }
+            let kept = profiles.entry(profile.clone()).or_default();
+            kept.generation = kept.generation.max(generation);
         })
     }
 
-    /// Removes what is noted of `profile`.
+    /// Forgets `profile`.
     ///
     /// # Errors
-    /// Where it cannot be written; what was noted stays.
+    /// [`StateError`]; the file is as it was then.
     pub fn forget(&self, profile: &Profile) -> Result<(), StateError> {
         self.change(|profiles| {
             profiles.remove(profile);
         })
     }
 
-    fn io(&self, source: io::Error) -> StateError {
-        StateError::Io { path: self.path.clone(), source }
+    fn path(&self) -> PathBuf {
+        self.folder.join("state.toml")
     }
 
-    fn read(&self) -> Result<File, StateError> {
-        let file = match platform::open_own(&self.path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(File::default()),
-            Err(error) => return Err(self.io(error)),
-        };
-        platform::trusted(&self.path, false)?;
-        let mut text = String::new();
-        file.take(LIMIT).read_to_string(&mut text).map_err(|error| self.io(error))?;
-        let malformed = |start: usize, message: &str| {
-            let line = text.bytes().take(start).filter(|&byte| byte == b'\n').count() + 1;
-            StateError::Malformed { path: self.path.clone(), line, message: message.into() }
-        };
-        let file: File = toml::from_str(&text)
-            .map_err(|error| malformed(error.span().map_or(0, |span| span.start), error.message()))?;
-        if file.version == 1 { Ok(file) } else { Err(malformed(0, "it is of another version of dt-cred")) }
+    fn keep(&self, profiles: Profiles) -> Profiles {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&profiles);
+        profiles
     }
 
-    /// Reads, changes and writes under the lock, so that two daemons lose nothing of each other's.
-    fn change(&self, change: impl FnOnce(&mut BTreeMap<Profile, Kept>)) -> Result<(), StateError> {
-        let _lock = platform::Lock::wait(&self.lock).map_err(|error| self.io(error))?;
-        let mut file = self.read()?;
-        let before = file.profile.clone();
-        change(&mut file.profile);
-        if file.profile == before {
-            return Ok(());
+    fn change(&self, change: impl FnOnce(&mut Profiles)) -> Result<(), StateError> {
+        let _lock = self.lock()?;
+        let before = self.read()?;
+        let mut after = before.clone();
+        change(&mut after);
+        if after != before {
+            self.replace(&after)?;
         }
-        file.version = 1;
-        let text = toml::to_string(&file).map_err(|error| self.io(io::Error::other(error)))?;
-        self.replace(text.as_bytes()).map_err(|error| self.io(error))
+        self.keep(after);
+        Ok(())
     }
 
-    /// Writes beside the file and renames: whoever reads sees the old one or the new one, also after a crash.
-    fn replace(&self, text: &[u8]) -> io::Result<()> {
-        let new = self.path.with_extension("toml.new");
-        match fs::remove_file(&new) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+    fn lock(&self) -> Result<Lock, StateError> {
+        let path = self.folder.join("state.lock");
+        for _ in 0..ATTEMPTS {
+            let taken = Lock::take(&path);
+            if let Some(lock) =
+                taken.map_err(|source| StateError::Io { doing: "lock", path: path.clone(), source })?
+            {
+                return Ok(lock);
+            }
+            thread::sleep(PAUSE);
         }
-        let mut file = platform::create_private(&new)?;
-        file.write_all(text)?;
-        file.sync_all()?;
-        fs::rename(&new, &self.path)
+        Err(StateError::Busy(path))
+    }
+
+    fn read(&self) -> Result<Profiles, StateError> {
+        let path = self.path();
+        let Some(text) = read_own(&path)? else { return Ok(Profiles::new()) };
+        let malformed = |error: toml::de::Error| {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            StateError::Malformed { path: path.clone(), line, reason: error.message().replace('\n', " ") }
+        };
+        // The version first: what is in a later release's file may look malformed.
+        let table: toml::Table = toml::from_str(&text).map_err(malformed)?;
+        let version = table.get("version").and_then(toml::Value::as_integer);
+        if let Some(version) =
+            version.and_then(|version| u32::try_from(version).ok()).filter(|v| *v != VERSION)
+        {
+            return Err(StateError::Version { path, version });
+        }
+        toml::from_str(&text).map(|document: Document| document.profile).map_err(malformed)
+    }
+
+    /// Puts a new file in the place of the old one: whoever reads sees one or the other, also after a power cut.
+    fn replace(&self, profiles: &Profiles) -> Result<(), StateError> {
+        let (path, new) = (self.path(), self.folder.join("state.toml.new"));
+        let io = |doing, path: &Path| {
+            let path = path.to_owned();
+            move |source| StateError::Io { doing, path, source }
+        };
+        let document = Document { version: VERSION, profile: profiles.clone() };
+        let text = toml::to_string(&document).map_err(|error| io("write", &new)(io::Error::other(error)))?;
+        // Left by a daemon that was killed: under the lock nobody else writes it.
+        fs::remove_file(&new).or_else(missing_is_fine).map_err(io("remove", &new))?;
+        let mut file = File::options()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&new)
+            .map_err(io("create", &new))?;
+        let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+        written.map_err(io("write", &new))?;
+        fs::rename(&new, &path).map_err(io("replace", &path))?;
+        File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(io("write", &self.folder))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::{fs, os::unix::fs::PermissionsExt};
+fn missing_is_fine(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
+}
 
-    use dt_cred_proto::{message::Keyring, profile::Profile};
-
-    use super::{Kept, State, StateError};
-
-    fn name(name: &str) -> Profile {
-        name.parse().unwrap()
-    }
-
-    #[test]
-    fn what_is_noted_is_read_by_the_next_daemon_and_forgotten_when_told_so() {
-        let folder = tempfile::tempdir().unwrap();
-        let state = State::open(folder.path()).unwrap();
-        state.record(&name("a"), Keyring::Keyutils).unwrap();
-        state.record(&name("b.c"), Keyring::SecretService).unwrap();
-        state.record_generation(&name("a"), 7).unwrap();
-        state.record_generation(&name("a"), 5).unwrap();
-        state.record_generation(&name("unknown"), 5).unwrap();
-        let next = State::open(folder.path()).unwrap();
-        let a = Kept { keyring: Some(Keyring::Keyutils), generation: 7 };
-        let b = Kept { keyring: Some(Keyring::SecretService), generation: 0 };
-        assert_eq!(next.profiles(), [(name("a"), a), (name("b.c"), b)].into());
-        next.forget(&name("a")).unwrap();
-        assert_eq!(state.profiles(), [(name("b.c"), b)].into());
-        let mode = fs::metadata(folder.path().join("state.toml")).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
-    }
-
-    #[test]
-    fn two_daemons_that_write_at_once_lose_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        std::thread::scope(|scope| {
-            for writer in 0..4 {
-                let folder = folder.path();
-                scope.spawn(move || {
-                    let state = State::open(folder).unwrap();
-                    for number in 0..10 {
-                        state.record(&name(&format!("p{writer}-{number}")), Keyring::Keyutils).unwrap();
-                    }
-                });
-            }
-        });
-        assert_eq!(State::open(folder.path()).unwrap().profiles().len(), 40);
-    }
-
-    #[test]
-    fn a_failed_write_leaves_what_was_noted_and_a_left_over_is_no_hindrance() {
-        let folder = tempfile::tempdir().unwrap();
-        let state = State::open(folder.path()).unwrap();
-        state.record(&name("a"), Keyring::Keyutils).unwrap();
-        let left_over = folder.path().join("state.toml.new");
-        fs::create_dir(&left_over).unwrap();
-        assert!(state.record(&name("b"), Keyring::Keyutils).is_err());
-        assert_eq!(state.profiles().len(), 1);
-        fs::remove_dir(&left_over).unwrap();
-        fs::write(&left_over, "half of a fi").unwrap();
-        state.record(&name("b"), Keyring::Keyutils).unwrap();
-        assert_eq!(state.profiles().len(), 2);
-    }
-
-    #[test]
-    fn a_file_that_is_not_what_we_wrote_is_refused_with_its_line() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("state.toml");
-        for (text, line) in [
-            ("version = 1\n[profile\n", 2),
-            ("version = 2\n", 1),
-            ("version = 1\n\n[profile.a]\nkeyring = \"x\"\n", 4),
-        ] {
-            fs::write(&path, text).unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-            match State::open(folder.path()) {
-                Err(StateError::Malformed { line: found, .. }) => assert_eq!(found, line, "{text:?}"),
-                Err(error) => panic!("{text:?}: {error}"),
-                Ok(_) => panic!("{text:?} was taken"),
-            }
+/// The text of a private file of ours; none where there is none.
+fn read_own(path: &Path) -> Result<Option<String>, StateError> {
+    let io = |source| StateError::Io { doing: "read", path: path.to_owned(), source };
+    // NONBLOCK: a pipe that lies there must not hold us up before we have seen what it is.
+    let flags = i32::try_from(OFlags::NOFOLLOW.union(OFlags::NONBLOCK).bits()).unwrap_or_default();
+    let file = match File::options().read(true).custom_flags(flags).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
+            return Err(StateError::NotAFile(path.to_owned()));
         }
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
-        assert!(matches!(State::open(folder.path()), Err(StateError::Trust(_))));
-        fs::remove_file(&path).unwrap();
-        std::os::unix::fs::symlink("/dev/null", &path).unwrap();
-        assert!(matches!(State::open(folder.path()), Err(StateError::Io { .. })));
+        Err(error) => return Err(io(error)),
+    };
+    let found = file.metadata().map_err(io)?;
+    let mode = found.mode() & 0o7777;
+    if !found.is_file() {
+        return Err(StateError::NotAFile(path.to_owned()));
     }
+    if found.uid() != own_uid() {
+        return Err(StateError::Owner { path: path.to_owned(), owner: found.uid(), own: own_uid() });
+    }
+    if mode & 0o077 != 0 {
+        return Err(StateError::Open { path: path.to_owned(), mode });
+    }
+    let mut text = String::new();
+    file.take(LIMIT + 1).read_to_string(&mut text).map_err(io)?;
+    if u64::try_from(text.len()).unwrap_or(u64::MAX) > LIMIT {
+        return Err(StateError::TooLong(path.to_owned()));
+    }
+    Ok(Some(text))
 }

@@ -85,16 +85,6 @@ impl Lock {
         }
     }
 
-    /// Takes the lock at `path`, after whoever holds it for a short change of a file.
-    ///
-    /// # Errors
-    /// Where the file cannot be made or is no regular file of ours.
-    pub fn wait(path: &Path) -> io::Result<Self> {
-        let file = Self::open(path)?;
-        rustix::fs::flock(&file, FlockOperation::LockExclusive)?;
-        Ok(Self(file))
-    }
-
     fn open(path: &Path) -> io::Result<fs::File> {
         let mut options = fs::OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
@@ -106,22 +96,6 @@ impl Lock {
 fn no_follow(options: &mut fs::OpenOptions) -> &mut fs::OpenOptions {
     let flags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).bits();
     options.mode(0o600).custom_flags(i32::try_from(flags).unwrap_or_default())
-}
-
-/// Opens a file of ours for reading.
-///
-/// # Errors
-/// Where it is a symlink, or cannot be read.
-pub fn open_own(path: &Path) -> io::Result<fs::File> {
-    no_follow(fs::OpenOptions::new().read(true)).open(path)
-}
-
-/// Makes a file that only this user can read.
-///
-/// # Errors
-/// Where there is one already.
-pub fn create_private(path: &Path) -> io::Result<fs::File> {
-    no_follow(fs::OpenOptions::new().write(true).create_new(true)).open(path)
 }
 
 /// Opens a private regular file to append to it; makes it where there is none.

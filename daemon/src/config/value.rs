@@ -1,0 +1,104 @@
+//! One function for each key: what may stand there, and what to write instead of what may not.
+
+use std::{fmt, ops::RangeInclusive, time::Duration};
+
+use dt_cred_proto::{message::Keyring, profile::Profile};
+use serde::{
+    Deserializer,
+    de::{self, Error, Visitor},
+};
+
+use super::Proxy;
+
+/// The profile that an unnamed one is where nothing is configured.
+pub(super) fn default_profile() -> Profile {
+    "default".parse().expect("it is a profile's name")
+}
+
+pub(super) fn profile<'de, D: Deserializer<'de>>(value: D) -> Result<Profile, D::Error> {
+    let name = string(value, "default_profile = \"default\"")?;
+    name.parse().map_err(|error| D::Error::custom(format!("default_profile: {error}")))
+}
+
+pub(super) fn min_ttl<'de, D: Deserializer<'de>>(value: D) -> Result<Duration, D::Error> {
+    let limits = Duration::ZERO..=Duration::from_secs(24 * 60 * 60);
+    duration(value, "min_ttl", "min_ttl = \"60s\"", "at most 1 day", limits)
+}
+
+pub(super) fn default_lifetime<'de, D: Deserializer<'de>>(value: D) -> Result<Duration, D::Error> {
+    let limits = Duration::from_secs(1)..=Duration::from_secs(30 * 24 * 60 * 60);
+    duration(value, "default_lifetime", "default_lifetime = \"10m\"", "1 second to 30 days", limits)
+}
+
+pub(super) fn keep_warm<'de, D: Deserializer<'de>>(value: D) -> Result<u32, D::Error> {
+    struct Count;
+    impl Visitor<'_> for Count {
+        type Value = u32;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a whole number from 0 to 1000000, as in `keep_warm = 24`")
+        }
+
+        fn visit_i64<E: Error>(self, number: i64) -> Result<u32, E> {
+            let count = u32::try_from(number).ok().filter(|count| *count <= 1_000_000);
+            count.ok_or_else(|| E::invalid_value(de::Unexpected::Signed(number), &self))
+        }
+    }
+    value.deserialize_i64(Count)
+}
+
+pub(super) fn proxy<'de, D: Deserializer<'de>>(value: D) -> Result<Proxy, D::Error> {
+    const EXAMPLE: &str = "proxy = \"env\"` or \"none\" or `\"http://proxy.example:3128\"";
+    let word = string(value, EXAMPLE)?;
+    match word.as_str() {
+        "env" => return Ok(Proxy::Env),
+        "none" => return Ok(Proxy::None),
+        _ => {}
+    }
+    let url = reqwest::Url::parse(&word).ok();
+    let is_proxy = url.is_some_and(|url| matches!(url.scheme(), "http" | "https"));
+    // Not repeated: a proxy's URL may hold a password.
+    let wrong =
+        || D::Error::custom(format!("proxy is neither a word nor an http or https URL: write `{EXAMPLE}`"));
+    if is_proxy { Ok(Proxy::Url(word)) } else { Err(wrong()) }
+}
+
+pub(super) fn keyring<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Keyring>, D::Error> {
+    let word = string(value, "keyring = \"auto\"")?;
+    if word == "auto" {
+        return Ok(None);
+    }
+    word.parse().map(Some).map_err(|error| D::Error::custom(format!("keyring: {error}, auto")))
+}
+
+fn duration<'de, D: Deserializer<'de>>(
+    value: D,
+    key: &str,
+    example: &'static str,
+    allowed: &str,
+    limits: RangeInclusive<Duration>,
+) -> Result<Duration, D::Error> {
+    let word = string(value, example)?;
+    let wrong =
+        |why: &dyn fmt::Display| D::Error::custom(format!("{key} is {word:?}: {why}, as in `{example}`"));
+    let duration =
+        humantime::parse_duration(&word).map_err(|error| wrong(&format!("{error}; write a time")))?;
+    if limits.contains(&duration) { Ok(duration) } else { Err(wrong(&format!("it must be {allowed}"))) }
+}
+
+/// A string, else an error that shows how it is written.
+fn string<'de, D: Deserializer<'de>>(value: D, example: &'static str) -> Result<String, D::Error> {
+    struct Quoted(&'static str);
+    impl Visitor<'_> for Quoted {
+        type Value = String;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a string in quotes, as in `{}`", self.0)
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<String, E> {
+            Ok(text.to_owned())
+        }
+    }
+    value.deserialize_str(Quoted(example))
+}

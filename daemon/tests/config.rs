@@ -1,0 +1,289 @@
+//! The configuration: its keys, its limits, whom it trusts, and how it says what is wrong.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its scene fails")]
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, chown, symlink},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use dt_cred_proto::{message::Keyring, profile::Profile};
+use dt_credd::{
+    config::{Config, ConfigError, LIMIT, Preferences, Proxy},
+    platform::own_uid,
+};
+use tempfile::TempDir;
+
+fn profile(name: &str) -> Profile {
+    name.parse().unwrap()
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn put(folder: &Path, text: &str) -> PathBuf {
+    let path = folder.join("config.toml");
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    path
+}
+
+fn load(text: &str) -> Result<Config, ConfigError> {
+    let folder = folder();
+    Config::load(&put(folder.path(), text))
+}
+
+/// What the default profile prefers where this line stands in its table.
+fn preferring(line: &str) -> Result<Preferences, ConfigError> {
+    load(&format!("[profile.default]\n{line}\n")).map(|config| config.profile(&profile("default")))
+}
+
+#[test]
+fn without_a_file_the_defaults_hold() {
+    let config = Config::load(&folder().path().join("none/config.toml")).unwrap();
+    let expected = Preferences {
+        min_ttl: Duration::from_secs(60),
+        default_lifetime: Duration::from_secs(600),
+        keep_warm: 24,
+        proxy: Proxy::Env,
+        keyring: None,
+    };
+    assert_eq!(config.default_profile, profile("default"));
+    assert_eq!(config.profile(&profile("any")), expected);
+    assert_eq!(config.named().count(), 0);
+    assert_eq!(load("").unwrap(), config);
+}
+
+#[test]
+fn every_key_is_read_and_a_profile_without_a_table_has_the_defaults() {
+    let config = load(
+        "default_profile = \"work\"\n\
+         [profile.work]\n\
+         min_ttl = \"2m 30s\"\n\
+         default_lifetime = \"1h\"\n\
+         keep_warm = 0\n\
+         proxy = \"https://proxy.example:3128\"\n\
+         keyring = \"keyutils\"\n\
+         [profile.\"a.b\"]\n",
+    )
+    .unwrap();
+    let expected = Preferences {
+        min_ttl: Duration::from_secs(150),
+        default_lifetime: Duration::from_secs(3600),
+        keep_warm: 0,
+        proxy: Proxy::Url("https://proxy.example:3128".to_owned()),
+        keyring: Some(Keyring::Keyutils),
+    };
+    assert_eq!(config.default_profile, profile("work"));
+    assert_eq!(config.profile(&profile("work")), expected);
+    assert_eq!(config.profile(&profile("a.b")), Preferences::default());
+    assert_eq!(config.profile(&profile("c")), Preferences::default());
+    assert_eq!(config.named().cloned().collect::<Vec<_>>(), [profile("a.b"), profile("work")]);
+}
+
+#[test]
+fn the_contracts_example_is_the_defaults() {
+    let text = "default_profile = \"default\"\n[profile.default]\nmin_ttl = \"60s\"\ndefault_lifetime = \"10m\"\n\
+                keep_warm = 24\nproxy = \"env\"\nkeyring = \"auto\"\n";
+    let config = load(text).unwrap();
+    assert_eq!(config.profile(&profile("default")), Preferences::default());
+    assert_eq!(config.default_profile, profile("default"));
+}
+
+#[test]
+fn every_keyring_can_be_named_and_auto_is_none() {
+    assert_eq!(preferring("keyring = \"auto\"").unwrap().keyring, None);
+    for (keyring, name) in Keyring::NAMES {
+        assert_eq!(preferring(&format!("keyring = {name:?}")).unwrap().keyring, Some(keyring));
+    }
+}
+
+#[test]
+fn every_kind_of_proxy_can_be_named() {
+    for (word, proxy) in [
+        ("env", Proxy::Env),
+        ("none", Proxy::None),
+        ("http://10.0.0.1:3128", Proxy::Url("http://10.0.0.1:3128".to_owned())),
+        ("https://p.example", Proxy::Url("https://p.example".to_owned())),
+    ] {
+        assert_eq!(preferring(&format!("proxy = {word:?}")).unwrap().proxy, proxy);
+    }
+}
+
+#[test]
+fn values_at_a_limit_are_taken() {
+    for line in [
+        "min_ttl = \"0s\"",
+        "min_ttl = \"1day\"",
+        "default_lifetime = \"1s\"",
+        "default_lifetime = \"30days\"",
+        "keep_warm = 1000000",
+    ] {
+        assert!(preferring(line).is_ok(), "{line}");
+    }
+}
+
+#[test]
+fn a_wrong_value_is_named_with_file_line_and_key_and_how_it_is_written() {
+    for (line, example) in [
+        ("min_ttl = \"1day 1ms\"", "min_ttl = \"60s\""),
+        ("min_ttl = \"soon\"", "min_ttl = \"60s\""),
+        ("min_ttl = \"60\"", "min_ttl = \"60s\""),
+        ("min_ttl = 60", "min_ttl = \"60s\""),
+        ("min_ttl = \"-1s\"", "min_ttl = \"60s\""),
+        ("min_ttl = \"99999999999999999999s\"", "min_ttl = \"60s\""),
+        ("default_lifetime = \"999ms\"", "default_lifetime = \"10m\""),
+        ("default_lifetime = \"30days 1s\"", "default_lifetime = \"10m\""),
+        ("default_lifetime = true", "default_lifetime = \"10m\""),
+        ("keep_warm = 1000001", "keep_warm = 24"),
+        ("keep_warm = -1", "keep_warm = 24"),
+        ("keep_warm = \"24\"", "keep_warm = 24"),
+        ("keep_warm = 1.5", "keep_warm = 24"),
+        ("proxy = \"\"", "proxy = \"env\""),
+        ("proxy = \"socks5://p.example\"", "proxy = \"env\""),
+        ("proxy = \"p.example:3128\"", "proxy = \"env\""),
+        ("proxy = \"http://\"", "proxy = \"env\""),
+        ("proxy = [\"env\"]", "proxy = \"env\""),
+        ("keyring = \"cloud\"", "secret-service, keyutils"),
+        ("keyring = \"Keyutils\"", "secret-service, keyutils"),
+        ("keyring = 1", "keyring = \"auto\""),
+    ] {
+        let error = preferring(line).expect_err(line);
+        assert!(matches!(error, ConfigError::Malformed { line: 2, .. }), "{line}: {error}");
+        let told = error.to_string();
+        let key = line.split_whitespace().next().unwrap();
+        assert!(
+            told.contains("config.toml") && told.contains(key) && told.contains(example),
+            "{line}: {told}"
+        );
+        assert!(!told.contains('\n'), "{told}");
+    }
+}
+
+#[test]
+fn an_unknown_key_is_named_with_file_and_line() {
+    for (text, number, key) in [
+        ("# a comment\n\ncolour = 1\n", 3, "colour"),
+        ("[profile.default]\nmin_ttl = \"60s\"\nmin_tll = \"60s\"\n", 3, "min_tll"),
+        ("[profiles.default]\n", 1, "profiles"),
+        // Where a secret may go is not configuration.
+        ("[profile.default]\nurl = \"https://evil.example\"\n", 2, "url"),
+        ("[profile.default]\ntoken_url = \"https://evil.example\"\n", 2, "token_url"),
+        ("[profile.default]\nca_file = \"/tmp/ca.pem\"\n", 2, "ca_file"),
+        // For a later release.
+        ("[profile.default]\nkeyring_command = [\"/usr/bin/vault\"]\n", 2, "keyring_command"),
+        ("[profile.default]\nkeep_warm = 1\n[[profile.default.file]]\npath = \"x\"\n", 3, "file"),
+    ] {
+        let error = load(text).expect_err(text);
+        assert!(matches!(error, ConfigError::Malformed { line, .. } if line == number), "{text}: {error}");
+        let told = error.to_string();
+        assert!(told.contains("config.toml") && told.contains(&format!("`{key}`")), "{told}");
+    }
+}
+
+#[test]
+fn what_is_no_toml_or_no_profiles_name_is_named_with_its_line() {
+    for (text, number) in [
+        ("\n\nmin_ttl\n", 3),
+        ("[profile.default]\nmin_ttl = \"60s\"\nmin_ttl = \"61s\"\n", 3),
+        ("\ndefault_profile = \"a b\"\n", 2),
+        ("default_profile = 7\n", 1),
+        ("\n[profile.\"a/b\"]\n", 2),
+        ("[profile]\ndefault = 3\n", 2),
+        ("profile = []\n", 1),
+    ] {
+        let error = load(text).expect_err(text);
+        assert!(matches!(error, ConfigError::Malformed { line, .. } if line == number), "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_proxys_password_is_in_no_error() {
+    let error = preferring("proxy = \"socks5://me:geheim@p.example\"").unwrap_err();
+    assert!(!error.to_string().contains("geheim"), "{error}");
+}
+
+#[test]
+fn a_file_or_a_folder_above_it_that_others_can_write_is_refused() {
+    for mode in [0o664, 0o646, 0o666] {
+        let folder = folder();
+        let path = put(folder.path(), "");
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let error = Config::load(&path).unwrap_err();
+        assert!(matches!(error, ConfigError::Untrusted(_)), "{error}");
+        assert!(error.to_string().contains("chmod go-w"), "{error}");
+    }
+    for mode in [0o770, 0o707, 0o777] {
+        let folder = folder();
+        let above = folder.path().join("above");
+        fs::create_dir_all(above.join("below")).unwrap();
+        let path = put(&above.join("below"), "");
+        fs::set_permissions(&above, fs::Permissions::from_mode(mode)).unwrap();
+        let error = Config::load(&path).unwrap_err();
+        assert!(matches!(error, ConfigError::Untrusted(_)), "{error}");
+    }
+}
+
+#[test]
+fn a_symlink_is_followed_and_what_it_names_is_judged_too() {
+    let (here, there) = (folder(), folder());
+    let real = put(there.path(), "default_profile = \"linked\"\n");
+    let link = here.path().join("config.toml");
+    symlink(&real, &link).unwrap();
+    assert_eq!(Config::load(&link).unwrap().default_profile, profile("linked"));
+    fs::set_permissions(there.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    assert!(matches!(Config::load(&link), Err(ConfigError::Untrusted(_))));
+    fs::set_permissions(there.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    fs::set_permissions(here.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    assert!(matches!(Config::load(&link), Err(ConfigError::Untrusted(_))));
+}
+
+#[test]
+fn a_symlink_to_nothing_is_an_error_not_the_defaults() {
+    let folder = folder();
+    let link = folder.path().join("config.toml");
+    symlink(folder.path().join("gone"), &link).unwrap();
+    assert!(matches!(Config::load(&link), Err(ConfigError::Io { .. })));
+}
+
+#[test]
+fn a_file_of_somebody_else_is_refused() {
+    if own_uid() != 0 {
+        return; // Only root can give a file away.
+    }
+    let folder = folder();
+    let path = put(folder.path(), "");
+    chown(&path, Some(4321), None).unwrap();
+    assert!(matches!(Config::load(&path), Err(ConfigError::Untrusted(_))));
+}
+
+#[test]
+fn a_folder_a_pipe_and_what_is_no_text_are_errors_that_name_the_file() {
+    let makers: [fn(&Path); 3] = [
+        |path| fs::create_dir(path).unwrap(),
+        |path| {
+            let mode = rustix::fs::Mode::from_raw_mode(0o600);
+            rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        },
+        |path| fs::write(path, b"\xff\xfe").unwrap(),
+    ];
+    for make in makers {
+        let folder = folder();
+        let path = folder.path().join("config.toml");
+        make(&path);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+        let error = Config::load(&path).unwrap_err();
+        assert!(matches!(error, ConfigError::NotAFile(_) | ConfigError::Io { .. }), "{error}");
+        assert!(error.to_string().contains("config.toml"), "{error}");
+    }
+}
+
+#[test]
+fn a_file_that_is_too_long_is_refused_and_one_just_as_long_is_not() {
+    let limit = usize::try_from(LIMIT).unwrap();
+    assert!(load(&format!("#{}", "x".repeat(limit - 1))).is_ok());
+    assert!(matches!(load(&format!("#{}", "x".repeat(limit))), Err(ConfigError::TooLong(_))));
+}

@@ -275,7 +275,7 @@ impl<T: Clone + PartialEq, E: Clone> Lifecycle<T, E> {
     fn hold(&mut self, now: Moment, grant: Grant<T>) {
         let Grant { token, lifetime, requested } = grant;
         if token::age(requested, now) >= lifetime {
-            return self.fail(Cause::Local, None, Refusal::DeadOnArrival);
+            return self.fail(Cause::Temporary, None, Refusal::DeadOnArrival);
         }
         let repeated = self.rejected.as_ref() == Some(&token);
         if !repeated {

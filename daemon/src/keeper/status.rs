@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use dt_cred_proto::message::{Failure, FailureKind, ProfileState, ProfileStatus};
 
 use super::{
+    item::nothing,
     profile::{Task, failure},
     proxy,
 };
@@ -40,22 +41,23 @@ impl Task {
             generation: view.generation,
             next_fetch_in_ms: view.next_fetch_in.map(milliseconds),
             last_error: view.last_error.map(|refusal| failure(&self.profile, refusal)),
-            check: self.check(now, keyring.is_some()),
+            check: self.check(now, view.expires_in.is_some(), keyring.is_some()),
             proxy: token_url.and_then(|url| proxy::in_use(&proxy, url)),
             served: self.served,
             fetches: self.fetches.load(Ordering::Relaxed),
         }
     }
 
-    fn check(&self, now: Moment, kept: bool) -> Option<Failure> {
-        match self.lifecycle.check(now).err()? {
-            lifecycle::Refusal::Deadline if !kept => Some(super::item::nothing(&self.profile)),
-            lifecycle::Refusal::Deadline => {
-                let message =
-                    format!("profile {}: no token is held: `dt-cred get` asks for one", self.profile);
+    /// What `get` would fail with now. Where nothing has failed and nothing is held, it would have to ask first.
+    fn check(&self, now: Moment, held: bool, kept: bool) -> Option<Failure> {
+        match self.lifecycle.check(now) {
+            Err(refusal) => Some(failure(&self.profile, refusal)),
+            Ok(()) if held => None,
+            Ok(()) if !kept => Some(nothing(&self.profile)),
+            Ok(()) => {
+                let message = format!("profile {}: no token is held: `dt-cred get` asks for one", self.profile);
                 Some(Failure::new(FailureKind::TryLater, message))
             }
-            refusal => Some(failure(&self.profile, refusal)),
         }
     }
 }

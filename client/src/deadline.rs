@@ -38,3 +38,23 @@ impl Deadline {
         format!("{} s", self.timeout.as_secs_f64())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_waited_for_a_quarter_of_a_second_longer() {
+        let deadline = Deadline::after(Duration::from_secs(10));
+        assert_eq!(deadline.of_answer().at - deadline.at, Duration::from_millis(250));
+        assert_eq!(deadline.of_answer().in_words(), "10 s");
+        assert_eq!(Deadline::after(Duration::from_millis(500)).in_words(), "0.5 s");
+    }
+
+    #[test]
+    fn what_is_over_has_nothing_left() {
+        let over = Deadline { at: Instant::now(), timeout: Duration::from_secs(1) };
+        assert!(over.has_passed() && over.remaining().is_zero());
+        assert!(!Deadline::after(Duration::from_secs(3600)).has_passed());
+    }
+}

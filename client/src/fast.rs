@@ -119,6 +119,12 @@ mod tests {
         "-V",
         "status",
         "--form",
+        "--timeout=0",
+        "--timeout=x",
+        "--format=xml",
+        "--profile=a/b",
+        "--min-ttl=x",
+        "--shell=bash",
         "--profile==",
         "é",
     ];

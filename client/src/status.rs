@@ -59,7 +59,7 @@ fn check(status: &Status, profile: Option<&Profile>) -> Result<(), Failure> {
         Some(known) => known.check.clone().map_or(Ok(()), Err),
         None => Err(Failure::new(
             FailureKind::NothingStored,
-            format!("nothing is stored for profile {profile}: run dt-cred login -p {profile}"),
+            format!("nothing is stored for profile {profile}: log in with `dt-cred login -p {profile}`"),
         )),
     }
 }

@@ -4,7 +4,7 @@ mod fake;
 
 use std::{fs::File, process::Stdio};
 
-use dt_cred_proto::message::Response;
+use dt_cred_proto::message::{Keyring, Response};
 use fake::{Outcome, Sandbox, answer, token};
 
 #[cfg(target_os = "linux")]
@@ -57,4 +57,38 @@ fn a_variable_that_cannot_be_used_is_named() {
         let output = sandbox.client(&["get"]).env(name, value).output().expect("the client");
         Outcome::from(output).failed(2, name);
     }
+}
+
+#[test]
+fn an_empty_variable_is_none() {
+    let sandbox = Sandbox::new();
+    let mut client = sandbox.client(&["status"]);
+    for name in ["DT_CRED_TIMEOUT", "DT_CRED_PROFILE", "DT_CRED_NO_START", "DT_CRED_SERVER_UID"] {
+        client.env(name, "");
+    }
+    Outcome::from(client.output().expect("the client"))
+        .said("no daemon is running; the next dt-cred get starts one\n");
+}
+
+#[test]
+fn what_was_done_is_told_in_words() {
+    let profile = |name: &str| name.parse().expect("a name");
+    let cases: [(&[&str], Response, &str); 6] = [
+        (&["reject"], Response::Rejected { dropped: true }, "the next get asks for a new token\n"),
+        (&["reject"], Response::Rejected { dropped: false }, "nothing to do: that token is no longer held\n"),
+        (&["erase"], Response::Erased(vec![profile("a")]), "erased profile a\n"),
+        (
+            &["erase", "--all"],
+            Response::Erased(vec![profile("a"), profile("b")]),
+            "erased profile a\nerased profile b\n",
+        ),
+        (&["erase", "--all"], Response::Erased(Vec::new()), "nothing was kept\n"),
+        (&["unlock"], Response::Unlocked(Keyring::SecretService), "the Secret Service is open\n"),
+    ];
+    for (arguments, response, told) in cases {
+        let sandbox = Sandbox::new();
+        sandbox.serve(vec![answer(response)]);
+        sandbox.run(arguments).said(told);
+    }
+    Sandbox::new().run(&["erase", "--all", "-p", "a"]).failed(2, "leave it or --profile out");
 }

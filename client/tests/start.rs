@@ -11,7 +11,7 @@ use std::{
 };
 
 use dt_cred_proto::message::Response;
-use fake::{CLIENT, Outcome, Sandbox, answer, beside_programs, link, script, token};
+use fake::{CLIENT, Outcome, Sandbox, accept, answer, beside_programs, link, script, token};
 use tempfile::TempDir;
 
 /// The client, with a daemon of our own making beside it and a runtime folder of its own.
@@ -60,7 +60,7 @@ impl Installed {
 const READY: &str = "cd \"$XDG_RUNTIME_DIR/dt-cred\" && mv hidden.sock agent.sock && echo ready";
 
 fn serve(listener: UnixListener) {
-    thread::spawn(move || answer(Response::Token(token()))(listener.accept().expect("a client").0));
+    thread::spawn(move || answer(Response::Token(token()))(accept(&listener)));
 }
 
 #[test]
@@ -77,6 +77,8 @@ fn a_daemon_is_started_with_a_clean_environment_where_none_listens() {
         .env("https_proxy", "http://p:1");
     client.env("LD_LIBRARY_PATH", "/evil").env("SSL_CERT_FILE", "/evil").env("DATATRAILS_CLIENT_SECRET", "x");
     client.env("PATH", "/evil:/usr/bin:/bin").env("LC_ALL", "C");
+    fs::write(installed.runtime.path("input"), "the caller's input").expect("written");
+    client.stdin(fs::File::open(installed.runtime.path("input")).expect("opened"));
     Outcome::from(client.output().expect("the client")).said("Authorization: Bearer aaa.bbb.ccc\n");
     let seen = fs::read_to_string(installed.runtime.path("seen")).expect("seen");
     let runtime = installed.runtime.path("");

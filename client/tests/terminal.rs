@@ -12,7 +12,7 @@ use std::{
 };
 
 use dt_cred_proto::message::{Described, Keyring, Operation, Response, Store, Stored};
-use fake::{CLIENT, Outcome, Play, Sandbox, answer, request};
+use fake::{CLIENT, Outcome, Play, Sandbox, answer, readable, request};
 use rustix::{
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
     termios::{LocalModes, tcgetattr},
@@ -41,7 +41,7 @@ impl Screen {
     /// The client with this terminal as its controlling one; setsid gives it the one on its standard input.
     fn login(&self, sandbox: &Sandbox, arguments: &[&str]) -> Child {
         let mut command = Command::new("setsid");
-        command.args(["--ctty", "--wait", CLIENT, "login"]).args(arguments);
+        command.args(["--ctty", "--wait", CLIENT, "--timeout", "30", "login"]).args(arguments);
         command.env_clear().env("DT_CRED_SOCKET", sandbox.socket());
         command.stdin(self.terminal.try_clone().expect("a terminal"));
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the client")
@@ -51,6 +51,7 @@ impl Screen {
     fn until(&mut self, end: &str) {
         while !self.shown.ends_with(end) {
             let mut byte = [0];
+            readable(&self.person);
             self.person.read_exact(&mut byte).expect("more to see");
             self.shown.push(char::from(byte[0]));
         }
@@ -81,7 +82,10 @@ fn described(client_id: Option<&str>, keyring: Option<Keyring>) -> Play {
 fn stored() -> (Play, mpsc::Receiver<Box<Store>>) {
     let (sender, kept) = mpsc::channel();
     let play: Play = Box::new(move |mut stream| {
-        let Operation::Store(store) = request(&mut stream).operation else { panic!("another operation") };
+        let request = request(&mut stream);
+        // The time-out, and a minute more for the keyring's own prompt.
+        assert!((40_000..=90_000).contains(&request.deadline_ms), "{}", request.deadline_ms);
+        let Operation::Store(store) = request.operation else { panic!("another operation") };
         let keyring = store.keyring.expect("a keyring");
         sender.send(store).expect("told");
         let profile = "default".parse().expect("a name");

@@ -5,7 +5,10 @@
 use std::{
     fs,
     io::{Read, Write},
-    os::unix::net::{UnixListener, UnixStream},
+    os::{
+        fd::AsFd,
+        unix::net::{UnixListener, UnixStream},
+    },
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     thread,
@@ -16,6 +19,7 @@ use dt_cred_proto::{
     message::{Request, Response, Token},
     secret::Secret,
 };
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tempfile::TempDir;
 
 /// The client's program.
@@ -47,7 +51,7 @@ impl Sandbox {
         let listener = UnixListener::bind(self.socket()).expect("a socket");
         thread::spawn(move || {
             for play in clients {
-                play(listener.accept().expect("a client").0);
+                play(accept(&listener));
             }
         })
     }
@@ -63,6 +67,19 @@ impl Sandbox {
     pub(crate) fn run(&self, arguments: &[&str]) -> Outcome {
         self.client(arguments).output().expect("the client").into()
     }
+}
+
+/// The next client; none within half a minute is a failure and no hang.
+pub(crate) fn accept(listener: &UnixListener) -> UnixStream {
+    readable(listener);
+    listener.accept().expect("a client").0
+}
+
+/// Waits for something to read, half a minute at most.
+pub(crate) fn readable(from: &impl AsFd) {
+    let limit = Timespec { tv_sec: 30, tv_nsec: 0 };
+    let ready = poll(&mut [PollFd::new(from, PollFlags::IN)], Some(&limit)).expect("polled");
+    assert_eq!(ready, 1, "nothing came within half a minute");
 }
 
 /// What a fake daemon does with one connection.

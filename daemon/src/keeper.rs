@@ -109,8 +109,7 @@ impl Keeper {
     /// # Errors
     /// Where it stays locked.
     pub async fn unlock(&self, profile: Option<Profile>) -> Result<Keyring, Failure> {
-        let profile = profile.unwrap_or_else(|| self.default_profile());
-        self.0.unlock(&profile).await
+        self.ask(profile, |reply| Command::Unlock { reply }).await?
     }
 
     /// The state of every profile that is known.

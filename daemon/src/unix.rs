@@ -139,17 +139,14 @@ pub fn remove_stale_socket(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether somebody answers at `path`.
+/// Whether somebody listens at `path`.
 pub fn is_answered(path: &Path) -> bool {
-    rustix::net::socket_with(
-        rustix::net::AddressFamily::UNIX,
-        rustix::net::SocketType::STREAM,
-        rustix::net::SocketFlags::CLOEXEC.union(rustix::net::SocketFlags::NONBLOCK),
-        None,
-    )
-    .and_then(|socket| rustix::net::connect(&socket, &rustix::net::SocketAddrUnix::new(path)?))
-    // A full backlog is a listener all the same.
-    .is_ok_and(|()| true)
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+    let flags = SocketFlags::CLOEXEC.union(SocketFlags::NONBLOCK);
+    let connected = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
+        .and_then(|socket| connect(&socket, &SocketAddrUnix::new(path)?));
+    // One whose backlog is full listens all the same.
+    matches!(connected, Ok(()) | Err(rustix::io::Errno::AGAIN))
 }
 
 /// Listens at `path`, mode 0600, where nothing may lie.
@@ -205,4 +202,27 @@ impl Signals {
 pub fn state_folder() -> Option<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     state_home(variable).map(|folder| folder.join("dt-cred"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::is_answered;
+
+    #[test]
+    fn a_listener_whose_backlog_is_full_is_a_listener_and_a_left_over_socket_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s");
+        assert!(!is_answered(&path));
+        let listener = UnixListener::bind(&path).unwrap();
+        rustix::net::listen(&listener, 0).unwrap();
+        assert!(is_answered(&path));
+        // Each of these takes a place that nobody empties.
+        for _ in 0..4 {
+            assert!(is_answered(&path));
+        }
+        drop(listener);
+        assert!(!is_answered(&path));
+    }
 }

@@ -35,6 +35,7 @@ impl Redaction {
         for form in [secret, &encoded] {
             needles.extend((0..3).flat_map(|offset| base64_at(form.as_bytes(), offset)));
         }
+        needles.push(hexadecimal(secret));
         needles.retain(|needle| !needle.is_empty());
         Self { needles }
     }
@@ -74,6 +75,18 @@ fn base64_at(bytes: &[u8], offset: usize) -> impl Iterator<Item = Zeroizing<Stri
         let piece = Zeroizing::new(text[start..end.max(start)].to_lowercase());
         (piece.len() >= PIECE).then_some(piece)
     })
+}
+
+fn hexadecimal(text: &str) -> Zeroizing<String> {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    // Of its full size from the start: one that grows leaves copies behind.
+    let mut digits = Zeroizing::new(String::with_capacity(2 * text.len()));
+    for byte in text.bytes() {
+        for digit in [byte >> 4, byte & 15] {
+            digits.push(DIGITS[usize::from(digit)].into());
+        }
+    }
+    digits
 }
 
 fn holds_run(text: &str) -> bool {

@@ -81,9 +81,14 @@ impl Shared {
     }
 
     /// Raises the prompt of the keyring that holds `profile`, or would.
-    pub(super) async fn unlock(&self, profile: &Profile) -> Result<Keyring, Failure> {
-        let keyring = self.recorded(profile).or(self.config.profile(profile).keyring).unwrap_or(AUTO[0]);
-        self.keyrings.unlock(keyring).await.map(|()| keyring).map_err(|error| locked(profile, &error))
+    pub(super) async fn unlock(&self, profile: &Profile, held: Option<Item>) -> Result<Keyring, Failure> {
+        let place = self.recorded(profile).or(held.map(|item| item.keyring));
+        match place.or(self.config.profile(profile).keyring).unwrap_or(AUTO[0]) {
+            Keyring::Memory => Ok(Keyring::Memory),
+            keyring => {
+                self.keyrings.unlock(keyring).await.map(|()| keyring).map_err(|error| locked(profile, &error))
+            }
+        }
     }
 }
 
@@ -99,8 +104,8 @@ pub(super) fn locked(profile: &Profile, error: &KeyringError) -> Failure {
 
 fn unreadable(profile: &Profile, keyring: Keyring, error: &CredentialsError) -> Failure {
     let message = format!(
-        "profile {profile}: the item in {keyring} is not of the format of dt-cred ({error}): write it anew with \
-         `dt-cred login -p {profile}`"
+        "profile {profile}: the item in {keyring} is not of the format of dt-cred ({error}): remove it with \
+         `dt-cred erase -p {profile}`, see that the keyring is open with `dt-cred unlock`, and log in again"
     );
     Failure::new(FailureKind::Keyring, message)
 }

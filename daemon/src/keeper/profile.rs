@@ -10,7 +10,7 @@ use std::{
 };
 
 use dt_cred_proto::{
-    message::{Described, Failure, FailureKind, ProfileStatus, Store, Stored, Token},
+    message::{Described, Failure, FailureKind, Keyring, ProfileStatus, Store, Stored, Token},
     profile::Profile,
     secret::Secret,
 };
@@ -38,6 +38,7 @@ pub(super) enum Command {
     Store { store: Box<Store>, deadline: Duration, reply: oneshot::Sender<Result<Stored, Failure>> },
     Erase { reply: oneshot::Sender<Result<bool, Failure>> },
     Describe { reply: oneshot::Sender<Result<Described, Failure>> },
+    Unlock { reply: oneshot::Sender<Result<Keyring, Failure>> },
     Status { reply: oneshot::Sender<ProfileStatus> },
     Fetched { epoch: Epoch, change: u64, attempt: Attempt },
     Reread { epoch: Epoch, change: u64, found: Result<Item, Failure> },
@@ -150,6 +151,7 @@ impl Task {
             }
             Command::Erase { reply } => self.enqueue(Change::Erase { reply }),
             Command::Describe { reply } => self.describe(reply),
+            Command::Unlock { reply } => self.unlock(reply),
             Command::Status { reply } => {
                 let _ = reply.send(self.status(now));
             }
@@ -251,7 +253,7 @@ impl Task {
         let held = self.item.clone();
         tokio::spawn(async move {
             let found = match held {
-                Some(item) if item.keyring == dt_cred_proto::message::Keyring::Memory => Ok(item),
+                Some(item) if item.keyring == Keyring::Memory => Ok(item),
                 _ => shared.load(&profile).await,
             };
             let _ = own.send(Command::Reread { epoch, change, found });
@@ -306,6 +308,13 @@ impl Task {
         let (shared, profile, item) = (Arc::clone(&self.shared), self.profile.clone(), self.item.clone());
         tokio::spawn(async move {
             let _ = reply.send(shared.describe(&profile, item).await);
+        });
+    }
+
+    fn unlock(&self, reply: oneshot::Sender<Result<Keyring, Failure>>) {
+        let (shared, profile, item) = (Arc::clone(&self.shared), self.profile.clone(), self.item.clone());
+        tokio::spawn(async move {
+            let _ = reply.send(shared.unlock(&profile, item).await);
         });
     }
 

@@ -55,7 +55,8 @@ impl Task {
             Ok(()) if held => None,
             Ok(()) if !kept => Some(nothing(&self.profile)),
             Ok(()) => {
-                let message = format!("profile {}: no token is held: `dt-cred get` asks for one", self.profile);
+                let message =
+                    format!("profile {}: no token is held: `dt-cred get` asks for one", self.profile);
                 Some(Failure::new(FailureKind::TryLater, message))
             }
         }

@@ -104,8 +104,8 @@ pub enum KeyringError {
     },
     /// The item is not text.
     #[error(
-        "the item in {keyring} is not UTF-8 text: write it anew with `dt-cred login`, after `dt-cred unlock` where it \
-         is locked"
+        "the item in {keyring} is not UTF-8 text: remove it with `dt-cred erase`, see that the keyring is open with \
+         `dt-cred unlock`, and log in again"
     )]
     NotText {
         /// Which store.

@@ -1,0 +1,73 @@
+//! A user whose session has a Secret Service.
+
+use dt_cred_tests::{
+    parts::{Output, SecretService},
+    user::User,
+};
+use serde_json::Value;
+
+/// A user and their keyring's program.
+pub(crate) struct Desktop {
+    // The daemon ends before its bus does.
+    pub(crate) user: User,
+    pub(crate) service: SecretService,
+}
+
+impl Desktop {
+    /// One with nothing stored; none where the machine has no such program.
+    pub(crate) fn start() -> Option<Self> {
+        let service = SecretService::start()?;
+        let mut user = User::new("secret-service");
+        user.home.set("DBUS_SESSION_BUS_ADDRESS", service.address());
+        Some(Self { user, service })
+    }
+
+    /// `dt-cred store` of these lines, which name no keyring.
+    #[track_caller]
+    pub(crate) fn store(&self, lines: &str) -> Output {
+        self.user.home.dt_cred_with(&["store"], lines)
+    }
+
+    /// Lets the daemon end; the next command starts another, which knows only what is kept.
+    #[track_caller]
+    pub(crate) fn stop_daemon(&self) {
+        self.user.dt_cred(&["stop"]).done();
+    }
+
+    /// What another program finds for the profile.
+    pub(crate) fn lookup(&self) -> Option<String> {
+        let found =
+            self.service.secret_tool(&["lookup", "service", "dt-cred", "username", self.user.profile()], "");
+        (found.code == Some(0)).then_some(found.stdout)
+    }
+
+    /// [`Self::lookup`], which must find JSON.
+    #[track_caller]
+    pub(crate) fn item(&self) -> Value {
+        let item = self.lookup().expect("an item of the profile");
+        serde_json::from_str(&item).expect("the item is JSON")
+    }
+
+    /// How many items another program finds for the profile.
+    pub(crate) fn items(&self) -> usize {
+        let name = self.user.profile();
+        let found =
+            self.service.secret_tool(&["search", "--all", "service", "dt-cred", "username", name], "");
+        found.stdout.lines().filter(|line| line.starts_with('[')).count()
+    }
+
+    /// Keeps an item as another program does, with these attributes beside the usual ones.
+    #[track_caller]
+    pub(crate) fn provision(&self, attributes: &[&str], item: &str) {
+        let usual = ["store", "--label=an item", "service", "dt-cred", "username", self.user.profile()];
+        self.service.secret_tool(&[&usual, attributes].concat(), item).done();
+    }
+}
+
+/// Whether it is exit 6 as the contract has it: one line that names the way out, and no answer.
+#[track_caller]
+pub(crate) fn is_exit_6(output: &Output) {
+    assert_eq!((output.code, output.stdout.as_str()), (Some(6), ""), "{}", output.stderr);
+    assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);
+    assert!(output.stderr.contains("`dt-cred unlock`"), "{}", output.stderr);
+}

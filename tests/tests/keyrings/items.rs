@@ -1,0 +1,185 @@
+//! The item in the Secret Service: what `store` keeps, and what other programs kept.
+
+use std::fs;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use dt_cred_tests::{issuer::Sandbox, user::Account};
+use serde_json::json;
+
+use super::desktop::{Desktop, is_exit_6};
+
+#[test]
+fn another_program_finds_what_store_kept_as_the_contracts_json() {
+    let sandbox = Sandbox::http();
+    let Some(desktop) = Desktop::start() else { return };
+    let account = Account::with_secret(&sandbox, "grün & \"so on\"");
+    desktop.store(&account.lines()).done();
+    let url = sandbox.url();
+    let least = json!({
+        "v": 1,
+        "url": url,
+        "token_url": format!("{url}/archivist/iam/v1/appidp/token"),
+        "client_id": account.client_id,
+        "client_secret": account.client_secret,
+    });
+    assert_eq!(desktop.item(), least);
+    // A second time it is the same item, and what was set once stays.
+    let further = "auth=basic\nscope=read write\naudience=https://api.example\nresource=urn:a\n";
+    desktop.store(&format!("{}{further}", account.lines())).done();
+    desktop.store(&format!("client_secret={}\n", account.client_secret)).done();
+    let mut whole = least;
+    for (name, value) in [
+        ("auth", "basic"),
+        ("scope", "read write"),
+        ("audience", "https://api.example"),
+        ("resource", "urn:a"),
+    ] {
+        whole[name] = value.into();
+    }
+    assert_eq!(desktop.item(), whole);
+    assert_eq!(desktop.items(), 1);
+}
+
+#[test]
+fn the_item_pins_the_ca_by_its_sha256() {
+    let sandbox = Sandbox::https();
+    let Some(desktop) = Desktop::start() else { return };
+    desktop.store(&Account::at(&sandbox).lines()).done();
+    let file = sandbox.ca_file().expect("https has one");
+    let item = desktop.item();
+    assert_eq!(item["ca_file"], file.display().to_string());
+    assert_eq!(item["ca_sha256"], sha256(&fs::read(file).expect("the CA's file")));
+}
+
+#[test]
+fn an_item_of_another_program_is_served_with_its_newline_and_its_unknown_members() {
+    let sandbox = Sandbox::http();
+    let Some(desktop) = Desktop::start() else { return };
+    let account = Account::at(&sandbox);
+    let item = json!({
+        "v": 1,
+        "url": account.url,
+        "client_id": account.client_id,
+        "client_secret": account.client_secret,
+        "note": "rotate in May",
+        "team": {"numbers": [1, 2.5, null]},
+    });
+    desktop.provision(&[], &format!("{item}\n"));
+    assert!(desktop.lookup().is_some_and(|kept| kept.ends_with("}\n")), "it keeps the newline");
+    desktop.user.token();
+    // Rotated by its secret alone, all else stays, and it stays one item.
+    let client_secret = sandbox.regenerate_secret(&account.client_id);
+    desktop.store(&format!("client_secret={client_secret}\n")).done();
+    let mut rotated = item;
+    rotated["client_secret"] = client_secret.into();
+    rotated["token_url"] = sandbox.token_url().into();
+    assert_eq!(desktop.item(), rotated);
+    assert_eq!(desktop.items(), 1);
+    desktop.stop_daemon();
+    desktop.user.token();
+}
+
+#[test]
+fn erase_removes_the_item_and_only_that() {
+    let sandbox = Sandbox::http();
+    let Some(desktop) = Desktop::start() else { return };
+    let account = Account::at(&sandbox);
+    desktop.store(&account.lines()).done();
+    desktop.user.home.dt_cred_with(&["store", "-p", "another"], account.lines()).done();
+    desktop.user.dt_cred(&["erase"]).done();
+    assert_eq!(desktop.lookup(), None);
+    assert_eq!(desktop.user.dt_cred(&["get"]).code, Some(5));
+    desktop.stop_daemon();
+    assert_eq!(desktop.user.dt_cred(&["get"]).code, Some(5));
+    desktop.user.dt_cred(&["get", "-p", "another"]).done();
+}
+
+#[test]
+fn a_profile_that_moves_to_another_store_leaves_nothing_in_the_old_one() {
+    let sandbox = Sandbox::http();
+    if !dt_cred_tests::parts::kernel_keyring::works() {
+        return;
+    }
+    let Some(desktop) = Desktop::start() else { return };
+    let lines = Account::at(&sandbox).lines();
+    desktop.store(&lines).done();
+    desktop.store(&format!("{lines}keyring=keyutils\n")).done();
+    assert_eq!((desktop.lookup(), desktop.user.is_in_kernel_keyring()), (None, true));
+    desktop.store(&format!("{lines}keyring=secret-service\n")).done();
+    assert_eq!((desktop.lookup().is_some(), desktop.user.is_in_kernel_keyring()), (true, false));
+    desktop.stop_daemon();
+    desktop.user.token();
+}
+
+#[test]
+fn two_items_of_one_profile_are_exit_6_until_erase_removes_both() {
+    let sandbox = Sandbox::http();
+    let Some(desktop) = Desktop::start() else { return };
+    let account = Account::at(&sandbox);
+    let (url, id, secret) = (&account.url, &account.client_id, &account.client_secret);
+    let item = json!({"v": 1, "url": url, "client_id": id, "client_secret": secret}).to_string();
+    desktop.provision(&["origin", "one"], &item);
+    desktop.provision(&["origin", "two"], &item);
+    assert_eq!(desktop.items(), 2);
+    let get = desktop.user.dt_cred(&["get"]);
+    is_exit_6(&get);
+    assert!(get.stderr.contains("more than one item"), "{}", get.stderr);
+    assert!(!get.stderr.contains(secret.as_str()));
+    // The message's own mend.
+    desktop.user.dt_cred(&["erase"]).done();
+    assert_eq!(desktop.items(), 0);
+    desktop.store(&account.lines()).done();
+    desktop.user.token();
+}
+
+#[test]
+fn an_item_of_another_format_is_exit_6_and_is_not_repeated() {
+    let sandbox = Sandbox::http();
+    let Some(desktop) = Desktop::start() else { return };
+    let secret = sandbox.new_client().client_secret;
+    let whole = json!({"v": 1, "url": sandbox.url(), "client_id": "a", "client_secret": secret});
+    let with = |name: &str, value: serde_json::Value| {
+        let mut item = whole.clone();
+        item[name] = value;
+        item.to_string()
+    };
+    for item in [
+        secret.clone(),
+        format!("{{\"client_secret\":\"{secret}\","),
+        json!([secret]).to_string(),
+        json!(secret).to_string(),
+        json!({"client_id": "a", "client_secret": secret}).to_string(),
+        json!({"v": 1, "client_secret": secret}).to_string(),
+        json!({"v": 1, "client_id": "a", "secret": secret}).to_string(),
+        with("v", 2.into()),
+        with("v", "1".into()),
+        with("client_id", 7.into()),
+        with("client_secret", json!([secret])),
+        with("client_secret", format!("{secret}\n").into()),
+        with("auth", secret.clone().into()),
+        with("url", format!("http://{secret}.example").into()),
+        with("token_url", format!("https://me:{secret}@example.com").into()),
+        with("ca_file", "/ca.pem".into()),
+        format!("{whole}{whole}"),
+        BASE64_STANDARD.encode(whole.to_string()),
+    ] {
+        desktop.provision(&[], &item);
+        let get = desktop.user.dt_cred(&["get"]);
+        is_exit_6(&get);
+        assert!(get.stderr.contains("not of the format of dt-cred"), "{item}: {}", get.stderr);
+        assert!(!get.stderr.contains(&secret), "{}", get.stderr);
+    }
+    assert_eq!(sandbox.counts().tokens.total, 0);
+    // It may be another program's, or a later release's: it is not overwritten, and goes as the message says.
+    desktop.provision(&[], "not ours");
+    is_exit_6(&desktop.store(&Account::at(&sandbox).lines()));
+    assert_eq!(desktop.lookup().as_deref(), Some("not ours"));
+    desktop.user.dt_cred(&["erase"]).done();
+    desktop.store(&Account::at(&sandbox).lines()).done();
+    desktop.user.token();
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,9 @@
+//! Real keyrings: gnome-keyring on a bus of the test's own, the kernel's.
+#![cfg(target_os = "linux")]
+
+mod absence;
+mod desktop;
+mod failures;
+mod items;
+mod kernel;
+mod locked;

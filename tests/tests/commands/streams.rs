@@ -1,0 +1,48 @@
+//! Standard streams that are full, closed or broken, and a login without a terminal.
+
+use dt_cred_tests::{
+    issuer::Sandbox,
+    user::{Account, User},
+};
+
+#[test]
+fn a_full_disk_under_standard_output_is_told() {
+    let sandbox = Sandbox::http();
+    let user = User::in_memory();
+    user.log_in(&Account::at(&sandbox));
+    let get = user.shell("dt-cred get >/dev/full");
+    assert_eq!((get.code, get.stderr.lines().count()), (Some(8), 1), "{}", get.stderr);
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_noise() {
+    let sandbox = Sandbox::http();
+    let user = User::in_memory();
+    user.log_in(&Account::at(&sandbox));
+    // The fifo lost its only reader before the token is written.
+    let get = user.shell("mkfifo f && { exec 3<>f; exec 4>f; exec 3<&-; } && dt-cred get >&4");
+    assert_eq!((get.stdout.as_str(), get.stderr.as_str()), ("", ""));
+}
+
+#[test]
+fn a_closed_standard_input_harms_nobody() {
+    let sandbox = Sandbox::http();
+    let user = User::in_memory();
+    user.log_in(&Account::at(&sandbox));
+    let token = user.token();
+    assert_eq!(user.shell("dt-cred get --format raw <&-").done().trim_end(), token);
+    assert_eq!(user.shell("trap '' INT HUP PIPE; dt-cred get --format raw").done().trim_end(), token);
+}
+
+#[test]
+fn login_without_a_terminal_points_to_store() {
+    let user = User::in_memory();
+    let login = user.shell("setsid -w dt-cred login --keyring memory </dev/null");
+    assert_eq!(
+        (login.code, login.stdout.as_str(), login.stderr.lines().count()),
+        (Some(2), "", 1),
+        "{}",
+        login.stderr
+    );
+    assert!(login.stderr.contains("dt-cred store"), "{}", login.stderr);
+}

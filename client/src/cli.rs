@@ -180,6 +180,9 @@ pub(crate) fn read(arguments: &[OsString]) -> Result<Asked, Failure> {
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             Ok(Asked::Print(error.to_string()))
         }
+        Err(error) if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            Err(Failure::new(FailureKind::Usage, "no command was given: see dt-cred --help"))
+        }
         Err(error) => Err(Failure::new(FailureKind::Usage, one_line(&error.to_string()))),
     }
 }

@@ -74,6 +74,10 @@ fn ask(
     match daemon::ask_over(connection, Operation::Stop, deadline) {
         Ok(Response::Stopping { pid }) => Ok(pid),
         Ok(_) => Err(daemon::unexpected()),
+        // A daemon that hangs has a number, which is what its user needs.
+        Err(failure) if failure.kind == FailureKind::TryLater => {
+            Err(listener.map_or(failure, |pid| StopError::Slow { pid, within: deadline.in_words() }.into()))
+        }
         Err(failure) if failure.kind != FailureKind::Daemon => Err(failure),
         Err(failure) => match (listener, process) {
             // Every mismatch of versions says "run dt-cred stop": it must work then.

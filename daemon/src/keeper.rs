@@ -7,7 +7,7 @@ mod proxy;
 mod status;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, hash_map::Entry},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -28,7 +28,7 @@ struct Shared {
     config: Config,
     issuer: Issuer,
     keyrings: Keyrings,
-    state: State,
+    state: Arc<State>,
     tasks: Mutex<HashMap<Profile, mpsc::UnboundedSender<Command>>>,
 }
 
@@ -40,7 +40,7 @@ impl Keeper {
     /// Keeps the profiles that `config` and `state` name, and whatever is stored later.
     pub fn new(config: Config, state: State) -> Self {
         let (issuer, keyrings) = (Issuer::new(), Keyrings::new());
-        Self(Arc::new(Shared { config, issuer, keyrings, state, tasks: Mutex::default() }))
+        Self(Arc::new(Shared { config, issuer, keyrings, state: Arc::new(state), tasks: Mutex::default() }))
     }
 
     /// The profile that an unnamed one is.
@@ -61,7 +61,7 @@ impl Keeper {
     /// Drops the token of a generation that the API refused; whether there was one to drop, or a refusal to lift.
     ///
     /// # Errors
-    /// Where the daemon is ending.
+    /// Where the daemon is ending, or out of files.
     pub async fn reject(&self, reject: Reject) -> Result<bool, Failure> {
         let Reject { profile, generation, force } = reject;
         self.ask(profile, |reply| Command::Reject { generation, force, reply }).await
@@ -82,7 +82,14 @@ impl Keeper {
     pub async fn erase(&self, erase: Erase) -> Result<Vec<Profile>, Failure> {
         let profiles = match erase {
             Erase::One(profile) => vec![profile.unwrap_or_else(|| self.default_profile())],
-            Erase::All => self.known(),
+            // The default profile too: without a state file nothing names it, and its item may be there all the same.
+            Erase::All => {
+                let mut all = self.known();
+                all.push(self.default_profile());
+                all.sort();
+                all.dedup();
+                all
+            }
         };
         let (mut erased, mut failed) = (Vec::new(), Vec::new());
         for profile in profiles {
@@ -141,9 +148,16 @@ impl Keeper {
         let (reply, answer) = oneshot::channel();
         {
             let mut tasks = self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-            let task = tasks
-                .entry(profile)
-                .or_insert_with_key(|profile| profile::start(Arc::clone(&self.0), profile.clone()));
+            let task = match tasks.entry(profile) {
+                Entry::Occupied(task) => task.into_mut(),
+                Entry::Vacant(place) => {
+                    let task = profile::start(Arc::clone(&self.0), place.key().clone()).map_err(|error| {
+                        let message = format!("no timer is to be had ({error}): too many files are open");
+                        Failure::new(FailureKind::TryLater, message)
+                    })?;
+                    place.insert(task)
+                }
+            };
             // Only a task that has left the map, under this lock, has closed its channel.
             let _ = task.send(command(reply));
         }

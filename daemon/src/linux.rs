@@ -96,6 +96,11 @@ impl Watch {
             | WatchFlags::MOVE_SELF
             | WatchFlags::ONLYDIR;
         inotify::add_watch(&watch, folder, flags)?;
+        // A folder above it that is moved away takes the socket along. Root's own need not be watched, nor can they.
+        let above = WatchFlags::DELETE_SELF | WatchFlags::MOVE_SELF | WatchFlags::ONLYDIR;
+        for parent in folder.ancestors().skip(1) {
+            let _ = inotify::add_watch(&watch, parent, above);
+        }
         Ok(Self(readable(watch)?))
     }
 

@@ -53,12 +53,12 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, service: &S
             drop(body);
             let response = service.answer(request).await;
             let stopping = matches!(response, Response::Stopping { .. });
-            send(stream, &response).await?;
+            let sent = send(stream, &response).await;
             if stopping {
+                // Whether or not who asked for it is still there.
                 service.stop();
-                return Ok(Next::Close);
             }
-            Ok(Next::Request)
+            sent.map(|()| if stopping { Next::Close } else { Next::Request })
         }
         Err(FrameError::UnknownVariant(_)) => {
             send(stream, &Response::Unsupported).await.map(|()| Next::Request)

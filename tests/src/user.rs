@@ -114,7 +114,13 @@ impl User {
     /// Stores an account, which must succeed.
     #[track_caller]
     pub fn log_in(&self, account: &Account) {
-        self.store(&account.lines()).done();
+        self.log_in_with(&account.lines());
+    }
+
+    /// Stores these lines, which must succeed.
+    #[track_caller]
+    pub fn log_in_with(&self, lines: &str) {
+        self.store(lines).done();
     }
 
     /// The client with these arguments.

@@ -23,6 +23,7 @@ use crate::{
     keyring::{AUTO, lasts},
     lifecycle::{Grant, Moment, Refusal},
     service::milliseconds,
+    state::State,
 };
 
 /// A change of what is kept.
@@ -81,21 +82,25 @@ impl Task {
     fn adopt(&mut self, now: Moment, kept: Kept) -> Stored {
         let Kept { item, grant } = kept;
         let keyring = item.keyring;
-        // Another client's token must not be served as this one's.
-        let same = self.item.as_ref().is_some_and(|held| {
-            held.credentials.client_id == item.credentials.client_id
-                && held.credentials.url == item.credentials.url
-        });
+        // A token of another client, or for another use, must not be served as this one's.
+        let same = self.item.as_ref().is_some_and(|held| grants_alike(&held.credentials, &item.credentials));
         let expires_in_ms = grant.as_ref().map(|grant| milliseconds(grant.lifetime));
         self.renew(Some(item));
         let proven = grant.is_some();
         self.lifecycle.replace(now, grant, same);
         if proven {
-            self.note_generation();
+            self.note_grant();
         }
         tracing::info!(profile = %self.profile, %keyring, proven, "stored");
         Stored { profile: self.profile.clone(), keyring, lasts: lasts(keyring), expires_in_ms }
     }
+}
+
+/// Whether both get tokens of the same client, from the same issuer, for the same use.
+fn grants_alike(a: &Credentials, b: &Credentials) -> bool {
+    let place = |c: &Credentials| (c.url.clone(), c.token_url.clone(), c.client_id.clone(), c.auth);
+    let target = |c: &Credentials| (c.scope.clone(), c.audience.clone(), c.resource.clone());
+    place(a) == place(b) && target(a) == target(b)
 }
 
 impl Shared {
@@ -194,9 +199,7 @@ impl Shared {
                 Err(error) => return Err(locked(profile, &error)),
             }
         }
-        if let Err(error) = self.state.forget(profile) {
-            tracing::warn!(%profile, %error, "the state file still names an erased profile");
-        }
+        self.note(profile, State::forget).await;
         Ok(found)
     }
 

@@ -11,6 +11,7 @@ use super::Shared;
 use crate::{
     credentials::{Credentials, CredentialsError},
     keyring::{AUTO, KeyringError},
+    state::{State, StateError},
 };
 
 /// Credentials and where they are kept.
@@ -32,6 +33,10 @@ impl Shared {
             None => AUTO.to_vec(),
         };
         for keyring in &places {
+            // What is in memory is held by the profile's task; where it is not, there is nothing.
+            if *keyring == Keyring::Memory {
+                continue;
+            }
             match self.keyrings.read(*keyring, profile).await {
                 Ok(Some(item)) => {
                     let parsed = Credentials::parse(item.expose());
@@ -75,8 +80,20 @@ impl Shared {
     /// Notes in the state file where a profile is kept. The note is needed after a restart only, so a disk that is
     /// full is told in the log and fails nothing.
     pub(super) async fn record(&self, profile: &Profile, keyring: Keyring) {
-        if let Err(error) = self.state.record(profile, keyring) {
-            tracing::warn!(%profile, %error, "the keyring's name could not be noted");
+        self.note(profile, move |state, profile| state.record(profile, keyring)).await;
+    }
+
+    /// Changes the state file. On a thread of its own: the disk may be slow, and another daemon may hold the lock.
+    pub(super) async fn note(
+        &self,
+        profile: &Profile,
+        change: impl FnOnce(&State, &Profile) -> Result<(), StateError> + Send + 'static,
+    ) {
+        let (state, named) = (Arc::clone(&self.state), profile.clone());
+        match tokio::task::spawn_blocking(move || change(&state, &named)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%profile, %error, "the state file could not be changed"),
+            Err(error) => tracing::warn!(%profile, %error, "the state file was not changed"),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    io,
     sync::{
         Arc, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -74,7 +75,11 @@ pub(super) struct Task {
 }
 
 /// Starts the task of `profile`; how to reach it.
-pub(super) fn start(shared: Arc<Shared>, profile: Profile) -> mpsc::UnboundedSender<Command> {
+///
+/// # Errors
+/// Where no timer is to be had.
+pub(super) fn start(shared: Arc<Shared>, profile: Profile) -> io::Result<mpsc::UnboundedSender<Command>> {
+    let alarm = Alarm::new()?;
     let (own, inbox) = mpsc::unbounded_channel();
     let preferences = shared.config.profile(&profile);
     let policy = Policy { min_ttl: preferences.min_ttl, keep_warm: preferences.keep_warm };
@@ -94,8 +99,8 @@ pub(super) fn start(shared: Arc<Shared>, profile: Profile) -> mpsc::UnboundedSen
         shared,
         profile,
     };
-    tokio::spawn(task.run());
-    own
+    tokio::spawn(task.run(alarm));
+    Ok(own)
 }
 
 /// Differs for each daemon, so that a fleet does not ask at the same moment. No secret depends on it.
@@ -105,15 +110,7 @@ fn seed() -> u64 {
 }
 
 impl Task {
-    async fn run(mut self) {
-        let mut alarm = match Alarm::new() {
-            Ok(alarm) => alarm,
-            Err(error) => {
-                tracing::warn!(profile = %self.profile, %error, "no timer is to be had");
-                self.leave();
-                return;
-            }
-        };
+    async fn run(mut self, mut alarm: Alarm) {
         loop {
             tokio::select! {
                 command = self.inbox.recv() => {
@@ -224,7 +221,7 @@ impl Task {
             Ok(grant) => {
                 tracing::info!(profile = %self.profile, lifetime = ?grant.lifetime, "granted");
                 self.lifecycle.granted(now, epoch, grant);
-                self.note_generation();
+                self.note_grant();
             }
             Err(failed) => {
                 tracing::warn!(profile = %self.profile, cause = ?failed.cause, error = %failed.error, "no token");
@@ -233,16 +230,24 @@ impl Task {
         }
     }
 
-    /// Generations grow across restarts too. Lost where the disk is full: then the clock alone makes them grow.
-    pub(super) fn note_generation(&self) {
-        let is_kept =
-            self.item.as_ref().is_some_and(|item| self.shared.recorded(&self.profile) == Some(item.keyring));
-        if is_kept
-            && let Err(error) =
-                self.shared.state.record_generation(&self.profile, self.lifecycle.generation())
-        {
-            tracing::warn!(profile = %self.profile, %error, "the generation could not be noted");
-        }
+    /// Generations grow across restarts too. And an item of the kernel keyring stays for as long as tokens are got by
+    /// it: only its use puts its end off (persistent-keyring(7)).
+    pub(super) fn note_grant(&self) {
+        let Some(keyring) = self.item.as_ref().map(|item| item.keyring) else { return };
+        let (shared, profile) = (Arc::clone(&self.shared), self.profile.clone());
+        let generation = self.lifecycle.generation();
+        tokio::spawn(async move {
+            if shared.recorded(&profile) == Some(keyring) {
+                shared
+                    .note(&profile, move |state, profile| state.record_generation(profile, generation))
+                    .await;
+            }
+            if keyring == Keyring::Keyutils
+                && let Err(error) = shared.keyrings.present(keyring).await
+            {
+                tracing::warn!(%profile, %error, "the kernel keyring could not be renewed");
+            }
+        });
     }
 
     /// Reads the keyring once more after a refusal: somebody may have stored a rotated secret there.

@@ -93,3 +93,29 @@ fn credentials_of_the_environment_are_held_in_memory_only() {
     user.home.dt_cred_with(&["start", "--from-stdin"], account.lines()).done();
     user.token();
 }
+
+#[test]
+fn a_profile_that_is_configured_to_live_in_memory_is_stored_served_described_and_unlocked() {
+    let sandbox = Sandbox::http();
+    let user = User::in_memory();
+    user.home.configure(&format!("[profile.{}]\nkeyring = \"memory\"\n", user.profile()));
+    assert_eq!(user.dt_cred(&["get"]).code, Some(5));
+    user.home.dt_cred_with(&["store"], Account::at(&sandbox).lines()).done();
+    user.token();
+    user.dt_cred(&["unlock"]).done();
+    user.dt_cred(&["erase"]).done();
+    assert_eq!(user.dt_cred(&["get"]).code, Some(5));
+}
+
+#[test]
+fn a_token_for_another_use_is_not_served_after_an_unproven_change() {
+    let sandbox = Sandbox::http();
+    let user = User::in_memory();
+    let lines = Account::at(&sandbox).lines();
+    user.log_in_with(&lines);
+    let token = user.token();
+    user.log_in_with(&format!("{lines}no_check=true\n"));
+    assert_eq!(user.token(), token);
+    user.log_in_with(&format!("{lines}no_check=true\nscope=other\n"));
+    assert_ne!(user.token(), token);
+}

@@ -1,8 +1,14 @@
 //! The daemon comes and goes; what was stored stays, what was erased does not.
 
+use std::{io::Write, os::unix::net::UnixStream};
+
+use dt_cred_proto::{
+    frame,
+    message::{Operation, Request},
+};
 use dt_cred_tests::{
     issuer::Sandbox,
-    parts::{on_path, require, until},
+    parts::{Running, binaries, on_path, require, until},
     user::{Account, User},
 };
 
@@ -87,6 +93,42 @@ fn a_daemon_whose_socket_was_removed_or_replaced_ends() {
         });
         let _ = std::fs::remove_file(user.home.socket());
     }
+}
+
+#[test]
+fn a_daemon_ends_when_a_folder_above_its_socket_is_moved_away() {
+    let mut user = User::in_memory();
+    let folder = user.home.path().join("above/below");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    user.home.set("DT_CRED_SOCKET", folder.join("own/agent.sock"));
+    let mut daemon = Running::start(user.home.command(binaries::daemon()), "");
+    daemon.stderr_line(|line| line.contains("listening"));
+    std::fs::rename(user.home.path().join("above"), user.home.path().join("moved")).expect("moved");
+    assert!(daemon.wait().success());
+}
+
+#[test]
+fn a_stop_whose_sender_has_left_ends_the_daemon_all_the_same() {
+    let user = User::in_memory();
+    let mut daemon = user.home.start_daemon();
+    let request = Request { deadline_ms: 1000, operation: Operation::Stop };
+    let frame = frame::encode(&request).expect("a frame");
+    let mut socket = UnixStream::connect(user.home.socket()).expect("the daemon listens");
+    socket.write_all(&frame).expect("sent");
+    drop(socket);
+    assert!(daemon.wait().success());
+}
+
+#[test]
+fn erasing_every_profile_finds_the_default_one_without_a_state_file() {
+    let sandbox = Sandbox::http();
+    let Some(user) = User::in_kernel_keyring() else { return };
+    user.home.configure(&format!("default_profile = \"{}\"\n", user.profile()));
+    user.log_in(&Account::at(&sandbox));
+    user.dt_cred(&["stop"]).done();
+    std::fs::remove_file(user.home.state().join("state.toml")).expect("a state file");
+    user.dt_cred(&["erase", "--all"]).done();
+    assert!(!user.is_in_kernel_keyring());
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use std::{
     io::{self, Read, Write},
-    os::fd::AsFd,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -11,16 +10,13 @@ use dt_cred_proto::{
     frame::{self, FrameError, HEADER},
     message::{Request, Response},
 };
-use interprocess::{
-    ConnectWaitMode,
-    local_socket::{ConnectOptions, GenericFilePath, Stream, prelude::*},
-};
+use interprocess::local_socket::{Stream, prelude::*};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::{
     deadline::Deadline,
-    platform::{self, Ready},
+    platform::{self, Ready, Stranger},
 };
 
 /// How long the first pause is where the daemon has no room for a client yet, and the longest one.
@@ -38,10 +34,8 @@ pub(crate) enum ConnectError {
     #[error("no daemon listens on {0:?}")]
     Nobody(PathBuf),
     /// Somebody listens there who may not be trusted.
-    #[error(
-        "the socket {path:?} belongs to uid {owner}, not to you (uid {own}): remove it, or point DT_CRED_SOCKET to your own; for a socket mounted from another user set DT_CRED_SERVER_UID={owner}"
-    )]
-    Owner { path: PathBuf, owner: u32, own: u32 },
+    #[error("the socket {path:?} {stranger}")]
+    Stranger { path: PathBuf, stranger: Stranger },
     /// Somebody listens there and takes no client.
     #[error("the daemon on {path:?} took no connection within {within}: try again, or end it and try again")]
     Busy { path: PathBuf, within: String },
@@ -86,13 +80,12 @@ impl Connection {
         let (mut pause, longest) = PAUSES;
         let io = |source| ConnectError::Io { path: path.to_owned(), source };
         loop {
-            match connect(path) {
+            match platform::connect(path) {
                 Ok(Some(stream)) => {
-                    let (owner, own) = (platform::peer_uid(fd(&stream)).map_err(io)?, platform::own_uid());
-                    if is_trusted(owner, own, server_uid) {
-                        return Ok(Self { stream });
-                    }
-                    return Err(ConnectError::Owner { path: path.to_owned(), owner, own });
+                    return match platform::stranger(&stream, server_uid).map_err(io)? {
+                        None => Ok(Self { stream }),
+                        Some(stranger) => Err(ConnectError::Stranger { path: path.to_owned(), stranger }),
+                    };
                 }
                 Ok(None) if deadline.has_passed() => {
                     return Err(ConnectError::Busy { path: path.to_owned(), within: deadline.in_words() });
@@ -102,7 +95,12 @@ impl Connection {
                     pause = (pause * 2).min(longest);
                 }
                 Err(error)
-                    if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) =>
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::NotFound
+                            | io::ErrorKind::NotADirectory
+                            | io::ErrorKind::ConnectionRefused
+                    ) =>
                 {
                     return Err(ConnectError::Nobody(path.to_owned()));
                 }
@@ -181,7 +179,7 @@ impl Connection {
     fn wait(&self, error: io::Error, ready: Ready, deadline: Deadline) -> Result<(), ExchangeError> {
         match error.kind() {
             io::ErrorKind::Interrupted => Ok(()),
-            io::ErrorKind::WouldBlock => match platform::wait(fd(&self.stream), ready, deadline) {
+            io::ErrorKind::WouldBlock => match platform::wait_stream(&self.stream, ready, deadline) {
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                     Err(ExchangeError::Silent(deadline.in_words()))
                 }
@@ -191,50 +189,6 @@ impl Connection {
                 Err(ExchangeError::Closed)
             }
             _ => Err(ExchangeError::Io(error)),
-        }
-    }
-}
-
-/// Whether a socket may be used that `owner` listens on: service managers, which are root, listen for their users.
-fn is_trusted(owner: u32, own: u32, server_uid: Option<u32>) -> bool {
-    owner == own || owner == 0 || Some(owner) == server_uid
-}
-
-/// A connected stream that does not block; none where the listener has no room now.
-fn connect(path: &Path) -> io::Result<Option<Stream>> {
-    let name = path.to_fs_name::<GenericFilePath>()?;
-    // A connect that blocks would wait for a full backlog without end.
-    let options =
-        ConnectOptions::new().name(name).wait_mode(ConnectWaitMode::Deferred).nonblocking_stream(true);
-    match options.connect_sync() {
-        Ok(stream) => Ok(platform::is_connected(fd(&stream))?.then_some(stream)),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-fn fd(stream: &Stream) -> impl AsFd + '_ {
-    let Stream::UdSocket(socket) = stream;
-    socket.as_fd()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_trusted;
-
-    #[test]
-    fn only_our_own_uid_root_and_the_named_one_are_trusted() {
-        let cases = [
-            (1000, None, true),
-            (0, None, true),
-            (1001, None, false),
-            (u32::MAX, None, false),
-            (1001, Some(1001), true),
-            (1002, Some(1001), false),
-            (1000, Some(1001), true),
-        ];
-        for (owner, server_uid, expected) in cases {
-            assert_eq!(is_trusted(owner, 1000, server_uid), expected, "{owner} {server_uid:?}");
         }
     }
 }

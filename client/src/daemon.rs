@@ -16,7 +16,7 @@ impl From<ConnectError> for Failure {
     fn from(error: ConnectError) -> Self {
         let kind = match error {
             ConnectError::Busy { .. } => FailureKind::TryLater,
-            ConnectError::Nobody(_) | ConnectError::Owner { .. } | ConnectError::Io { .. } => {
+            ConnectError::Nobody(_) | ConnectError::Stranger { .. } | ConnectError::Io { .. } => {
                 FailureKind::Daemon
             }
         };

@@ -1,6 +1,13 @@
 //! Unix: waiting on descriptors, the standard streams without buffers, the file that a daemon is started from.
 
-use std::{fs::File, io, os::fd::AsFd, os::unix::fs::MetadataExt, path::Path, time::Duration};
+use std::{
+    fs::File,
+    io,
+    os::{fd::AsFd, unix::fs::MetadataExt},
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use dt_cred_proto::platform::trusted;
 use rustix::{
@@ -8,6 +15,8 @@ use rustix::{
     termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr},
 };
 
+#[path = "unix/socket.rs"]
+mod socket;
 #[cfg(target_os = "linux")]
 #[path = "linux.rs"]
 mod system;
@@ -15,7 +24,8 @@ mod system;
 #[path = "macos.rs"]
 mod system;
 
-pub(crate) use dt_cred_proto::platform::{TrustError, own_uid, peer_uid};
+pub(crate) use dt_cred_proto::platform::{TrustError, own_uid};
+pub(crate) use socket::{Stranger, connect, stranger, wait_stream};
 pub(crate) use system::Process;
 
 use crate::deadline::Deadline;
@@ -57,20 +67,31 @@ pub(crate) fn wait(fd: impl AsFd, ready: Ready, deadline: Deadline) -> io::Resul
     }
 }
 
-/// Whether the socket is connected: interprocess says so of one that waits for a full backlog, too.
-pub(crate) fn is_connected(socket: impl AsFd) -> io::Result<bool> {
-    match rustix::net::getpeername(socket) {
-        Ok(_) => Ok(true),
-        Err(rustix::io::Errno::NOTCONN) => Ok(false),
-        Err(error) => Err(error.into()),
+/// Whether standard output was closed when this program was started. Rust's runtime opens `/dev/null` in its place
+/// before `main`, where an answer would be lost in silence.
+static CLOSED: AtomicBool = AtomicBool::new(false);
+
+#[expect(unsafe_code, reason = "only what is linked so is run before Rust's runtime")]
+// SAFETY: both names are of the sections of functions that the system's loader calls without arguments, and this one
+// needs nothing that is set up later: it makes one system call.
+#[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_init_func"))]
+#[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".init_array"))]
+#[used]
+static LOOK: extern "C" fn() = {
+    extern "C" fn look() {
+        CLOSED.store(rustix::io::fcntl_getfd(rustix::stdio::stdout()).is_err(), Ordering::Relaxed);
     }
-}
+    look
+};
 
 /// Writes to standard output, past the buffer of [`io::Stdout`], which would keep a copy; returns how much was taken.
 ///
 /// # Errors
 /// As write(2); an output that does not block is waited for.
 pub(crate) fn write_output(bytes: &[u8]) -> io::Result<usize> {
+    if CLOSED.load(Ordering::Relaxed) {
+        return Err(rustix::io::Errno::BADF.into());
+    }
     let output = rustix::stdio::stdout();
     loop {
         match rustix::io::write(output, bytes) {

@@ -2,10 +2,13 @@
 
 mod fake;
 
-use std::{fs::File, process::Stdio};
+use std::{
+    fs::File,
+    process::{Command, Stdio},
+};
 
 use dt_cred_proto::message::{Keyring, Response};
-use fake::{Outcome, Sandbox, answer, token};
+use fake::{CLIENT, Outcome, Sandbox, answer, token};
 
 #[cfg(target_os = "linux")]
 #[test]
@@ -15,6 +18,21 @@ fn a_full_disk_is_exit_8() {
     let full = File::options().write(true).open("/dev/full").expect("a full device");
     let output = sandbox.client(&["get"]).stdout(full).stderr(Stdio::piped()).output().expect("the client");
     Outcome::from(output).failed(8, "cannot write to standard output");
+}
+
+#[test]
+fn a_closed_standard_output_is_exit_8_and_no_other_descriptor_gets_the_answer() {
+    for arguments in [&["get"][..], &["--help"], &["get", "--format", "raw"]] {
+        let sandbox = Sandbox::new();
+        if arguments[0] == "get" {
+            sandbox.serve(vec![answer(Response::Token(token()))]);
+        }
+        let script = r#""$@" >&-"#;
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script, "sh"]).arg(CLIENT).args(arguments);
+        shell.env_clear().env("DT_CRED_SOCKET", sandbox.socket());
+        Outcome::from(shell.output().expect("a shell")).failed(8, "cannot write to standard output");
+    }
 }
 
 #[test]

@@ -355,7 +355,8 @@ fn a_person_gets_a_minute_for_the_keyrings_prompt() {
 #[test]
 fn a_socket_of_another_user_gets_nothing() {
     if !rustix::process::geteuid().is_root() {
-        println!("only root can play another user");
+        // Past the test harness, which would keep it for itself.
+        let _ = std::io::stderr().write_all(b"LEFT OUT, needs root: a socket of another user\n");
         return;
     }
     use std::os::unix::fs::PermissionsExt;

@@ -2,20 +2,17 @@
 
 use std::{
     collections::BTreeMap,
-    env,
-    fs::{self, File},
+    env, fs,
     io::{self, Read},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use dt_cred_proto::{message::Keyring, profile::Profile};
-use rustix::fs::OFlags;
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::platform::{TrustError, trusted, trusted_parents};
+use crate::platform::{TrustError, open_regular, trusted, trusted_parents};
 
 mod value;
 
@@ -169,12 +166,7 @@ impl Config {
         let real = fs::canonicalize(path).map_err(io)?;
         trusted_parents(&real)?;
         trusted(&real, false)?;
-        // NONBLOCK: a pipe that lies there must not hold us up before we have seen what it is.
-        let flags = i32::try_from(OFlags::NOFOLLOW.union(OFlags::NONBLOCK).bits()).unwrap_or_default();
-        let file = File::options().read(true).custom_flags(flags).open(&real).map_err(io)?;
-        if !file.metadata().map_err(io)?.is_file() {
-            return Err(ConfigError::NotAFile(path.to_owned()));
-        }
+        let file = open_regular(&real).map_err(io)?.ok_or_else(|| ConfigError::NotAFile(path.to_owned()))?;
         let mut text = String::new();
         file.take(LIMIT + 1).read_to_string(&mut text).map_err(io)?;
         if u64::try_from(text.len()).unwrap_or(u64::MAX) > LIMIT {

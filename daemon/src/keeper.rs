@@ -7,7 +7,7 @@ mod proxy;
 mod status;
 
 use std::{
-    collections::{BTreeSet, HashMap, hash_map::Entry},
+    collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -80,20 +80,24 @@ impl Keeper {
     /// # Errors
     /// Where a keyring refuses; the tokens are gone all the same.
     pub async fn erase(&self, erase: Erase) -> Result<Vec<Profile>, Failure> {
-        let profiles = match erase {
-            Erase::One(profile) => vec![profile.unwrap_or_else(|| self.default_profile())],
-            // The default profile too: without a state file nothing names it, and its item may be there all the same.
-            Erase::All => {
-                let mut all = self.known();
-                all.push(self.default_profile());
-                all.sort();
-                all.dedup();
-                all
-            }
-        };
+        let mut places: BTreeMap<Profile, BTreeSet<Keyring>> = BTreeMap::new();
         let (mut erased, mut failed) = (Vec::new(), Vec::new());
-        for profile in profiles {
-            match self.ask(Some(profile.clone()), |reply| Command::Erase { reply }).await? {
+        match erase {
+            Erase::One(profile) => {
+                places.entry(profile.unwrap_or_else(|| self.default_profile())).or_default();
+            }
+            Erase::All => {
+                // What other programs kept, and what was kept before the state file was lost, is named by its store alone.
+                let (kept, unknown) = self.0.kept().await;
+                failed = unknown;
+                places.extend(self.known().into_iter().map(|profile| (profile, BTreeSet::new())));
+                for (profile, keyring) in kept {
+                    places.entry(profile).or_default().insert(keyring);
+                }
+            }
+        }
+        for (profile, also) in places {
+            match self.ask(Some(profile.clone()), |reply| Command::Erase { also, reply }).await? {
                 Ok(true) => erased.push(profile),
                 Ok(false) => {}
                 Err(failure) => failed.push(failure),

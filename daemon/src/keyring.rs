@@ -92,6 +92,14 @@ impl Keyrings {
         self.quickly(keyring, move || stores::remove(keyring, &profile)).await
     }
 
+    /// Every profile that has an item in the store, whoever kept it. Never raises a prompt.
+    ///
+    /// # Errors
+    /// [`KeyringError`], within 2 s of its turn.
+    pub async fn profiles(&self, keyring: Keyring) -> Result<Vec<Profile>, KeyringError> {
+        self.quickly(keyring, move || stores::profiles(keyring)).await
+    }
+
     /// Raises the store's own prompt where it is locked, and waits for the answer.
     ///
     /// # Errors

@@ -13,9 +13,8 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
+    fs,
     io::{self, Read, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     thread,
@@ -23,11 +22,10 @@ use std::{
 };
 
 use dt_cred_proto::{message::Keyring, profile::Profile};
-use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::platform::{Lock, own_uid};
+use crate::platform::{self, Lock, TrustError};
 
 /// Longest file that is read, in bytes.
 pub const LIMIT: u64 = 1024 * 1024;
@@ -82,24 +80,9 @@ pub enum StateError {
     /// A folder, a symlink or a device.
     #[error("{0:?} is not a regular file: move it away")]
     NotAFile(PathBuf),
-    /// Somebody else's.
-    #[error("{path:?} belongs to uid {owner}, not to uid {own}: move it away")]
-    Owner {
-        /// What.
-        path: PathBuf,
-        /// Whose it is.
-        owner: u32,
-        /// Whose it must be.
-        own: u32,
-    },
-    /// Open to others.
-    #[error("{path:?} is open to others (mode {mode:04o}): see what is in it, then chmod 600 {path:?}")]
-    Open {
-        /// What.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
+    /// Somebody else's, or open to others.
+    #[error(transparent)]
+    Untrusted(#[from] TrustError),
     /// Longer than any state.
     #[error("{0:?} is longer than {LIMIT} bytes: move it away")]
     TooLong(PathBuf),
@@ -244,16 +227,11 @@ impl State {
         let text = toml::to_string(&document).map_err(|error| io("write", &new)(io::Error::other(error)))?;
         // Left by a daemon that was killed: under the lock nobody else writes it.
         fs::remove_file(&new).or_else(missing_is_fine).map_err(io("remove", &new))?;
-        let mut file = File::options()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&new)
-            .map_err(io("create", &new))?;
+        let mut file = platform::create_private(&new).map_err(io("create", &new))?;
         let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
         written.map_err(io("write", &new))?;
         fs::rename(&new, &path).map_err(io("replace", &path))?;
-        File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(io("write", &self.folder))
+        platform::sync_folder(&self.folder).map_err(io("write", &self.folder))
     }
 }
 
@@ -264,27 +242,12 @@ fn missing_is_fine(error: io::Error) -> io::Result<()> {
 /// The text of a private file of ours; none where there is none.
 fn read_own(path: &Path) -> Result<Option<String>, StateError> {
     let io = |source| StateError::Io { doing: "read", path: path.to_owned(), source };
-    // NONBLOCK: a pipe that lies there must not hold us up before we have seen what it is.
-    let flags = i32::try_from(OFlags::NOFOLLOW.union(OFlags::NONBLOCK).bits()).unwrap_or_default();
-    let file = match File::options().read(true).custom_flags(flags).open(path) {
-        Ok(file) => file,
+    let file = match platform::open_regular(path) {
+        Ok(file) => file.ok_or_else(|| StateError::NotAFile(path.to_owned()))?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
-            return Err(StateError::NotAFile(path.to_owned()));
-        }
         Err(error) => return Err(io(error)),
     };
-    let found = file.metadata().map_err(io)?;
-    let mode = found.mode() & 0o7777;
-    if !found.is_file() {
-        return Err(StateError::NotAFile(path.to_owned()));
-    }
-    if found.uid() != own_uid() {
-        return Err(StateError::Owner { path: path.to_owned(), owner: found.uid(), own: own_uid() });
-    }
-    if mode & 0o077 != 0 {
-        return Err(StateError::Open { path: path.to_owned(), mode });
-    }
+    platform::private_file(path, &file)?;
     let mut text = String::new();
     file.take(LIMIT + 1).read_to_string(&mut text).map_err(io)?;
     if u64::try_from(text.len()).unwrap_or(u64::MAX) > LIMIT {

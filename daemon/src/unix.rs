@@ -2,28 +2,28 @@
 
 use std::{
     fs, io,
-    os::{
-        fd::AsFd,
-        unix::fs::{MetadataExt, OpenOptionsExt},
-    },
+    os::{fd::AsFd, unix::fs::MetadataExt},
     path::{Path, PathBuf},
 };
 
 use dt_cred_proto::platform::peer_uid;
 use interprocess::local_socket::{ListenerOptions, prelude::*, tokio as local};
 use rustix::{
-    fs::{FlockOperation, Mode, OFlags},
+    fs::Mode,
     process::{Resource, Rlimit},
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+#[path = "unix/files.rs"]
+mod files;
 #[cfg(target_os = "linux")]
 #[path = "linux.rs"]
 mod system;
 
 pub use dt_cred_proto::platform::{
-    TrustError, home, own_uid, private_folder, state_home, trusted, trusted_parents,
+    TrustError, home, own_uid, private_file, private_folder, state_home, trusted, trusted_parents,
 };
+pub use files::{FileId, Lock, append_private, create_private, open_regular, sync_folder};
 pub use system::{Alarm, Watch, boot_time};
 
 /// What no file descriptor of this process may ever exceed, whatever the system allows.
@@ -66,60 +66,6 @@ pub fn close_output() -> io::Result<()> {
 
 fn null() -> io::Result<fs::File> {
     fs::OpenOptions::new().read(true).write(true).open("/dev/null")
-}
-
-/// A lock file that this process holds for as long as the value lives.
-pub struct Lock(#[expect(dead_code, reason = "held for its lock")] fs::File);
-
-impl Lock {
-    /// Takes the lock at `path`, or tells that another process holds it.
-    ///
-    /// # Errors
-    /// Where the file cannot be made or is no regular file of ours.
-    pub fn take(path: &Path) -> io::Result<Option<Self>> {
-        let file = Self::open(path)?;
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(Self(file))),
-            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    fn open(path: &Path) -> io::Result<fs::File> {
-        let mut options = fs::OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        no_follow(&mut options).open(path)
-    }
-}
-
-/// Never through a symlink, never waiting for the other end of a fifo, and private where it is made.
-fn no_follow(options: &mut fs::OpenOptions) -> &mut fs::OpenOptions {
-    let flags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).bits();
-    options.mode(0o600).custom_flags(i32::try_from(flags).unwrap_or_default())
-}
-
-/// Opens a private regular file to append to it; makes it where there is none.
-///
-/// # Errors
-/// Where it is a symlink or no regular file.
-pub fn append_private(path: &Path) -> io::Result<fs::File> {
-    let file = no_follow(fs::OpenOptions::new().append(true).create(true)).open(path)?;
-    if file.metadata()?.is_file() {
-        Ok(file)
-    } else {
-        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"))
-    }
-}
-
-/// Which file lies at a path: its device and inode.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct FileId(u64, u64);
-
-impl FileId {
-    /// The file at `path`, symlinks not followed; none where there is none.
-    pub fn of(path: &Path) -> Option<Self> {
-        fs::symlink_metadata(path).ok().map(|found| Self(found.dev(), found.ino()))
-    }
 }
 
 /// Removes the socket at `path` that a daemon left behind.

@@ -10,7 +10,7 @@ use std::{
 
 use dt_cred_proto::{message::Keyring, profile::Profile};
 use dt_credd::{
-    platform::{Lock, own_uid},
+    platform::{Lock, TrustError, own_uid},
     state::{Kept, LIMIT, State, StateError},
 };
 use tempfile::TempDir;
@@ -208,7 +208,10 @@ fn a_file_that_is_open_to_others_is_refused() {
         let path = put(folder.path(), "version = 1\n");
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         let error = refusal(folder.path());
-        assert!(matches!(error, StateError::Open { mode: found, .. } if found == mode), "{error}");
+        assert!(
+            matches!(error, StateError::Untrusted(TrustError::Readable { mode: found, .. }) if found == mode),
+            "{error}"
+        );
         assert!(error.to_string().contains("chmod 600"), "{error}");
     }
 }
@@ -240,7 +243,10 @@ fn a_file_of_somebody_else_is_refused() {
     let folder = folder();
     let path = put(folder.path(), "version = 1\n");
     chown(&path, Some(4321), None).unwrap();
-    assert!(matches!(refusal(folder.path()), StateError::Owner { owner: 4321, own: 0, .. }));
+    assert!(matches!(
+        refusal(folder.path()),
+        StateError::Untrusted(TrustError::Owner { owner: 4321, own: 0, .. })
+    ));
 }
 
 #[test]

@@ -116,7 +116,7 @@ pub enum ClientAuth {
 }
 
 /// Where a profile's credentials are kept.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Keyring {
     /// The freedesktop Secret Service (gnome-keyring, KWallet, KeePassXC).

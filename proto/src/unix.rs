@@ -105,6 +105,14 @@ pub enum TrustError {
         /// Its permission bits.
         mode: u32,
     },
+    /// A file that is open to others and must be private.
+    #[error("{path:?} is open to others (mode {mode:04o}): see what is in it, then chmod 600 {path:?}")]
+    Readable {
+        /// What.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
     /// A symlink or a file where a folder must be.
     #[error("{0:?} is not a folder: move it away, or choose another place")]
     NotAFolder(PathBuf),
@@ -212,6 +220,22 @@ fn trusted_folder(folder: &Path) -> Result<(), TrustError> {
 pub fn trusted(path: &Path, sticky: bool) -> Result<(), TrustError> {
     let found = fs::metadata(path).map_err(|source| TrustError::Io { path: path.to_owned(), source })?;
     unwritable(path, &found, sticky)
+}
+
+/// Sees that the open `file` is the user's own and that nobody else may read or write it; `path` is for the message.
+///
+/// # Errors
+/// [`TrustError`] where it is not.
+pub fn private_file(path: &Path, file: &fs::File) -> Result<(), TrustError> {
+    let found = file.metadata().map_err(|source| TrustError::Io { path: path.to_owned(), source })?;
+    if found.uid() != own_uid() {
+        return Err(TrustError::Owner { path: path.to_owned(), owner: found.uid(), own: own_uid() });
+    }
+    let mode = found.mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(TrustError::Readable { path: path.to_owned(), mode });
+    }
+    Ok(())
 }
 
 fn unwritable(path: &Path, found: &fs::Metadata, sticky: bool) -> Result<(), TrustError> {

@@ -56,6 +56,7 @@ fn name(outcome: Result<(), TrustError>) -> String {
         }
         Err(TrustError::Writable { path, mode }) => format!("{} writable {mode:04o}", last(&path)),
         Err(TrustError::Open { path, mode }) => format!("{} open {mode:04o}", last(&path)),
+        Err(TrustError::Readable { path, mode }) => format!("{} readable {mode:04o}", last(&path)),
         Err(TrustError::NotAFolder(path)) => format!("{} no folder", last(&path)),
         Err(TrustError::Io { source, .. }) => format!("io: {:?}", source.kind()),
     }

@@ -1,11 +1,12 @@
 // A real OpenID provider (npm's oidc-provider) on loopback, set up to answer DataTrails' token request with a JWT.
 //
-// Environment: CLIENT_ID, CLIENT_SECRET, AUTH (client_secret_post, the default, or client_secret_basic), LIFETIME
-// (seconds), and for https TLS_CERTIFICATE and TLS_KEY (PEM files).
+// Environment: CLIENT_ID, CLIENT_SECRET, AUTH (client_secret_post, the default, or client_secret_basic), SCOPE (what
+// may be asked for), LIFETIME (seconds), and for https TLS_CERTIFICATE and TLS_KEY (PEM files).
 // Standard output: `ready {"url":…,"control":…}` once it listens. It ends when standard input does, so that it
 // never outlives the test that holds the other end.
 //
-// `GET {control}/counts` tells what was asked so far. `GET {url}/archivist/v2/assets` checks its bearer token by the
+// `GET {control}/counts` tells what was asked so far; `/close` refuses connections, `/mute` answers no request, `/open`
+// ends both. `GET {url}/archivist/v2/assets` checks its bearer token by the
 // provider's own published keys and answers as the service does.
 import { generateKeyPairSync, randomBytes, webcrypto } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -20,7 +21,7 @@ const { default: Provider } = await import('oidc-provider');
 
 const TOKEN_ROUTE = '/archivist/iam/v1/appidp/token';
 const ASSETS_ROUTE = '/archivist/v2/assets';
-const { CLIENT_ID, CLIENT_SECRET, AUTH = 'client_secret_post', LIFETIME = '3660' } = process.env;
+const { CLIENT_ID, CLIENT_SECRET, AUTH = 'client_secret_post', SCOPE = '', LIFETIME = '3660' } = process.env;
 const { TLS_CERTIFICATE, TLS_KEY } = process.env;
 
 const secure = TLS_CERTIFICATE !== undefined;
@@ -29,7 +30,8 @@ const server = secure
   : http.createServer();
 await listening(server);
 // Over https the name is `localhost`, which is all that the certificate names.
-const url = `${secure ? 'https://localhost' : 'http://127.0.0.1'}:${server.address().port}`;
+const { port } = server.address();
+const url = `${secure ? 'https://localhost' : 'http://127.0.0.1'}:${port}`;
 
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const named = { kid: randomBytes(8).toString('hex'), alg: 'RS256', use: 'sig' };
@@ -45,9 +47,12 @@ const provider = new Provider(issuer, {
       grant_types: ['client_credentials'],
       redirect_uris: [],
       response_types: [],
+      scope: SCOPE,
     },
   ],
   jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), ...named }] },
+  // The last one is nobody's: whoever asks for it is refused.
+  scopes: [...SCOPE.split(' '), 'nobodys'],
   routes: { token: TOKEN_ROUTE },
   ttl: { ClientCredentials: Number(LIFETIME) },
   features: {
@@ -57,7 +62,7 @@ const provider = new Provider(issuer, {
       enabled: true,
       defaultResource: () => audience,
       getResourceServerInfo: () => ({
-        scope: '',
+        scope: SCOPE,
         audience,
         accessTokenFormat: 'jwt',
         accessTokenTTL: Number(LIFETIME),
@@ -72,7 +77,10 @@ const keys = createLocalJWKSet({ keys: [{ ...publicKey.export({ format: 'jwk' })
 
 const counts = { token_requests: 0, tokens: 0, refused: 0, assets: 0, assets_refused: 0 };
 
+let mute = false;
+
 server.on('request', (request, response) => {
+  if (mute) return;
   const { pathname } = new URL(request.url, url);
   if (pathname === ASSETS_ROUTE) {
     assets(request, response);
@@ -90,8 +98,22 @@ server.on('request', (request, response) => {
   answer(request, response);
 });
 
-const control = http.createServer((request, response) => {
-  json(response, request.url === '/counts' ? 200 : 404, counts);
+const controls = {
+  '/counts': () => {},
+  '/close': close,
+  '/mute': () => {
+    mute = true;
+  },
+  '/open': async () => {
+    // Whoever waits for an answer that will not come is told so.
+    if (mute) await close();
+    mute = false;
+    if (!server.listening) await listening(server, port);
+  },
+};
+const control = http.createServer(async (request, response) => {
+  await controls[request.url]?.();
+  json(response, request.url in controls ? 200 : 404, counts);
 });
 await listening(control);
 
@@ -116,9 +138,16 @@ function json(response, status, body) {
   response.end(JSON.stringify(body));
 }
 
-function listening(on) {
+function listening(on, at = 0) {
   return new Promise((resolve, reject) => {
     on.once('error', reject);
-    on.listen(0, '127.0.0.1', resolve);
+    on.listen(at, '127.0.0.1', resolve);
+  });
+}
+
+function close() {
+  return new Promise((resolve) => {
+    server.close(resolve);
+    server.closeAllConnections();
   });
 }

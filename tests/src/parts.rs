@@ -14,6 +14,7 @@ pub mod kernel_keyring;
 pub mod oidc_provider;
 pub mod process;
 pub mod secret_service;
+pub mod terminal;
 pub mod wait;
 
 #[cfg(target_os = "linux")]
@@ -25,6 +26,7 @@ use std::{
     io::{self, Write},
 };
 
+use dt_cred_proto::platform::own_uid;
 pub use home::Home;
 pub use oidc_provider::OidcProvider;
 pub use process::{Output, Running, run};
@@ -47,6 +49,16 @@ pub fn require(what: &str, present: bool) -> bool {
         let _ = io::stderr().write_all(line.as_bytes());
     }
     present
+}
+
+/// Whether this process is root, who alone can play another user; says loudly what is left out where it is not. No
+/// failure also under [`REQUIRE_VARIABLE`]: it is no part that `tests/run` could install, and its last line says so.
+pub fn root(what: &str) -> bool {
+    let root = own_uid() == 0;
+    if !root {
+        let _ = io::stderr().write_all(format!("LEFT OUT: a test that needs root: {what}\n").as_bytes());
+    }
+    root
 }
 
 /// Whether every one of `programs` lies on the PATH.

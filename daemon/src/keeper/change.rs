@@ -1,6 +1,7 @@
 //! `store` and `erase`: what they do outside the task, and what it takes over from them.
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
@@ -29,7 +30,7 @@ use crate::{
 /// A change of what is kept.
 pub(super) enum Change {
     Store { store: Box<Store>, deadline: Duration, reply: oneshot::Sender<Result<Stored, Failure>> },
-    Erase { reply: oneshot::Sender<Result<bool, Failure>> },
+    Erase { also: BTreeSet<Keyring>, reply: oneshot::Sender<Result<bool, Failure>> },
 }
 
 /// A change that was made, or was not.
@@ -59,7 +60,9 @@ impl Change {
                 let result = shared.keep(profile, held, store, deadline, fetches).await.map(Box::new);
                 Changed::Stored { result, reply }
             }
-            Self::Erase { reply } => Changed::Erased { result: shared.forget(profile, held).await, reply },
+            Self::Erase { also, reply } => {
+                Changed::Erased { result: shared.forget(profile, held, also).await, reply }
+            }
         }
     }
 }
@@ -181,23 +184,29 @@ impl Shared {
         }
     }
 
-    /// Removes the item of a profile; whether there was anything.
-    async fn forget(&self, profile: &Profile, held: Option<Item>) -> Result<bool, Failure> {
+    /// Removes the item of a profile, those that lie `also` elsewhere too; whether there was anything.
+    async fn forget(
+        &self,
+        profile: &Profile,
+        held: Option<Item>,
+        also: BTreeSet<Keyring>,
+    ) -> Result<bool, Failure> {
         let recorded = self.recorded(profile).or(held.as_ref().map(|item| item.keyring));
-        let places = match recorded.or(self.config.profile(profile).keyring) {
-            Some(keyring) => vec![keyring],
-            None => AUTO.to_vec(),
-        };
-        let mut found = held.is_some();
-        for keyring in &places {
-            if *keyring == Keyring::Memory {
-                continue;
-            }
-            match self.keyrings.remove(*keyring, profile).await {
+        let named = recorded.or(self.config.profile(profile).keyring);
+        let mut places = also;
+        places.extend(named.map_or(AUTO.to_vec(), |keyring| vec![keyring]));
+        places.remove(&Keyring::Memory);
+        let (mut found, mut failed) = (held.is_some(), None);
+        for keyring in places {
+            match self.keyrings.remove(keyring, profile).await {
                 Ok(removed) => found |= removed,
-                Err(error) if error.is_absent() && places.len() > 1 => {}
-                Err(error) => return Err(locked(profile, &error)),
+                // A store that is not there holds nothing, unless it is the one that held this profile.
+                Err(error) if error.is_absent() && named != Some(keyring) => {}
+                Err(error) => failed = failed.or(Some(locked(profile, &error))),
             }
+        }
+        if let Some(failure) = failed {
+            return Err(failure);
         }
         self.note(profile, State::forget).await;
         Ok(found)

@@ -56,6 +56,22 @@ impl Shared {
         Err(nothing(profile))
     }
 
+    /// Which profiles lie in which of the stores that `auto` means, and why some of them could not tell.
+    pub(super) async fn kept(&self) -> (Vec<(Profile, Keyring)>, Vec<Failure>) {
+        let (mut kept, mut failed) = (Vec::new(), Vec::new());
+        for keyring in AUTO {
+            match self.keyrings.profiles(keyring).await {
+                Ok(profiles) => kept.extend(profiles.into_iter().map(|profile| (profile, keyring))),
+                Err(error) if error.is_absent() => {}
+                Err(error) => {
+                    let message = format!("what is kept in {keyring} is not known: {error}");
+                    failed.push(Failure::new(FailureKind::Keyring, message));
+                }
+            }
+        }
+        (kept, failed)
+    }
+
     /// Where `auto` keeps a new profile, or why the user must choose.
     pub(super) async fn automatic(&self) -> Result<Keyring, Failure> {
         let [first, ..] = AUTO;

@@ -1,7 +1,7 @@
 //! One profile's task: drives its lifecycle, answers its waiters, makes one change at a time.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     io,
     sync::{
         Arc, PoisonError,
@@ -37,7 +37,7 @@ pub(super) enum Command {
     Get { ask: Ask, reply: oneshot::Sender<Result<Token, Failure>> },
     Reject { generation: Option<u64>, force: bool, reply: oneshot::Sender<bool> },
     Store { store: Box<Store>, deadline: Duration, reply: oneshot::Sender<Result<Stored, Failure>> },
-    Erase { reply: oneshot::Sender<Result<bool, Failure>> },
+    Erase { also: BTreeSet<Keyring>, reply: oneshot::Sender<Result<bool, Failure>> },
     Describe { reply: oneshot::Sender<Result<Described, Failure>> },
     Unlock { reply: oneshot::Sender<Result<Keyring, Failure>> },
     Status { reply: oneshot::Sender<ProfileStatus> },
@@ -146,7 +146,7 @@ impl Task {
             Command::Store { store, deadline, reply } => {
                 self.enqueue(Change::Store { store, deadline, reply })
             }
-            Command::Erase { reply } => self.enqueue(Change::Erase { reply }),
+            Command::Erase { also, reply } => self.enqueue(Change::Erase { also, reply }),
             Command::Describe { reply } => self.describe(reply),
             Command::Unlock { reply } => self.unlock(reply),
             Command::Status { reply } => {

@@ -79,6 +79,15 @@ pub(super) fn remove(keyring: Keyring, profile: &Profile) -> Result<bool, Keyrin
     }
 }
 
+/// Every profile that has an item in the store, each once for each item.
+pub(super) fn profiles(keyring: Keyring) -> Result<Vec<Profile>, KeyringError> {
+    match keyring {
+        Keyring::SecretService => secret_service::profiles(),
+        Keyring::Keyutils => keyutils::profiles(),
+        other => Err(unavailable(other)),
+    }
+}
+
 /// Asks the user to unlock the store where it is locked.
 pub(super) fn unlock(keyring: Keyring) -> Result<(), KeyringError> {
     match keyring {

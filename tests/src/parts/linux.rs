@@ -85,7 +85,8 @@ impl Changes {
     }
 }
 
-fn readable(descriptor: impl AsFd, limit: Duration) -> bool {
+/// Whether something can be read within `limit`, or the other end is gone.
+pub(super) fn readable(descriptor: impl AsFd, limit: Duration) -> bool {
     let end = Instant::now() + limit;
     loop {
         let left = end.saturating_duration_since(Instant::now());

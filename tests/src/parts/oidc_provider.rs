@@ -31,6 +31,9 @@ pub struct Setup {
     pub lifetime: u32,
 }
 
+/// The scope that its client may ask for.
+pub const SCOPE: &str = "assets:read assets:write";
+
 impl Default for Setup {
     fn default() -> Self {
         Self { https: false, basic: false, lifetime: 3660 }
@@ -92,6 +95,7 @@ impl OidcProvider {
         node.arg("provider.mjs").current_dir(program);
         node.env("CLIENT_ID", CLIENT_ID).env("CLIENT_SECRET", CLIENT_SECRET);
         node.env("AUTH", if setup.basic { "client_secret_basic" } else { "client_secret_post" });
+        node.env("SCOPE", SCOPE);
         node.env("LIFETIME", setup.lifetime.to_string());
         if setup.https {
             certify(folder.path());
@@ -129,16 +133,38 @@ impl OidcProvider {
     /// # Panics
     /// Where it does not answer.
     pub fn counts(&self) -> Counts {
+        let body = self.control("counts");
+        serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error} in {body}"))
+    }
+
+    /// Refuses connections from now on.
+    pub fn close(&self) {
+        self.control("close");
+    }
+
+    /// Takes requests from now on, and answers none.
+    pub fn mute(&self) {
+        self.control("mute");
+    }
+
+    /// Answers again, on its old port.
+    pub fn open(&self) {
+        self.control("open");
+    }
+
+    /// Asks the control server; the body of its answer.
+    fn control(&self, what: &str) -> String {
         let asked = TcpStream::connect(&self.ready.control).and_then(|mut stream| {
             stream.set_read_timeout(Some(BOUND))?;
-            stream.write_all(b"GET /counts HTTP/1.0\r\n\r\n")?;
+            write!(stream, "GET /{what} HTTP/1.0\r\n\r\n")?;
             let mut answer = String::new();
             stream.read_to_string(&mut answer)?;
             Ok(answer)
         });
-        let answer = asked.unwrap_or_else(|error| panic!("cannot ask the provider for its counts: {error}"));
+        let answer = asked.unwrap_or_else(|error| panic!("cannot ask the provider for {what}: {error}"));
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{what}: {answer}");
         let (_, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no HTTP answer: {answer}"));
-        serde_json::from_str(body).unwrap_or_else(|error| panic!("{error} in {body}"))
+        body.to_owned()
     }
 }
 

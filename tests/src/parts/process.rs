@@ -57,6 +57,15 @@ pub fn run(mut command: Command, stdin: impl AsRef<[u8]>) -> Output {
     // Threads, so that neither side waits for a pipe that the other one does not empty. One that ends without
     // reading its input is no failure.
     thread::spawn(move || input.write_all(&bytes));
+    ended(child, &name)
+}
+
+/// What a child leaves whose output and errors are piped, once it has ended and nobody holds them open any more.
+///
+/// # Panics
+/// When [`BOUND`] has passed; it is killed then.
+#[track_caller]
+pub(super) fn ended(mut child: Child, name: &str) -> Output {
     let stdout = drained(child.stdout.take().expect("piped"));
     let stderr = drained(child.stderr.take().expect("piped"));
     let end = Instant::now() + BOUND;

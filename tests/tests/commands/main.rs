@@ -5,5 +5,7 @@ mod bad_input;
 mod formats;
 mod frames;
 mod life;
+mod login;
 mod status;
+mod strangers;
 mod streams;

@@ -3,6 +3,7 @@
 
 mod absence;
 mod desktop;
+mod erase_all;
 mod failures;
 mod items;
 mod kernel;

@@ -1,46 +1,38 @@
 //! Credentials that the issuer refuses, and secrets that change.
 
 use dt_cred_tests::{
+    any_issuer::AnyIssuer,
     issuer::Sandbox,
-    parts::oidc_provider::OidcProvider,
     user::{Account, User},
 };
 
 #[test]
 fn a_wrong_secret_is_refused_with_the_issuers_reason_and_nothing_is_kept() {
-    let sandbox = Sandbox::http();
-    refused(Account { client_secret: "wrong".to_owned(), ..Account::at(&sandbox) });
-}
-
-#[test]
-fn a_wrong_secret_is_refused_with_a_real_providers_reason_and_nothing_is_kept() {
-    for provider in [OidcProvider::http(), OidcProvider::https()].into_iter().flatten() {
-        refused(Account { client_secret: "wrong".to_owned(), ..Account::at_provider(&provider) });
+    for issuer in AnyIssuer::every() {
+        let Some(user) = User::in_kernel_keyring() else { return };
+        let wrong = Account { client_secret: "wrong".to_owned(), ..issuer.account() };
+        let store = user.store(&wrong.lines());
+        assert_eq!((store.code, store.stdout.as_str()), (Some(4), ""), "{}", store.stderr);
+        assert!(store.stderr.contains("invalid_client"), "{}", store.stderr);
+        assert_eq!(store.stderr.lines().count(), 1, "{}", store.stderr);
+        assert!(!user.is_in_kernel_keyring());
+        assert_eq!(user.dt_cred(&["get"]).code, Some(5));
     }
-}
-
-fn refused(account: Account) {
-    let Some(user) = User::in_kernel_keyring() else { return };
-    let store = user.store(&account.lines());
-    assert_eq!((store.code, store.stdout.as_str()), (Some(4), ""), "{}", store.stderr);
-    assert!(store.stderr.contains("invalid_client"), "{}", store.stderr);
-    assert_eq!(store.stderr.lines().count(), 1, "{}", store.stderr);
-    assert!(!user.is_in_kernel_keyring());
-    assert_eq!(user.dt_cred(&["get"]).code, Some(5));
 }
 
 #[test]
 fn a_wrong_secret_does_not_replace_the_right_one() {
-    let sandbox = Sandbox::http();
-    let Some(user) = User::in_kernel_keyring() else { return };
-    let account = Account::at(&sandbox);
-    user.log_in(&account);
-    let token = user.token();
-    let store = user.store(&Account { client_secret: "wrong".to_owned(), ..account }.lines());
-    assert_eq!(store.code, Some(4));
-    assert_eq!(user.token(), token);
-    user.home.kill_daemon();
-    user.token();
+    for issuer in AnyIssuer::every() {
+        let Some(user) = User::in_kernel_keyring() else { return };
+        let account = issuer.account();
+        user.log_in(&account);
+        let token = user.token();
+        let store = user.store(&Account { client_secret: "wrong".to_owned(), ..account }.lines());
+        assert_eq!(store.code, Some(4));
+        assert_eq!(user.token(), token);
+        user.home.kill_daemon();
+        user.token();
+    }
 }
 
 #[test]

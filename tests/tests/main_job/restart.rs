@@ -7,6 +7,7 @@ use dt_cred_proto::{
     message::{Operation, Request},
 };
 use dt_cred_tests::{
+    any_issuer::AnyIssuer,
     issuer::Sandbox,
     parts::{Running, binaries, on_path, require, until},
     user::{Account, User},
@@ -14,48 +15,37 @@ use dt_cred_tests::{
 
 #[test]
 fn a_killed_daemon_is_started_by_the_next_get_and_needs_no_login() {
-    let sandbox = Sandbox::https();
-    let Some(user) = User::in_kernel_keyring() else { return };
-    user.log_in(&Account::at(&sandbox));
-    let first = user.token();
-    let generation = user.status()["generation"].as_u64().expect("a generation");
-    user.home.kill_daemon();
-    // The profile's own url and CA come from the keyring too.
-    let second = user.token();
-    assert_ne!(first, second);
-    assert_eq!(sandbox.counts().tokens.granted, 2);
-    assert!(user.status()["generation"].as_u64().expect("a generation") > generation);
+    for issuer in AnyIssuer::every() {
+        let Some(user) = User::in_kernel_keyring() else { return };
+        user.log_in(&issuer.account());
+        let first = user.token();
+        let generation = user.status()["generation"].as_u64().expect("a generation");
+        user.home.kill_daemon();
+        // The profile's own url and CA come from the keyring too.
+        let second = user.token();
+        assert_ne!(first, second);
+        assert_eq!(issuer.token_requests(), 2);
+        assert!(user.status()["generation"].as_u64().expect("a generation") > generation);
+    }
 }
 
 #[test]
 fn after_erase_there_is_no_token_no_item_and_exit_5() {
-    let sandbox = Sandbox::http();
-    let Some(user) = User::in_kernel_keyring() else { return };
-    user.log_in(&Account::at(&sandbox));
-    assert!(user.is_in_kernel_keyring());
-    user.dt_cred(&["erase"]).done();
-    assert!(!user.is_in_kernel_keyring());
-    for round in ["the same daemon", "another daemon"] {
-        let get = user.dt_cred(&["get"]);
-        assert_eq!((get.code, get.stdout.as_str()), (Some(5), ""), "{round}");
-        assert!(get.stderr.contains("dt-cred login"), "{}", get.stderr);
-        assert_eq!(get.stderr.lines().count(), 1, "{}", get.stderr);
-        user.home.kill_daemon();
+    for issuer in AnyIssuer::every() {
+        let Some(user) = User::in_kernel_keyring() else { return };
+        user.log_in(&issuer.account());
+        assert!(user.is_in_kernel_keyring());
+        user.dt_cred(&["erase"]).done();
+        assert!(!user.is_in_kernel_keyring());
+        for round in ["the same daemon", "another daemon"] {
+            let get = user.dt_cred(&["get"]);
+            assert_eq!((get.code, get.stdout.as_str()), (Some(5), ""), "{round}");
+            assert!(get.stderr.contains("dt-cred login"), "{}", get.stderr);
+            assert_eq!(get.stderr.lines().count(), 1, "{}", get.stderr);
+            user.home.kill_daemon();
+        }
+        assert_eq!(issuer.token_requests(), 1);
     }
-    assert_eq!(sandbox.counts().tokens.total, 1);
-}
-
-#[test]
-fn erasing_every_profile_leaves_none() {
-    let sandbox = Sandbox::http();
-    let Some(user) = User::in_kernel_keyring() else { return };
-    user.log_in(&Account::at(&sandbox));
-    let lines = format!("{}keyring=memory\n", Account::at(&sandbox).lines());
-    user.home.dt_cred_with(&["store", "-p", "second"], lines).done();
-    user.dt_cred(&["erase", "--all"]).done();
-    assert!(!user.is_in_kernel_keyring());
-    assert_eq!(user.dt_cred(&["get", "-p", "second"]).code, Some(5));
-    assert_eq!(user.dt_cred(&["get"]).code, Some(5));
 }
 
 #[test]
@@ -117,18 +107,6 @@ fn a_stop_whose_sender_has_left_ends_the_daemon_all_the_same() {
     socket.write_all(&frame).expect("sent");
     drop(socket);
     assert!(daemon.wait().success());
-}
-
-#[test]
-fn erasing_every_profile_finds_the_default_one_without_a_state_file() {
-    let sandbox = Sandbox::http();
-    let Some(user) = User::in_kernel_keyring() else { return };
-    user.home.configure(&format!("default_profile = \"{}\"\n", user.profile()));
-    user.log_in(&Account::at(&sandbox));
-    user.dt_cred(&["stop"]).done();
-    std::fs::remove_file(user.home.state().join("state.toml")).expect("a state file");
-    user.dt_cred(&["erase", "--all"]).done();
-    assert!(!user.is_in_kernel_keyring());
 }
 
 #[test]

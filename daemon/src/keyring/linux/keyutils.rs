@@ -1,15 +1,18 @@
 //! The Linux kernel's keyring (keyrings(7)): the user's persistent one, which all of the user's processes see.
 
 use dt_cred_proto::{message::Keyring, profile::Profile, secret::Secret, text::Text};
-use linux_keyutils::{KeyError, KeyRing, KeyRingIdentifier};
+use linux_keyutils::{KeyError, KeyRing, KeyRingIdentifier, LinkNode};
 use linux_keyutils_keyring_store::Store;
 
-use super::{KeyringError, entry, failed};
+use super::{KeyringError, SERVICE, entry, failed};
 
 const KEYRING: Keyring = Keyring::Keyutils;
 
 /// Largest payload of a key of type `user`, in bytes (keyrings(7)).
 const LIMIT: usize = 32_767;
+
+/// More keys than the kernel lets root own (`root_maxkeys` in keyrings(7)); the library must be given room for all.
+const LINKS: usize = 1 << 20;
 
 pub(super) fn read(profile: &Profile) -> Result<Option<Vec<u8>>, KeyringError> {
     present()?;
@@ -39,14 +42,31 @@ pub(super) fn remove(profile: &Profile) -> Result<bool, KeyringError> {
     }
 }
 
+pub(super) fn profiles() -> Result<Vec<Profile>, KeyringError> {
+    let links = persistent()?.get_links(LINKS).map_err(judged)?;
+    // One that was removed meanwhile has no description.
+    let keys = links.iter().filter_map(LinkNode::as_key).filter_map(|key| key.metadata().ok());
+    Ok(keys.filter_map(|key| named(key.get_description())).collect())
+}
+
+/// The profile that a key of this description is kept for, as the store composes it; none for a key of others.
+fn named(description: &str) -> Option<Profile> {
+    let (name, service) = description.strip_prefix("keyring:")?.split_once('@')?;
+    (service == SERVICE).then(|| name.parse().ok()).flatten()
+}
+
+pub(super) fn present() -> Result<(), KeyringError> {
+    persistent().map(drop)
+}
+
 /// Gives this thread a session keyring with the persistent one in it, which puts its end off by 3 days.
 ///
 /// The session keyring is this thread's own and empty: without one a key is not possessed and cannot be read
 /// (keyrings(7), "Possession"), and the one of the login that started the daemon is revoked at logout. The store would
 /// do without the persistent keyring, in silence; then a key would be gone with the thread.
-pub(super) fn present() -> Result<(), KeyringError> {
+fn persistent() -> Result<KeyRing, KeyringError> {
     join()?;
-    KeyRing::get_persistent(KeyRingIdentifier::Session).map(drop).map_err(judged)
+    KeyRing::get_persistent(KeyRingIdentifier::Session).map_err(judged)
 }
 
 /// Joins a new session keyring (KEYCTL_JOIN_SESSION_KEYRING in keyctl(2)).
@@ -91,7 +111,17 @@ mod tests {
     use dt_cred_proto::text::Text;
     use linux_keyutils::KeyError;
 
-    use super::{KEYRING, KeyringError, judged, told};
+    use super::{KEYRING, KeyringError, judged, named, told};
+
+    #[test]
+    fn a_key_is_a_profiles_only_if_it_is_named_so_exactly() {
+        assert_eq!(named("keyring:a.b-c@dt-cred"), Some("a.b-c".parse().unwrap()));
+        for other in
+            ["keyring:a@dt-cred2", "keyring:a b@dt-cred", "keyring:@dt-cred", "a@dt-cred", "keyring:a", ""]
+        {
+            assert_eq!(named(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn each_error_of_the_kernel_is_told_apart_by_what_a_person_can_do() {

@@ -68,6 +68,18 @@ pub(super) fn unlock() -> Result<(), KeyringError> {
     open_items(&service, &[("service", SERVICE)].into())
 }
 
+pub(super) fn profiles() -> Result<Vec<Profile>, KeyringError> {
+    let service = connect()?;
+    let found = service.search_items([("service", SERVICE)].into()).map_err(|error| judged(&error))?;
+    let items: Vec<_> = found.unlocked.into_iter().chain(found.locked).collect();
+    if items.is_empty() {
+        sees_all(&service)?;
+    }
+    let attributes = items.iter().map(|item| item.get_attributes().map_err(|error| judged(&error)));
+    let names = attributes.map(|found| Ok(found?.get("username").and_then(|name| name.parse().ok())));
+    names.filter_map(Result::transpose).collect()
+}
+
 pub(super) fn present() -> Result<(), KeyringError> {
     connect().map(drop)
 }
@@ -83,10 +95,14 @@ fn is_readable(profile: &Profile) -> Result<bool, KeyringError> {
     if !unlocked.is_empty() {
         return Ok(true);
     }
-    // KeePassXC finds nothing in a locked database: that there is no item is known of an open collection only.
+    sees_all(&service).map(|()| false)
+}
+
+/// Sees that what was not found is not there: KeePassXC finds nothing in a locked database.
+fn sees_all(service: &SecretService) -> Result<(), KeyringError> {
     match service.get_default_collection().and_then(|collection| collection.is_locked()) {
         Ok(true) => Err(KeyringError::Locked),
-        Ok(false) | Err(Error::NoResult) => Ok(false),
+        Ok(false) | Err(Error::NoResult) => Ok(()),
         Err(error) => Err(judged(&error)),
     }
 }

@@ -1,0 +1,100 @@
+//! The Unix socket: connecting without waiting for a full backlog, and who listens.
+
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd},
+    path::Path,
+};
+
+use dt_cred_proto::platform::{own_uid, peer_uid};
+use interprocess::{
+    ConnectWaitMode,
+    local_socket::{ConnectOptions, GenericFilePath, Stream, prelude::*},
+};
+use thiserror::Error;
+
+use super::{Ready, wait};
+use crate::deadline::Deadline;
+
+/// Somebody who listens and may not be trusted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[error(
+    "belongs to uid {owner}, not to you (uid {own}): remove it, or point DT_CRED_SOCKET to your own; for a socket mounted from another user set DT_CRED_SERVER_UID={owner}"
+)]
+pub(crate) struct Stranger {
+    owner: u32,
+    own: u32,
+}
+
+/// A connected stream that does not block; none where the listener has no room now.
+///
+/// # Errors
+/// As connect(2).
+pub(crate) fn connect(path: &Path) -> io::Result<Option<Stream>> {
+    let name = path.to_fs_name::<GenericFilePath>()?;
+    // A connect that blocks would wait for a full backlog without end.
+    let options =
+        ConnectOptions::new().name(name).wait_mode(ConnectWaitMode::Deferred).nonblocking_stream(true);
+    match options.connect_sync() {
+        Ok(stream) => Ok(is_connected(&stream)?.then_some(stream)),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the socket is connected: interprocess says so of one that waits for a full backlog, too.
+fn is_connected(stream: &Stream) -> io::Result<bool> {
+    match rustix::net::getpeername(descriptor(stream)) {
+        Ok(_) => Ok(true),
+        Err(rustix::io::Errno::NOTCONN) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The one who listens at the other end, where that is neither our own uid nor root nor `server_uid`.
+///
+/// # Errors
+/// Where the connection is gone.
+pub(crate) fn stranger(stream: &Stream, server_uid: Option<u32>) -> io::Result<Option<Stranger>> {
+    let (owner, own) = (peer_uid(descriptor(stream))?, own_uid());
+    Ok((!is_trusted(owner, own, server_uid)).then_some(Stranger { owner, own }))
+}
+
+/// Whether a socket may be used that `owner` listens on: service managers, which are root, listen for their users.
+fn is_trusted(owner: u32, own: u32, server_uid: Option<u32>) -> bool {
+    owner == own || owner == 0 || Some(owner) == server_uid
+}
+
+/// Waits until the stream is ready.
+///
+/// # Errors
+/// [`io::ErrorKind::TimedOut`] once the deadline has passed.
+pub(crate) fn wait_stream(stream: &Stream, ready: Ready, deadline: Deadline) -> io::Result<()> {
+    wait(descriptor(stream), ready, deadline)
+}
+
+fn descriptor(stream: &Stream) -> BorrowedFd<'_> {
+    let Stream::UdSocket(socket) = stream;
+    socket.as_fd()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_trusted;
+
+    #[test]
+    fn only_our_own_uid_root_and_the_named_one_are_trusted() {
+        let cases = [
+            (1000, None, true),
+            (0, None, true),
+            (1001, None, false),
+            (u32::MAX, None, false),
+            (1001, Some(1001), true),
+            (1002, Some(1001), false),
+            (1000, Some(1001), true),
+        ];
+        for (owner, server_uid, expected) in cases {
+            assert_eq!(is_trusted(owner, 1000, server_uid), expected, "{owner} {server_uid:?}");
+        }
+    }
+}

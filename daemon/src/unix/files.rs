@@ -1,0 +1,94 @@
+//! Files that nobody else may read or put something else in the place of.
+
+use std::{
+    fs, io,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::Path,
+};
+
+use rustix::{
+    fs::{FlockOperation, OFlags},
+    io::Errno,
+};
+
+/// A lock file that this process holds for as long as the value lives.
+pub struct Lock(#[expect(dead_code, reason = "held for its lock")] fs::File);
+
+impl Lock {
+    /// Takes the lock at `path`, or tells that another process holds it.
+    ///
+    /// # Errors
+    /// Where the file cannot be made or is a symlink.
+    pub fn take(path: &Path) -> io::Result<Option<Self>> {
+        let file = no_follow(fs::OpenOptions::new().read(true).write(true).create(true).truncate(false))
+            .open(path)?;
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Self(file))),
+            Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Never through a symlink, never waiting for the other end of a fifo, and private where it is made.
+fn no_follow(options: &mut fs::OpenOptions) -> &mut fs::OpenOptions {
+    let flags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).bits();
+    options.mode(0o600).custom_flags(i32::try_from(flags).unwrap_or_default())
+}
+
+/// Opens a regular file to read it; none where a symlink, a folder, a pipe or a device lies there.
+///
+/// # Errors
+/// Where nothing lies there, or it may not be read.
+pub fn open_regular(path: &Path) -> io::Result<Option<fs::File>> {
+    match no_follow(fs::OpenOptions::new().read(true)).open(path) {
+        Ok(file) => Ok(file.metadata()?.is_file().then_some(file)),
+        // A symlink, a socket.
+        Err(error)
+            if [Errno::LOOP, Errno::NXIO].iter().any(|e| error.raw_os_error() == Some(e.raw_os_error())) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Opens a private regular file to append to it; makes it where there is none.
+///
+/// # Errors
+/// Where it is a symlink or no regular file.
+pub fn append_private(path: &Path) -> io::Result<fs::File> {
+    let file = no_follow(fs::OpenOptions::new().append(true).create(true)).open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"))
+    }
+}
+
+/// Makes a private file where nothing lies, to write to it.
+///
+/// # Errors
+/// Where something lies there, or the system refuses.
+pub fn create_private(path: &Path) -> io::Result<fs::File> {
+    no_follow(fs::OpenOptions::new().write(true).create_new(true)).open(path)
+}
+
+/// Sees that what was renamed in `folder` survives a power cut.
+///
+/// # Errors
+/// As fsync(2).
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    fs::File::open(folder)?.sync_all()
+}
+
+/// Which file lies at a path: its device and inode.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FileId(u64, u64);
+
+impl FileId {
+    /// The file at `path`, symlinks not followed; none where there is none.
+    pub fn of(path: &Path) -> Option<Self> {
+        fs::symlink_metadata(path).ok().map(|found| Self(found.dev(), found.ino()))
+    }
+}

@@ -1,0 +1,134 @@
+//! `login` on a terminal: what is asked, what is shown, what is kept, and that the terminal is left as it was.
+
+use dt_cred_tests::{
+    issuer::Sandbox,
+    parts::{
+        Output,
+        terminal::{Started, Terminal},
+    },
+    user::{Account, User},
+};
+
+/// Starts `login` with these arguments.
+fn login(user: &User, terminal: &Terminal, arguments: &[&str]) -> Started {
+    terminal.start(&user.home.client(&[&["login"], arguments].concat()))
+}
+
+#[track_caller]
+fn failed(output: &Output, code: i32, words: &str) {
+    assert_eq!((output.code, output.stdout.as_str()), (Some(code), ""), "{}", output.stderr);
+    assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);
+    assert!(output.stderr.contains(words), "{}", output.stderr);
+}
+
+#[test]
+fn id_and_secret_are_asked_for_proven_and_kept_and_the_secret_is_not_shown() {
+    let sandbox = Sandbox::http();
+    let Some(user) = User::in_kernel_keyring() else { return };
+    let (account, mut terminal) = (Account::with_secret(&sandbox, "my-sekret"), Terminal::new());
+    let client = login(&user, &terminal, &["--url", &account.url, "--scope", "a b"]);
+    // No desktop keyring is there, so another one must be wanted.
+    terminal.until("[y/N] ");
+    assert!(terminal.shown().contains("there is no desktop keyring here"), "{}", terminal.shown());
+    assert!(terminal.shown().contains(&account.url), "{}", terminal.shown());
+    terminal.press("y\n");
+    terminal.until("Client id: ");
+    terminal.press(&format!("  {} \n", account.client_id));
+    terminal.until("Client secret (not shown): ");
+    assert!(!terminal.is_usual());
+    // Mistyped and mended, with the white space of a paste around it.
+    terminal.press(" my-sexret\x7f\x7f\x7f\x7fkret \r");
+    let said = client.ended().done();
+    assert!(said.contains(user.profile()) && said.contains("the kernel keyring, until a reboot"), "{said}");
+    assert!(terminal.is_usual());
+    terminal.until("(not shown): \r\n");
+    assert!(
+        !terminal.shown().contains("kret") && !terminal.shown().contains("sexret"),
+        "{}",
+        terminal.shown()
+    );
+    assert!(user.is_in_kernel_keyring());
+    // The token that proved them is the one that is served.
+    user.token();
+    assert_eq!(sandbox.counts().tokens.total, 1);
+    let requests = sandbox.requests();
+    let body = std::str::from_utf8(&requests[0].body).expect("a form");
+    assert!(body.contains("client_secret=my-sekret") && body.contains("scope=a+b"), "{body}");
+}
+
+#[test]
+fn a_rotated_secret_is_entered_alone_and_all_else_is_kept() {
+    let sandbox = Sandbox::https();
+    let user = User::in_memory();
+    let account = Account::at(&sandbox);
+    user.log_in_with(&format!("{}scope=a\n", account.lines()));
+    let rotated = sandbox.regenerate_secret(&account.client_id);
+    let mut terminal = Terminal::new();
+    let client = login(&user, &terminal, &[]);
+    terminal.until(&format!("Client id [{}]: ", account.client_id));
+    terminal.press("\n");
+    terminal.until("Client secret (not shown): ");
+    terminal.press(&format!("{rotated}\n"));
+    client.ended().done();
+    assert!(terminal.shown().contains(&account.url), "{}", terminal.shown());
+    user.dt_cred(&["get", "--fresh"]).done();
+    let requests = sandbox.requests();
+    let body = std::str::from_utf8(&requests.last().expect("a request").body).expect("a form");
+    assert!(body.contains("scope=a") && body.contains(&account.client_id), "{body}");
+}
+
+#[test]
+fn a_wrong_secret_is_refused_and_nothing_is_kept() {
+    let sandbox = Sandbox::http();
+    let Some(user) = User::in_kernel_keyring() else { return };
+    let (account, mut terminal) = (Account::at(&sandbox), Terminal::new());
+    let given = ["--url", &account.url, "--client-id", &account.client_id, "--keyring", "keyutils"];
+    let client = login(&user, &terminal, &given);
+    terminal.until("Client secret (not shown): ");
+    terminal.press("wrong\n");
+    failed(&client.ended(), 4, "invalid_client");
+    assert!(!user.is_in_kernel_keyring());
+    assert_eq!(user.dt_cred(&["get"]).code, Some(5));
+    // Without the proof it is kept as it is.
+    let client = login(&user, &terminal, &[&given[..], &["--no-check"]].concat());
+    terminal.until("\nClient secret (not shown): ");
+    terminal.press(&format!("{}\n", account.client_secret));
+    client.ended().done();
+    user.token();
+}
+
+#[test]
+fn ctrl_c_at_the_secret_leaves_the_terminal_as_it_was_and_keeps_nothing() {
+    let user = User::in_memory();
+    let mut terminal = Terminal::new();
+    let client = login(&user, &terminal, &["--client-id", "x", "--keyring", "memory"]);
+    terminal.until("Client secret (not shown): ");
+    terminal.press("half\x03");
+    let output = client.ended();
+    assert!(output.code != Some(0) && output.stdout.is_empty(), "{output:?}");
+    assert!(terminal.is_usual());
+    assert_eq!(user.dt_cred(&["get"]).code, Some(5));
+}
+
+#[test]
+fn an_empty_answer_keeps_nothing() {
+    let user = User::in_memory();
+    let cases: [(&str, &[&str], i32, &str); 3] = [
+        ("Client id: ", &["--keyring", "memory"], 2, "no client id was typed"),
+        ("(not shown): ", &["--client-id", "x", "--keyring", "memory"], 2, "no client secret was typed"),
+        ("[y/N] ", &["--client-id", "x"], 6, "no keyring was chosen"),
+    ];
+    for (prompt, arguments, code, words) in cases {
+        let mut terminal = Terminal::new();
+        let client = login(&user, &terminal, arguments);
+        terminal.until(prompt);
+        terminal.press("\n");
+        failed(&client.ended(), code, words);
+    }
+}
+
+#[test]
+fn without_a_terminal_login_points_to_store() {
+    let user = User::in_memory();
+    failed(&user.shell("setsid -w dt-cred login --keyring memory </dev/null"), 2, "dt-cred store");
+}

@@ -1,0 +1,125 @@
+//! Other users of the machine: root here, who could reach every socket, and a user who listens where ours would.
+
+use std::{
+    fs,
+    io::{Read, Write},
+    os::unix::{
+        fs::{PermissionsExt, chown, symlink},
+        net::UnixStream,
+        process::CommandExt,
+    },
+};
+
+use dt_cred_proto::{
+    frame,
+    message::{Get, Operation, Request},
+};
+use dt_cred_tests::{
+    issuer::Sandbox,
+    parts::{Home, Running, binaries, root, run},
+    user::{Account, User},
+};
+
+/// Somebody without rights, whom no file of the machine belongs to.
+const STRANGER: u32 = 54_321;
+
+/// A home of a stranger with the programs in it, which they may not be able to reach where they were built.
+fn strangers_home() -> Home {
+    let home = Home::new();
+    for program in [binaries::client(), binaries::daemon()] {
+        fs::copy(&program, home.path().join(program.file_name().expect("a name"))).expect("copied");
+    }
+    for folder in ["", "run", "config", "state", "data", "cache"] {
+        chown(home.path().join(folder), Some(STRANGER), Some(STRANGER)).expect("given away");
+    }
+    home
+}
+
+/// A command of a stranger in their home.
+fn strangers(home: &Home, program: &str, arguments: &[&str]) -> std::process::Command {
+    let mut command = home.command(home.path().join(program));
+    command.args(arguments).uid(STRANGER).gid(STRANGER);
+    command
+}
+
+#[test]
+fn a_daemon_serves_nobody_but_its_own_user_not_even_root() {
+    if !root("a daemon of another user") {
+        return;
+    }
+    let sandbox = Sandbox::http();
+    let home = strangers_home();
+    let daemon = Running::start(strangers(&home, "dt-credd", &[]), "");
+    daemon.stderr_line(|line| line.contains("listening"));
+    let lines = format!("{}keyring=memory\n", Account::at(&sandbox).lines());
+    run(strangers(&home, "dt-cred", &["store"]), &lines).done();
+    let request = Request { deadline_ms: 60_000, operation: Operation::Get(Get::default()) };
+    let mut root = UnixStream::connect(home.socket()).expect("root may connect to everything");
+    // It may be closed before this arrives.
+    let _ = root.write_all(&frame::encode(&request).expect("a frame"));
+    let mut answer = Vec::new();
+    let _ = root.read_to_end(&mut answer);
+    assert_eq!(answer, b"");
+    daemon.stderr_line(|line| line.contains("refused a client of another user"));
+    // And its own user is served on.
+    let header = run(strangers(&home, "dt-cred", &["get"]), "").done();
+    assert!(header.starts_with("Authorization: Bearer "));
+    assert_eq!(sandbox.counts().tokens.total, 1);
+}
+
+#[test]
+fn a_client_tells_a_socket_of_another_user_nothing() {
+    if !root("a daemon of another user") {
+        return;
+    }
+    let home = strangers_home();
+    let daemon = Running::start(strangers(&home, "dt-credd", &[]), "");
+    daemon.stderr_line(|line| line.contains("listening"));
+    let mut user = User::in_memory();
+    user.home.set("DT_CRED_SOCKET", home.socket());
+    for arguments in [&["get"][..], &["store"], &["status"], &["reject"], &["erase"], &["stop"], &["start"]] {
+        let output = user.home.dt_cred_with(arguments, "client_id=a\nclient_secret=b\n");
+        assert_eq!((output.code, output.stdout.as_str()), (Some(3), ""), "{arguments:?}: {}", output.stderr);
+        assert!(output.stderr.contains("belongs to uid 54321"), "{arguments:?}: {}", output.stderr);
+        assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);
+    }
+    let status = run(strangers(&home, "dt-cred", &["status", "--json"]), "").done();
+    let status: serde_json::Value = serde_json::from_str(&status).expect("JSON");
+    assert_eq!(status["daemon"]["requests"], 1, "it was asked for its status alone: {status}");
+}
+
+#[test]
+fn the_runtime_folder_is_made_private_repaired_where_it_is_ours_and_refused_where_it_is_not() {
+    let user = User::in_memory();
+    let folder = user.home.path().join("run/dt-cred");
+    let mode = || fs::symlink_metadata(&folder).expect("it is there").permissions().mode() & 0o7777;
+    user.dt_cred(&["start"]).done();
+    assert_eq!(mode(), 0o700);
+    let socket = fs::symlink_metadata(user.home.socket()).expect("a socket").permissions().mode();
+    assert_eq!(socket & 0o7777, 0o600);
+    user.dt_cred(&["stop"]).done();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).expect("opened");
+    user.dt_cred(&["start"]).done();
+    assert_eq!(mode(), 0o700);
+    user.dt_cred(&["stop"]).done();
+    fs::remove_dir_all(&folder).expect("removed");
+    let elsewhere = user.home.path().join("elsewhere");
+    fs::create_dir(&elsewhere).expect("a folder");
+    let refused = |words: &str| {
+        let get = user.dt_cred(&["get"]);
+        assert_eq!((get.code, get.stdout.as_str()), (Some(3), ""), "{}", get.stderr);
+        assert!(get.stderr.contains(words) && get.stderr.lines().count() == 1, "{}", get.stderr);
+    };
+    symlink(&elsewhere, &folder).expect("a symlink");
+    refused("is not a folder");
+    fs::remove_file(&folder).expect("removed");
+    fs::write(&folder, "").expect("a file");
+    refused("is not a folder");
+    fs::remove_file(&folder).expect("removed");
+    if root("a runtime folder that is given away") {
+        fs::create_dir(&folder).expect("a folder");
+        chown(&folder, Some(STRANGER), None).expect("given away");
+        refused("belongs to uid 54321");
+    }
+    assert_eq!(fs::read_dir(elsewhere).expect("it is there").count(), 0);
+}

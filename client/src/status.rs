@@ -6,7 +6,7 @@ mod table;
 use std::io::{self, IsTerminal};
 
 use dt_cred_proto::{
-    message::{Failure, FailureKind, Operation, Response, Status},
+    message::{Failure, FailureKind, FileStatus, Operation, Response, Status},
     profile::Profile,
 };
 
@@ -27,27 +27,31 @@ pub(crate) fn run(
     globals: &Globals,
     arguments: &StatusArguments,
 ) -> Result<(), Failure> {
-    let mut status = ask(settings)?;
+    let (mut status, mut files) = ask(settings)?;
     if arguments.check {
         let status = status.ok_or_else(|| daemon::nobody(settings))?;
         return check(&status, settings.profile.as_ref());
     }
     if let (Some(status), Some(profile)) = (&mut status, &globals.profile) {
         status.profiles.retain(|known| known.profile == *profile);
+        files.retain(|file| file.profile == *profile);
     }
     let text = if arguments.json {
-        json::render(status.as_deref())
+        json::render(status.as_deref(), &files)
     } else {
-        table::render(status.as_deref(), io::stdout().is_terminal())
+        table::render(status.as_deref(), &files, io::stdout().is_terminal())
     };
     Ok(output::write(text)?)
 }
 
-fn ask(settings: &Settings) -> Result<Option<Box<Status>>, Failure> {
+fn ask(settings: &Settings) -> Result<(Option<Box<Status>>, Vec<FileStatus>), Failure> {
     let deadline = Deadline::after(settings.timeout);
-    let Some(mut connection) = daemon::running(settings, deadline)? else { return Ok(None) };
-    match daemon::ask_over(&mut connection, Operation::Status, deadline)? {
-        Response::Status(status) => Ok(Some(status)),
+    let Some(mut connection) = daemon::running(settings, deadline)? else { return Ok((None, Vec::new())) };
+    let Response::Status(status) = daemon::ask_over(&mut connection, Operation::Status, deadline)? else {
+        return Err(daemon::unexpected());
+    };
+    match daemon::ask_over(&mut connection, Operation::Files, deadline)? {
+        Response::Files(files) => Ok((Some(status), files)),
         _ => Err(daemon::unexpected()),
     }
 }
@@ -66,7 +70,7 @@ fn check(status: &Status, profile: Option<&Profile>) -> Result<(), Failure> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use dt_cred_proto::message::{Keyring, ProfileState, ProfileStatus};
+    use dt_cred_proto::message::{FileFormat, Keyring, ProfileState, ProfileStatus};
 
     use super::*;
 
@@ -114,6 +118,24 @@ pub(crate) mod tests {
             requests: 57,
             profiles: vec![profile("default"), staging],
         }
+    }
+
+    pub(crate) fn files() -> Vec<FileStatus> {
+        let fresh = FileStatus {
+            profile: "default".parse().expect("a name"),
+            path: "/home/u/.datatrails/bearer-token.txt".into(),
+            format: FileFormat::Header,
+            generation: Some(1_763_998_200_000),
+            error: None,
+        };
+        let broken = FileStatus {
+            path: "/home/u/raw".into(),
+            format: FileFormat::Raw,
+            generation: None,
+            error: Some(Failure::new(FailureKind::Configuration, "the disk is full")),
+            ..fresh.clone()
+        };
+        vec![fresh, broken]
     }
 
     #[test]

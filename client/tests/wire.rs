@@ -230,7 +230,7 @@ fn where_nothing_listens_it_is_said_and_status_and_stop_are_content() {
         sandbox.run(arguments).failed(3, "no daemon listens on");
     }
     sandbox.run(&["status"]).said("no daemon is running; the next dt-cred get starts one\n");
-    sandbox.run(&["status", "--json"]).said("{\"daemon\":null,\"profiles\":[],\"schema\":1}\n");
+    sandbox.run(&["status", "--json"]).said("{\"daemon\":null,\"files\":[],\"profiles\":[],\"schema\":1}\n");
     sandbox.run(&["stop"]).said("no daemon was running\n");
     // A socket that a daemon left behind is nobody, too.
     drop(UnixListener::bind(sandbox.socket()).expect("a socket"));

@@ -1,14 +1,17 @@
 //! The configuration: preferences only. Where a secret or a token may go is not among them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     env, fs,
     io::{self, Read},
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use dt_cred_proto::{message::Keyring, profile::Profile};
+use dt_cred_proto::{
+    message::{FileFormat, Keyring},
+    profile::Profile,
+};
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -52,6 +55,21 @@ pub struct Preferences {
     /// Where credentials are kept; none is `auto`, what this system has.
     #[serde(deserialize_with = "value::keyring")]
     pub keyring: Option<Keyring>,
+    /// Files that are kept fresh for tools that can only read one.
+    #[serde(rename = "file")]
+    pub files: Vec<TokenFile>,
+}
+
+/// A file with the token in it, kept fresh.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenFile {
+    /// Where it lies: absolute, without symbols.
+    #[serde(deserialize_with = "value::path")]
+    pub path: PathBuf,
+    /// What stands in it.
+    #[serde(default, deserialize_with = "value::format")]
+    pub format: FileFormat,
 }
 
 impl Default for Preferences {
@@ -62,6 +80,7 @@ impl Default for Preferences {
             keep_warm: 24,
             proxy: Proxy::Env,
             keyring: None,
+            files: Vec::new(),
         }
     }
 }
@@ -102,6 +121,14 @@ pub enum ConfigError {
         path: PathBuf,
         /// Why not.
         source: io::Error,
+    },
+    /// Two writers for one file.
+    #[error("{config:?}: the file {path:?} is named twice: name it for one profile, in one format")]
+    Twice {
+        /// The configuration.
+        config: PathBuf,
+        /// What it names twice.
+        path: PathBuf,
     },
     /// An unknown key, a wrong value, no TOML.
     #[error("{path:?}, line {line}: {reason}")]
@@ -172,11 +199,17 @@ impl Config {
         if u64::try_from(text.len()).unwrap_or(u64::MAX) > LIMIT {
             return Err(ConfigError::TooLong(path.to_owned()));
         }
-        Self::parse(&text).map_err(|error| {
+        let config = Self::parse(&text).map_err(|error| {
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
             let line = before.matches('\n').count() + 1;
             ConfigError::Malformed { path: path.to_owned(), line, reason: error.message().replace('\n', " ") }
-        })
+        })?;
+        let mut named = BTreeSet::new();
+        let files = config.profile.values().flat_map(|preferences| &preferences.files);
+        match files.map(|file| &file.path).find(|path| !named.insert(*path)) {
+            Some(twice) => Err(ConfigError::Twice { config: path.to_owned(), path: twice.clone() }),
+            None => Ok(config),
+        }
     }
 
     fn parse(text: &str) -> Result<Self, toml::de::Error> {
@@ -186,6 +219,11 @@ impl Config {
     /// The preferences for `profile`: the defaults where the file does not name it.
     pub fn profile(&self, profile: &Profile) -> Preferences {
         self.profile.get(profile).cloned().unwrap_or_default()
+    }
+
+    /// Every profile that has a file to be kept fresh.
+    pub fn with_files(&self) -> impl Iterator<Item = &Profile> {
+        self.profile.iter().filter(|(_, preferences)| !preferences.files.is_empty()).map(|(name, _)| name)
     }
 
     /// Every profile that has a table of its own.

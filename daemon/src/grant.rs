@@ -18,6 +18,7 @@ use reqwest::{Url, header::HeaderMap};
 
 use crate::{credentials::Credentials, lifecycle::Cause};
 
+pub(crate) use answer::is_b64token;
 pub(crate) use redaction::Redaction;
 
 /// Longest access token, in bytes: one that still fits into a frame and a header.

@@ -1,6 +1,7 @@
 //! Keeps the profiles: one task for each, made when it is first asked for, gone when it holds nothing.
 
 mod change;
+mod files;
 mod item;
 mod profile;
 mod proxy;
@@ -14,7 +15,8 @@ use std::{
 
 use dt_cred_proto::{
     message::{
-        Described, Erase, Failure, FailureKind, Get, Keyring, ProfileStatus, Reject, Store, Stored, Token,
+        Described, Erase, Failure, FailureKind, FileStatus, Get, Keyring, ProfileStatus, Reject, Store,
+        Stored, Token,
     },
     profile::Profile,
 };
@@ -41,6 +43,29 @@ impl Keeper {
     pub fn new(config: Config, state: State) -> Self {
         let (issuer, keyrings) = (Issuer::new(), Keyrings::new());
         Self(Arc::new(Shared { config, issuer, keyrings, state: Arc::new(state), tasks: Mutex::default() }))
+    }
+
+    /// Begins to keep the files that are configured, for which nobody needs to ask.
+    pub async fn open_files(&self) {
+        self.files().await;
+    }
+
+    /// The state of every file that is kept fresh.
+    pub async fn files(&self) -> Vec<FileStatus> {
+        let mut files = Vec::new();
+        for profile in self.0.config.with_files() {
+            files.extend(
+                self.ask(Some(profile.clone()), |reply| Command::Files { reply }).await.unwrap_or_default(),
+            );
+        }
+        files
+    }
+
+    /// Removes every file that is kept fresh: the daemon ends.
+    pub async fn close_files(&self) {
+        for profile in self.0.config.with_files() {
+            let _ = self.ask(Some(profile.clone()), |reply| Command::Close { reply }).await;
+        }
     }
 
     /// The profile that an unnamed one is.

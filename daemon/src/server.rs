@@ -17,9 +17,13 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// How long answers that are on their way may take when the daemon ends.
 const DRAIN: Duration = Duration::from_millis(500);
 
+/// How long the files that hold a token may take to be removed when the daemon ends.
+const FAREWELL: Duration = Duration::from_secs(2);
+
 /// Serves until SIGTERM, SIGINT, a `stop`, or until the socket is no longer ours; then removes the socket.
 pub async fn run(socket: Socket, service: Arc<Service>, mut signals: Signals) {
     let Socket { listener, mut watch, place } = socket;
+    service.open().await;
     let reason = tokio::select! {
         () = accept(&listener, &service) => "accepting ended",
         name = signals.received() => name,
@@ -31,6 +35,9 @@ pub async fn run(socket: Socket, service: Arc<Service>, mut signals: Signals) {
     drop(listener);
     // A client whose answer is ready gets it; whoever waits for the issuer is told by the closed connection.
     let _ = tokio::time::timeout(DRAIN, service.drained()).await;
+    if tokio::time::timeout(FAREWELL, service.close()).await.is_err() {
+        tracing::warn!("files with a token may be left: their disk does not answer");
+    }
 }
 
 async fn accept(listener: &Listener, service: &Arc<Service>) {

@@ -59,6 +59,7 @@ impl Service {
             Operation::Erase(erase) => Response::Erased(keeper.erase(erase).await?),
             Operation::Describe(describe) => Response::Described(keeper.describe(describe.profile).await?),
             Operation::Unlock(unlock) => Response::Unlocked(keeper.unlock(unlock.profile).await?),
+            Operation::Files => Response::Files(keeper.files().await),
             Operation::Stop => Response::Stopping { pid: std::process::id() },
             Operation::Status => Response::Status(Box::new(Status {
                 release: RELEASE.into(),
@@ -69,6 +70,16 @@ impl Service {
                 profiles: keeper.status().await,
             })),
         })
+    }
+
+    /// Does what is to be done before the first client comes.
+    pub async fn open(&self) {
+        self.keeper.open_files().await;
+    }
+
+    /// Leaves nothing behind.
+    pub async fn close(&self) {
+        self.keeper.close_files().await;
     }
 
     /// Asks the server to end.

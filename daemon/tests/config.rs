@@ -9,9 +9,12 @@ use std::{
     time::Duration,
 };
 
-use dt_cred_proto::{message::Keyring, profile::Profile};
+use dt_cred_proto::{
+    message::{FileFormat, Keyring},
+    profile::Profile,
+};
 use dt_credd::{
-    config::{Config, ConfigError, LIMIT, Preferences, Proxy},
+    config::{Config, ConfigError, LIMIT, Preferences, Proxy, TokenFile},
     platform::own_uid,
 };
 use tempfile::TempDir;
@@ -50,6 +53,7 @@ fn without_a_file_the_defaults_hold() {
         keep_warm: 24,
         proxy: Proxy::Env,
         keyring: None,
+        files: Vec::new(),
     };
     assert_eq!(config.default_profile, profile("default"));
     assert_eq!(config.profile(&profile("any")), expected);
@@ -67,6 +71,11 @@ fn every_key_is_read_and_a_profile_without_a_table_has_the_defaults() {
          keep_warm = 0\n\
          proxy = \"https://proxy.example:3128\"\n\
          keyring = \"keyutils\"\n\
+         [[profile.work.file]]\n\
+         path = \"/run/tokens//./work\"\n\
+         format = \"raw\"\n\
+         [[profile.work.file]]\n\
+         path = \"/run/tokens/header\"\n\
          [profile.\"a.b\"]\n",
     )
     .unwrap();
@@ -76,6 +85,10 @@ fn every_key_is_read_and_a_profile_without_a_table_has_the_defaults() {
         keep_warm: 0,
         proxy: Proxy::Url("https://proxy.example:3128".to_owned()),
         keyring: Some(Keyring::Keyutils),
+        files: vec![
+            TokenFile { path: "/run/tokens/work".into(), format: FileFormat::Raw },
+            TokenFile { path: "/run/tokens/header".into(), format: FileFormat::Header },
+        ],
     };
     assert_eq!(config.default_profile, profile("work"));
     assert_eq!(config.profile(&profile("work")), expected);
@@ -110,6 +123,54 @@ fn every_kind_of_proxy_can_be_named() {
         ("https://p.example", Proxy::Url("https://p.example".to_owned())),
     ] {
         assert_eq!(preferring(&format!("proxy = {word:?}")).unwrap().proxy, proxy);
+    }
+}
+
+#[test]
+fn a_files_path_is_absolute_or_of_the_home_folder() {
+    let file = |line: &str| {
+        let config = load(&format!("[[profile.default.file]]\n{line}\n"))?;
+        Ok::<_, ConfigError>(config.profile(&profile("default")).files.remove(0))
+    };
+    let home = std::env::home_dir().expect("a home folder");
+    assert_eq!(file("path = \"~/.datatrails/x\"").unwrap().path, home.join(".datatrails/x"));
+    for path in [
+        "",
+        "x",
+        "./x",
+        "~",
+        "~user/x",
+        "/",
+        "/a/",
+        "/a/..",
+        "/a/../b",
+        "~/../b",
+        "/a/.",
+        "/a\\nb",
+        "/a\\u0000",
+    ] {
+        let error = file(&format!("path = \"{path}\"")).expect_err(path).to_string();
+        assert!(error.contains("config.toml\", line 2: path is"), "{error}");
+    }
+    for (line, word) in [
+        ("format = \"raw\"", "path"),
+        ("path = \"/a\"\nformat = \"json\"", "\"json\" is none of header, raw"),
+        ("path = \"/a\"\nmode = \"0644\"", "mode"),
+        ("path = 7", "a string in quotes"),
+    ] {
+        let error = file(line).expect_err(line).to_string();
+        assert!(error.contains("config.toml") && error.contains(word), "{error}");
+    }
+}
+
+#[test]
+fn a_file_has_one_writer() {
+    for text in [
+        "[[profile.a.file]]\npath = \"/t/x\"\n[[profile.b.file]]\npath = \"/t/x\"\n",
+        "[[profile.a.file]]\npath = \"/t/x\"\n[[profile.a.file]]\npath = \"/t//x\"\nformat = \"raw\"\n",
+    ] {
+        let error = load(text).expect_err(text);
+        assert!(matches!(&error, ConfigError::Twice { path, .. } if path == Path::new("/t/x")), "{error}");
     }
 }
 
@@ -175,7 +236,7 @@ fn an_unknown_key_is_named_with_file_and_line() {
         ("[profile.default]\nca_file = \"/tmp/ca.pem\"\n", 2, "ca_file"),
         // For a later release.
         ("[profile.default]\nkeyring_command = [\"/usr/bin/vault\"]\n", 2, "keyring_command"),
-        ("[profile.default]\nkeep_warm = 1\n[[profile.default.file]]\npath = \"x\"\n", 3, "file"),
+        ("[profile.default]\nkeep_warm = 1\n[[profile.default.files]]\npath = \"/x\"\n", 3, "files"),
     ] {
         let error = load(text).expect_err(text);
         assert!(matches!(error, ConfigError::Malformed { line, .. } if line == number), "{text}: {error}");

@@ -63,6 +63,7 @@ enum Event {
     Policy {
         min_ttl: u64,
         keep_warm: u32,
+        always: bool,
     },
 }
 
@@ -93,7 +94,8 @@ fn event() -> impl Strategy<Value = Event> {
             .prop_map(|milliseconds| Event::Pass { milliseconds }),
         1 => (0..5_000_u64).prop_map(|seconds| Event::Sleep { seconds }),
         1 => (-4_000..4_000_i64).prop_map(|seconds| Event::Wall { seconds }),
-        1 => (0..1000_u64, 0..5_u32).prop_map(|(min_ttl, keep_warm)| Event::Policy { min_ttl, keep_warm }),
+        1 => (0..1000_u64, 0..5_u32, any::<bool>())
+            .prop_map(|(min_ttl, keep_warm, always)| Event::Policy { min_ttl, keep_warm, always }),
     ]
 }
 

@@ -37,6 +37,8 @@ pub enum Operation {
     Stop,
     /// Raise the keyring's own prompt once: answered by [`Response::Unlocked`].
     Unlock(Unlock),
+    /// The state of the files that are kept fresh: answered by [`Response::Files`]. Changes nothing.
+    Files,
 }
 
 /// Asks for a token.
@@ -194,6 +196,8 @@ pub enum Response {
     },
     /// The keyring is open.
     Unlocked(Keyring),
+    /// The files that are kept fresh, by profile and path.
+    Files(#[serde(deserialize_with = "lengths::sequence")] Vec<FileStatus>),
 }
 
 /// Why something could not be done.
@@ -355,6 +359,31 @@ pub struct ProfileStatus {
     pub fetches: u64,
 }
 
+/// The state of a file that is kept fresh.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FileStatus {
+    /// Whose token it holds.
+    pub profile: Profile,
+    /// Where it lies.
+    pub path: Text,
+    /// What stands in it.
+    pub format: FileFormat,
+    /// The generation of the token in it; none where there is no such file.
+    pub generation: Option<u64>,
+    /// Why it is not as it should be.
+    pub error: Option<Failure>,
+}
+
+/// What stands in a file that is kept fresh: one line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum FileFormat {
+    /// `Authorization: Bearer T`, for `curl -H @FILE`.
+    #[default]
+    Header,
+    /// `T` alone.
+    Raw,
+}
+
 /// Whether a profile has a token.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum ProfileState {
@@ -437,6 +466,26 @@ impl ClientAuth {
             Self::Post => "post",
             Self::Basic => "basic",
         }
+    }
+}
+
+impl FileFormat {
+    const NAMES: [(Self, &'static str); 2] = [(Self::Header, "header"), (Self::Raw, "raw")];
+}
+
+impl fmt::Display for FileFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(Self::NAMES.iter().find(|(format, _)| format == self).map_or("", |(_, name)| name))
+    }
+}
+
+impl FromStr for FileFormat {
+    type Err = UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, UnknownWord> {
+        let known = Self::NAMES.iter().find(|(_, name)| *name == word).map(|(format, _)| *format);
+        let choices = || Self::NAMES.map(|(_, name)| name).join(", ");
+        known.ok_or_else(|| UnknownWord { word: Text::new(word).to_string(), choices: choices() })
     }
 }
 

@@ -7,8 +7,9 @@ use std::fmt;
 use dt_cred_proto::{
     frame::{self, HEADER, Message},
     message::{
-        Attributes, ClientAuth, Describe, Described, Erase, Failure, FailureKind, Get, Keyring, Operation,
-        ProfileState, ProfileStatus, Reject, Request, Response, Status, Store, Stored, Token, Unlock,
+        Attributes, ClientAuth, Describe, Described, Erase, Failure, FailureKind, FileFormat, FileStatus,
+        Get, Keyring, Operation, ProfileState, ProfileStatus, Reject, Request, Response, Status, Store,
+        Stored, Token, Unlock,
     },
     profile::Profile,
     secret::Secret,
@@ -107,6 +108,7 @@ fn operation() -> impl Strategy<Value = Opaque<Operation>> {
         1 => Just(()).prop_map(|()| Opaque(Operation::Erase(Erase::All))),
         1 => Just(()).prop_map(|()| Opaque(Operation::Status)),
         1 => Just(()).prop_map(|()| Opaque(Operation::Stop)),
+        1 => Just(()).prop_map(|()| Opaque(Operation::Files)),
     ]
 }
 
@@ -202,7 +204,15 @@ fn response() -> impl Strategy<Value = Opaque<Response>> {
         status,
         any::<u32>().prop_map(|pid| Opaque(Response::Stopping { pid })),
         keyring().prop_map(|keyring| Opaque(Response::Unlocked(keyring))),
+        vec(file(), 0..5).prop_map(|files| Opaque(Response::Files(files))),
     ]
+}
+
+fn file() -> impl Strategy<Value = FileStatus> {
+    let format = prop_oneof![Just(FileFormat::Header), Just(FileFormat::Raw)];
+    (profile(), text(), format, any::<Option<u64>>(), option::of(failure())).prop_map(
+        |(profile, path, format, generation, error)| FileStatus { profile, path, format, generation, error },
+    )
 }
 
 fn check<M: Message + PartialEq>(messages: impl Strategy<Value = Opaque<M>>) {

@@ -1,10 +1,10 @@
 //! The state for programs, schema 1: durations in whole seconds, rounded down.
 
-use dt_cred_proto::message::{Failure, ProfileState, ProfileStatus, Status};
+use dt_cred_proto::message::{Failure, FileStatus, ProfileState, ProfileStatus, Status};
 use serde_json::{Value, json};
 
 /// The state as one line of JSON; `daemon` is null where none runs.
-pub(super) fn render(status: Option<&Status>) -> String {
+pub(super) fn render(status: Option<&Status>, files: &[FileStatus]) -> String {
     let daemon = status.map(|status| {
         json!({
             "release": status.release,
@@ -15,7 +15,8 @@ pub(super) fn render(status: Option<&Status>) -> String {
         })
     });
     let profiles: Vec<_> = status.iter().flat_map(|status| &status.profiles).map(profile).collect();
-    format!("{}\n", json!({ "schema": 1, "daemon": daemon, "profiles": profiles }))
+    let files: Vec<_> = files.iter().map(file).collect();
+    format!("{}\n", json!({ "schema": 1, "daemon": daemon, "profiles": profiles, "files": files }))
 }
 
 fn profile(status: &ProfileStatus) -> Value {
@@ -38,6 +39,16 @@ fn profile(status: &ProfileStatus) -> Value {
     })
 }
 
+fn file(status: &FileStatus) -> Value {
+    json!({
+        "profile": status.profile,
+        "path": status.path,
+        "format": status.format.to_string(),
+        "generation": status.generation,
+        "error": status.error.as_ref().map(failure),
+    })
+}
+
 fn failure(failure: &Failure) -> Value {
     json!({ "exit_code": failure.kind.exit_code(), "message": failure.message })
 }
@@ -55,16 +66,19 @@ pub(super) fn word(state: ProfileState) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::tests::status, *};
+    use super::{
+        super::tests::{files, status},
+        *,
+    };
 
     #[test]
     fn without_a_daemon_it_is_null() {
-        assert_eq!(render(None), "{\"daemon\":null,\"profiles\":[],\"schema\":1}\n");
+        assert_eq!(render(None, &[]), "{\"daemon\":null,\"files\":[],\"profiles\":[],\"schema\":1}\n");
     }
 
     #[test]
     fn everything_is_told_in_whole_seconds() {
-        let value: Value = serde_json::from_str(&render(Some(&status()))).expect("JSON");
+        let value: Value = serde_json::from_str(&render(Some(&status()), &files())).expect("JSON");
         let expected = json!({
             "schema": 1,
             "daemon": {"release": "0.1.0", "pid": 4242, "uptime": 11520, "default_profile": "default", "requests": 57},
@@ -82,6 +96,16 @@ mod tests {
                     "last_error": {"exit_code": 4, "message": "the issuer refused the credentials: log in"},
                     "check": {"exit_code": 4, "message": "the issuer refused the credentials: log in"},
                     "proxy": "http://proxy:3128", "served": 0, "fetches": 2,
+                },
+            ],
+            "files": [
+                {
+                    "profile": "default", "path": "/home/u/.datatrails/bearer-token.txt", "format": "header",
+                    "generation": 1_763_998_200_000_u64, "error": null,
+                },
+                {
+                    "profile": "default", "path": "/home/u/raw", "format": "raw", "generation": null,
+                    "error": {"exit_code": 7, "message": "the disk is full"},
                 },
             ],
         });

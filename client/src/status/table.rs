@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use dt_cred_proto::message::{ProfileStatus, Status};
+use dt_cred_proto::message::{FileStatus, ProfileStatus, Status};
 
 use super::json::word;
 use crate::{duration::in_words, kept};
@@ -16,7 +16,7 @@ const HEADER: [&str; COLUMNS] =
     ["PROFILE", "STATE", "TIME LEFT", "NEXT REFRESH", "SERVED", "FETCHES", "PROXY", "KEPT IN"];
 
 /// The state as text; the bar is for a terminal.
-pub(super) fn render(status: Option<&Status>, terminal: bool) -> String {
+pub(super) fn render(status: Option<&Status>, files: &[FileStatus], terminal: bool) -> String {
     let Some(status) = status else {
         return "no daemon is running; the next dt-cred get starts one\n".to_owned();
     };
@@ -45,6 +45,15 @@ pub(super) fn render(status: Option<&Status>, terminal: bool) -> String {
         if let Some(error) = &profile.last_error {
             let _ = writeln!(text, "{}: last error: {error}", profile.profile);
         }
+    }
+    for file in files {
+        let FileStatus { profile, path, format, generation, error } = file;
+        let state = match (error, generation) {
+            (Some(error), _) => error.to_string(),
+            (None, Some(_)) => "fresh".to_owned(),
+            (None, None) => "not there: no token is held".to_owned(),
+        };
+        let _ = writeln!(text, "{profile}: file {path} ({format}): {state}");
     }
     text
 }
@@ -84,7 +93,10 @@ fn bar(left: u64, whole: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::tests::status, *};
+    use super::{
+        super::tests::{files, status},
+        *,
+    };
 
     #[test]
     fn a_person_sees_a_table_and_the_errors_below_it() {
@@ -94,13 +106,15 @@ PROFILE    STATE    TIME LEFT          NEXT REFRESH  SERVED  FETCHES  PROXY     
 default *  valid    ███████░░░ 42 min  in 37 min     12      3        none               the kernel keyring, until the next boot
 staging    refused  -                  -             0       2        http://proxy:3128  the kernel keyring, until the next boot
 staging: last error: the issuer refused the credentials: log in
+default: file /home/u/.datatrails/bearer-token.txt (header): fresh
+default: file /home/u/raw (raw): the disk is full
 ";
-        assert_eq!(render(Some(&status()), true), expected);
+        assert_eq!(render(Some(&status()), &files(), true), expected);
     }
 
     #[test]
     fn without_a_terminal_there_is_no_bar() {
-        assert!(!render(Some(&status()), false).contains(['█', '░']));
+        assert!(!render(Some(&status()), &[], false).contains(['█', '░']));
     }
 
     #[test]
@@ -114,9 +128,9 @@ staging: last error: the issuer refused the credentials: log in
 
     #[test]
     fn no_daemon_and_no_profile_are_told_with_what_to_do() {
-        assert_eq!(render(None, true), "no daemon is running; the next dt-cred get starts one\n");
+        assert_eq!(render(None, &[], true), "no daemon is running; the next dt-cred get starts one\n");
         let mut empty = status();
         empty.profiles.clear();
-        assert!(render(Some(&empty), true).ends_with("no profile: run dt-cred login\n"));
+        assert!(render(Some(&empty), &[], true).ends_with("no profile: run dt-cred login\n"));
     }
 }

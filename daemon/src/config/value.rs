@@ -1,14 +1,23 @@
 //! One function for each key: what may stand there, and what to write instead of what may not.
 
-use std::{fmt, ops::RangeInclusive, time::Duration};
+use std::{
+    env, fmt,
+    ops::RangeInclusive,
+    path::{Component, PathBuf},
+    time::Duration,
+};
 
-use dt_cred_proto::{message::Keyring, profile::Profile};
+use dt_cred_proto::{
+    message::{FileFormat, Keyring},
+    profile::Profile,
+};
 use serde::{
     Deserializer,
     de::{self, Error, Visitor},
 };
 
 use super::Proxy;
+use crate::platform;
 
 /// The profile that an unnamed one is where nothing is configured.
 pub(super) fn default_profile() -> Profile {
@@ -69,6 +78,36 @@ pub(super) fn keyring<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Keyr
         return Ok(None);
     }
     word.parse().map(Some).map_err(|error| D::Error::custom(format!("keyring: {error}, auto")))
+}
+
+/// A file's path: absolute, or from the home folder by `~/`.
+pub(super) fn path<'de, D: Deserializer<'de>>(value: D) -> Result<PathBuf, D::Error> {
+    const EXAMPLE: &str = "path = \"~/.datatrails/bearer-token.txt\"";
+    let word = string(value, EXAMPLE)?;
+    let wrong = |why: &str| D::Error::custom(format!("path is {word:?}: {why}, as in `{EXAMPLE}`"));
+    let path = match word.strip_prefix("~/") {
+        Some(rest) => {
+            let home =
+                platform::home(|name| env::var_os(name)).ok_or_else(|| wrong("there is no home folder"))?;
+            home.join(rest)
+        }
+        None => PathBuf::from(&word),
+    };
+    // As the two would be compared: `a//b` and `a/./b` are `a/b`.
+    let plain: PathBuf = path.components().collect();
+    if !path.is_absolute() || plain.components().any(|part| part == Component::ParentDir) {
+        return Err(wrong("write it from / or ~/ on, without .."));
+    }
+    if plain.file_name().is_none() || word.ends_with(['/', '.']) || word.contains(char::is_control) {
+        return Err(wrong("write the name of a file"));
+    }
+    Ok(plain)
+}
+
+pub(super) fn format<'de, D: Deserializer<'de>>(value: D) -> Result<FileFormat, D::Error> {
+    const EXAMPLE: &str = "format = \"header\"` or `format = \"raw\"";
+    let word = string(value, EXAMPLE)?;
+    word.parse().map_err(|error| D::Error::custom(format!("format: {error}")))
 }
 
 fn duration<'de, D: Deserializer<'de>>(

@@ -122,7 +122,7 @@ fn string(raw: Option<&RawValue>) -> Option<String> {
 }
 
 /// `b64token` of RFC 6750 §2.1: what is safe in a header, a shell and a file.
-fn is_b64token(text: &str) -> bool {
+pub(crate) fn is_b64token(text: &str) -> bool {
     let body = text.trim_end_matches('=');
     let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
     !body.is_empty() && body.bytes().all(allowed)

@@ -11,7 +11,7 @@ use std::{
 };
 
 use dt_cred_proto::{
-    message::{Described, Failure, FailureKind, Keyring, ProfileStatus, Store, Stored, Token},
+    message::{Described, Failure, FailureKind, FileStatus, Keyring, ProfileStatus, Store, Stored, Token},
     profile::Profile,
     secret::Secret,
 };
@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     Shared,
     change::{Change, Changed},
+    files::Files,
     item::{Item, nothing},
 };
 use crate::{
@@ -41,6 +42,8 @@ pub(super) enum Command {
     Describe { reply: oneshot::Sender<Result<Described, Failure>> },
     Unlock { reply: oneshot::Sender<Result<Keyring, Failure>> },
     Status { reply: oneshot::Sender<ProfileStatus> },
+    Files { reply: oneshot::Sender<Vec<FileStatus>> },
+    Close { reply: oneshot::Sender<()> },
     Fetched { epoch: Epoch, change: u64, attempt: Attempt },
     Reread { epoch: Epoch, change: u64, found: Result<Item, Failure> },
     Changed(Box<Changed>),
@@ -67,6 +70,7 @@ pub(super) struct Task {
     flights: u32,
     changes: VecDeque<Change>,
     waiters: HashMap<Waiter, oneshot::Sender<Result<Token, Failure>>>,
+    files: Files,
     pub(super) served: u64,
     /// Requests made to the issuer, counted where they are made.
     pub(super) fetches: Arc<AtomicU64>,
@@ -82,7 +86,11 @@ pub(super) fn start(shared: Arc<Shared>, profile: Profile) -> io::Result<mpsc::U
     let alarm = Alarm::new()?;
     let (own, inbox) = mpsc::unbounded_channel();
     let preferences = shared.config.profile(&profile);
-    let policy = Policy { min_ttl: preferences.min_ttl, keep_warm: preferences.keep_warm };
+    let policy = Policy {
+        min_ttl: preferences.min_ttl,
+        keep_warm: preferences.keep_warm,
+        always: !preferences.files.is_empty(),
+    };
     let generation = shared.state.profiles().get(&profile).map_or(0, |kept| kept.generation);
     let task = Task {
         lifecycle: Lifecycle::new(policy, seed(), generation),
@@ -92,6 +100,7 @@ pub(super) fn start(shared: Arc<Shared>, profile: Profile) -> io::Result<mpsc::U
         flights: 0,
         changes: VecDeque::new(),
         waiters: HashMap::new(),
+        files: Files::open(&profile, &preferences.files),
         served: 0,
         fetches: Arc::default(),
         inbox,
@@ -112,6 +121,7 @@ fn seed() -> u64 {
 impl Task {
     async fn run(mut self, mut alarm: Alarm) {
         loop {
+            let timeout = [self.lifecycle.timeout(), self.files.expiry()].into_iter().flatten().min();
             tokio::select! {
                 command = self.inbox.recv() => {
                     if let Some(command) = command {
@@ -121,9 +131,11 @@ impl Task {
                         self.handle(command);
                     }
                 }
-                () = alarm.reached(self.lifecycle.timeout()) => {}
+                () = alarm.reached(timeout) => {}
             }
             self.advance();
+            let now = clock::now();
+            self.files.keep(now, self.lifecycle.held(now));
             if self.holds_nothing() && self.leave() {
                 return;
             }
@@ -151,6 +163,18 @@ impl Task {
             Command::Unlock { reply } => self.unlock(reply),
             Command::Status { reply } => {
                 let _ = reply.send(self.status(now));
+            }
+            Command::Files { reply } => {
+                let _ = reply.send(self.files.statuses());
+            }
+            Command::Close { reply } => {
+                let closed = self.files.close();
+                tokio::spawn(async move {
+                    if let Some(closed) = closed {
+                        let _ = closed.await;
+                    }
+                    let _ = reply.send(());
+                });
             }
             Command::Fetched { epoch, change, attempt } => self.fetched(now, epoch, change, attempt),
             Command::Reread { epoch, change, found } => self.found_again(now, epoch, change, found),
@@ -325,7 +349,11 @@ impl Task {
 
     /// Whether the task could end without anything being lost.
     fn holds_nothing(&self) -> bool {
-        let idle = self.waiters.is_empty() && self.changes.is_empty() && !self.changing && self.flights == 0;
+        let idle = self.files.is_empty()
+            && self.waiters.is_empty()
+            && self.changes.is_empty()
+            && !self.changing
+            && self.flights == 0;
         idle && self.item.is_none() && self.lifecycle.timeout().is_none()
     }
 

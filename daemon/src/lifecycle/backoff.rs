@@ -9,8 +9,8 @@ use super::{
 
 const FIRST: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
-/// The longest that an issuer is left alone because it said so.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(15 * 60);
+/// The longest that an issuer is left alone because it said so, and a keyring that gave nothing.
+const LONGEST: Duration = Duration::from_secs(15 * 60);
 
 /// The last failure, as long as nothing has succeeded since.
 pub(super) struct Failure<E> {
@@ -38,10 +38,11 @@ impl Again {
     }
 }
 
-/// Counts the temporary failures in a row.
+/// Counts the failures in a row.
 #[derive(Default)]
 pub(super) struct Backoff {
-    failures: u32,
+    temporary: u32,
+    local: u32,
 }
 
 impl Backoff {
@@ -55,15 +56,19 @@ impl Backoff {
     ) -> Again {
         let wait = match cause {
             Cause::Terminal => return Again::Never,
-            Cause::Local => return Again::WhenAsked(boot.saturating_add(MINUTE)),
+            Cause::Local => {
+                let wait = (MINUTE * (1 << self.local.min(4))).min(LONGEST);
+                self.local = self.local.saturating_add(1);
+                return Again::WhenAsked(boot.saturating_add(wait));
+            }
             Cause::Slow => MINUTE,
             Cause::Temporary => {
-                let limit = (FIRST * (1 << self.failures.min(6))).min(MINUTE);
-                self.failures = self.failures.saturating_add(1);
+                let limit = (FIRST * (1 << self.temporary.min(6))).min(MINUTE);
+                self.temporary = self.temporary.saturating_add(1);
                 random.share().of(limit)
             }
         };
-        let wanted = retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);
+        let wanted = retry_after.unwrap_or_default().min(LONGEST);
         Again::At(boot.saturating_add(wait.max(wanted)))
     }
 }

@@ -23,6 +23,11 @@ impl<T: Clone + PartialEq, E: Clone> Lifecycle<T, E> {
         }
     }
 
+    /// The token that is held and valid, for whoever keeps a copy of it. Changes nothing.
+    pub fn held(&self, now: Moment) -> Option<Served<T>> {
+        self.valid(now).map(|held| held.served(now))
+    }
+
     /// What is known now. Changes nothing.
     pub fn view(&self, now: Moment) -> View<E> {
         let valid = self.valid(now);
@@ -93,11 +98,13 @@ impl<T: Clone + PartialEq, E: Clone> Lifecycle<T, E> {
             return None;
         }
         let awaited = self.start(true).filter(|_| !self.waiters.is_empty());
-        let warm = self.unasked < self.policy.keep_warm || self.prompted;
-        let ahead = self.held.as_ref().filter(|_| warm).and_then(|held| {
-            let due = held.due(self.policy, now);
-            self.start(false).map(|start| start.max(due))
-        });
+        let always = self.policy.always;
+        let warm = always || self.unasked < self.policy.keep_warm || self.prompted;
+        let due = match &self.held {
+            Some(held) => warm.then(|| held.due(self.policy, now)),
+            None => always.then_some(Duration::ZERO),
+        };
+        let ahead = due.and_then(|due| self.start(false).map(|start| start.max(due)));
         [awaited, ahead].into_iter().flatten().min()
     }
 

@@ -18,6 +18,8 @@ pub struct Policy {
     pub min_ttl: Duration,
     /// How many refreshes in a row are made though nobody asks.
     pub keep_warm: u32,
+    /// A token is wanted at all times, as by a file that is kept fresh: also where nobody asks and none is held.
+    pub always: bool,
 }
 
 /// One caller's question for a token.

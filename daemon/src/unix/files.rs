@@ -6,6 +6,7 @@ use std::{
     path::Path,
 };
 
+use dt_cred_proto::platform::own_uid;
 use rustix::{
     fs::{FlockOperation, OFlags},
     io::Errno,
@@ -51,6 +52,11 @@ pub fn open_regular(path: &Path) -> io::Result<Option<fs::File>> {
         }
         Err(error) => Err(error),
     }
+}
+
+/// Whether the open `file` is the user's own.
+pub fn is_own_file(file: &fs::File) -> bool {
+    file.metadata().is_ok_and(|found| found.uid() == own_uid())
 }
 
 /// Opens a private regular file to append to it; makes it where there is none.

@@ -121,3 +121,61 @@ fn a_token_that_nobody_asks_for_is_kept_warm_for_a_while() {
         ),
     ]);
 }
+
+#[test]
+fn where_a_token_is_wanted_at_all_times_it_is_fetched_and_refreshed_though_nobody_asks() {
+    tell(&[
+        (
+            "at once, and ahead of its expiry for ever",
+            "0 policy 60 0 always => fetch
+             0.1 grant one 60 sent 0
+             41.25..45 timer => fetch
+             45 grant two 60 sent 45
+             86.25..90 timer => fetch",
+        ),
+        (
+            "a busy issuer is tried again with backoff, and after the token has expired as well",
+            "0 policy 60 0 always => fetch
+             0 grant one 10
+             3.75..5 timer => fetch
+             5 fail temporary busy after 20
+             25..25 timer => fetch
+             25 fail temporary busy after 30
+             55..55 timer => fetch",
+        ),
+        (
+            "a keyring that gives nothing is asked less and less often, up to every 15 minutes",
+            "0 policy 60 0 always => fetch
+             0 fail local locked
+             60..60 timer => fetch
+             60 fail local locked
+             180..180 timer => fetch
+             180 fail local locked
+             420..420 timer => fetch
+             420 fail local locked
+             900..900 timer => fetch
+             900 fail local locked
+             1800..1800 timer => fetch
+             1800 fail local locked
+             2700..2700 timer => fetch
+             2700 grant one 4000
+             2701 erase => fetch
+             2701 fail local nothing
+             2761..2761 timer => fetch",
+        ),
+        (
+            "a refusal is final for it as for everybody",
+            "0 policy 60 0 always => fetch
+             0 fail terminal invalid => reread
+             0 reread same
+             - quiet",
+        ),
+        (
+            "a rejected token is replaced without being asked for",
+            "0 policy 60 0 always => fetch
+             0 grant one 3600
+             5 reject => dropped, fetch
+             6 grant two 3600",
+        ),
+    ]);
+}

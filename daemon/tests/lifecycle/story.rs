@@ -4,7 +4,7 @@
 //!
 //! | event | what happens |
 //! | --- | --- |
-//! | `policy MIN WARM` | other preferences |
+//! | `policy MIN WARM [always]` | other preferences |
 //! | `ask NAME [min N] [fresh] [within N]` | NAME asks, with 10 s to wait if not told otherwise |
 //! | `leave NAME` | NAME waits no more |
 //! | `grant TOKEN LIFETIME [sent TIME]` | the last fetch brought TOKEN, requested when it began |
@@ -29,7 +29,7 @@ use dt_credd::lifecycle::{
 
 pub(crate) type Machine = Lifecycle<&'static str, &'static str>;
 
-pub(crate) const POLICY: Policy = Policy { min_ttl: Duration::from_secs(60), keep_warm: 24 };
+pub(crate) const POLICY: Policy = Policy { min_ttl: Duration::from_secs(60), keep_warm: 24, always: false };
 
 /// Boot-time and wall clock at the story's second 0.
 pub(crate) const START: Moment = Moment { boot: secs(5_000), wall: secs(1_700_000_000) };
@@ -138,6 +138,7 @@ impl Story {
             "policy" => machine.set_policy(Policy {
                 min_ttl: seconds(words[0]),
                 keep_warm: words[1].parse().expect("a number"),
+                always: has("always"),
             }),
             "ask" => {
                 let deadline = now.boot + number("within").unwrap_or(secs(10));

@@ -127,8 +127,9 @@ impl Model {
                 let by = Duration::from_secs(seconds.unsigned_abs());
                 self.now.wall = if seconds < 0 { now.wall - by } else { now.wall + by };
             }
-            Event::Policy { min_ttl, keep_warm } => {
-                self.machine.set_policy(Policy { min_ttl: Duration::from_secs(min_ttl), keep_warm });
+            Event::Policy { min_ttl, keep_warm, always } => {
+                let min_ttl = Duration::from_secs(min_ttl);
+                self.machine.set_policy(Policy { min_ttl, keep_warm, always });
             }
         }
         Ok(())

@@ -62,7 +62,7 @@ pub(super) struct Model {
 
 impl Model {
     pub(super) fn new(seed: u64) -> Self {
-        let policy = Policy { min_ttl: MINUTE, keep_warm: 3 };
+        let policy = Policy { min_ttl: MINUTE, keep_warm: 3, always: false };
         Self {
             machine: Lifecycle::new(policy, seed, 0),
             now: Moment { boot: MINUTE, wall: Duration::from_secs(1_700_000_000) },

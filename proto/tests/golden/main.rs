@@ -16,7 +16,9 @@ use std::{
 
 use dt_cred_proto::{
     frame::{self, Message},
-    message::{ClientAuth, Erase, FailureKind, Keyring, Operation, ProfileState, Request, Response},
+    message::{
+        ClientAuth, Erase, FailureKind, FileFormat, Keyring, Operation, ProfileState, Request, Response,
+    },
 };
 
 /// Cases by the name of their file.
@@ -108,9 +110,10 @@ fn every_variant_of_a_request_has_a_case() {
         Operation::Status => 5,
         Operation::Stop => 6,
         Operation::Unlock(_) => 7,
+        Operation::Files => 8,
     };
-    all("Operation", operations().map(number), 8);
-    assert_eq!(Request::VARIANTS, 8);
+    all("Operation", operations().map(number), 9);
+    assert_eq!(Request::VARIANTS, 9);
     let erase = operations().filter_map(|operation| match operation {
         Operation::Erase(Erase::One(_)) => Some(0),
         Operation::Erase(Erase::All) => Some(1),
@@ -145,9 +148,10 @@ fn every_variant_of_a_response_has_a_case() {
         Response::Status(_) => 8,
         Response::Stopping { .. } => 9,
         Response::Unlocked(_) => 10,
+        Response::Files(_) => 11,
     };
-    all("Response", responses().map(number), 11);
-    assert_eq!(Response::VARIANTS, 11);
+    all("Response", responses().map(number), 12);
+    assert_eq!(Response::VARIANTS, 12);
     let kinds = responses().filter_map(|response| {
         if let Response::Failed(failure) = response { Some(failure.kind) } else { None }
     });
@@ -175,6 +179,19 @@ fn every_variant_of_a_response_has_a_case() {
     let unlocked = responses()
         .filter_map(|response| if let Response::Unlocked(store) = response { Some(*store) } else { None });
     all("Keyring in Unlocked", unlocked.map(keyring), 7);
+}
+
+#[test]
+fn every_format_of_a_file_has_a_case() {
+    let cases = responses::cases();
+    let files = cases
+        .iter()
+        .filter_map(|(_, response)| if let Response::Files(files) = response { Some(files) } else { None });
+    let number = |format| match format {
+        FileFormat::Header => 0,
+        FileFormat::Raw => 1,
+    };
+    all("FileFormat", files.flatten().map(|file| number(file.format)), 2);
 }
 
 fn keyring(keyring: Keyring) -> u32 {

@@ -111,6 +111,7 @@ pub(crate) fn cases() -> Cases<Request> {
     case("status", 10_000, Operation::Status);
     case("stop", 10_000, Operation::Stop);
     case("unlock", 60_000, Operation::Unlock(Unlock::default()));
+    case("files", 10_000, Operation::Files);
     case("unlock-profile", 60_000, Operation::Unlock(Unlock { profile: profile("work") }));
     cases
 }

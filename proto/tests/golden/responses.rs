@@ -2,8 +2,8 @@
 
 use dt_cred_proto::{
     message::{
-        Described, Failure, FailureKind, Keyring, ProfileState, ProfileStatus, Response, Status, Stored,
-        Token,
+        Described, Failure, FailureKind, FileFormat, FileStatus, Keyring, ProfileState, ProfileStatus,
+        Response, Status, Stored, Token,
     },
     profile::Profile,
     secret::Secret,
@@ -171,6 +171,23 @@ pub(crate) fn cases() -> Cases<Response> {
     }
     case("status-full", status(vec![full()]));
     case("status-two", status(vec![bare(ProfileState::Idle), full()]));
+
+    case("files-nothing", Response::Files(vec![]));
+    let fresh = FileStatus {
+        profile: profile("default"),
+        path: Text::new("/home/u/.datatrails/bearer-token.txt"),
+        format: FileFormat::Header,
+        generation: Some(1_795_000_000_123),
+        error: None,
+    };
+    let failed = FileStatus {
+        path: Text::new("/home/u/raw"),
+        format: FileFormat::Raw,
+        generation: None,
+        error: Some(Failure::new(FailureKind::Configuration, "the disk is full")),
+        ..fresh.clone()
+    };
+    case("files-two", Response::Files(vec![fresh, failed]));
 
     case("stopping", Response::Stopping { pid: 4242 });
     case("stopping-largest", Response::Stopping { pid: u32::MAX });

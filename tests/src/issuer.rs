@@ -98,6 +98,8 @@ pub struct Sandbox {
     /// With its file, as long as the sandbox lives.
     ca: Option<(TempDir, PathBuf)>,
     thread: Option<JoinHandle<()>>,
+    /// Whether a test brings tokens that have expired on purpose.
+    late_is_meant: std::cell::Cell<bool>,
 }
 
 impl Sandbox {
@@ -141,7 +143,7 @@ impl Sandbox {
                 door::keep(port, certificates, theirs, inbox).await;
             });
         })?;
-        let sandbox = Self { shared, control_url, ca, thread: Some(thread) };
+        let sandbox = Self { shared, control_url, ca, thread: Some(thread), late_is_meant: false.into() };
         sandbox.shared.show(Face::of(&Settings::default())).map_err(unavailable)?;
         Ok(sandbox)
     }
@@ -243,6 +245,11 @@ impl Sandbox {
         waited.unwrap_or_else(|counts| panic!("waited in vain for {what}; the issuer counted {counts:?}"))
     }
 
+    /// Takes late bearers for what the test wants. Otherwise none may ever come: no daemon serves an expired token.
+    pub fn expect_late(&self) {
+        self.late_is_meant.set(true);
+    }
+
     /// Ends it, as dropping it does: every connection is dropped and nothing listens any more.
     pub fn shutdown(self) {}
 }
@@ -254,6 +261,11 @@ impl Drop for Sandbox {
             // A panic over there was printed there; another one here would end the test without its own.
             let _ = thread.join();
         }
+        let late = self.counts().assets.late;
+        assert!(
+            late == 0 || self.late_is_meant.get() || thread::panicking(),
+            "{late} bearers brought a token that had expired"
+        );
     }
 }
 

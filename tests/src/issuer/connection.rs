@@ -129,7 +129,7 @@ async fn spoil(mut wire: impl Wire, fault: &Fault) -> io::Result<()> {
     match fault {
         Fault::Silence => while wire.read(&mut [0; 1024]).await? > 0 {},
         Fault::Trickle => {
-            begin(&mut wire, "Content-Length: 1000000").await?;
+            begin(&mut wire, "Content-Length: 86400").await?;
             for byte in BEGUN.bytes().chain(std::iter::repeat(b'A')) {
                 wire.write_all(&[byte]).await?;
                 wire.flush().await?;

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use interprocess::local_socket::tokio::{Listener, prelude::*};
+use tokio::sync::Semaphore;
 
 use crate::{
     platform::{self, Signals, Watch},
@@ -13,6 +14,9 @@ use crate::{
 
 /// How long accepting pauses when the system has no descriptor for the next client.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// Descriptors that no client gets: for the issuer, the keyring, timers and files.
+const RESERVE: usize = 40;
 
 /// How long answers that are on their way may take when the daemon ends.
 const DRAIN: Duration = Duration::from_millis(500);
@@ -41,18 +45,31 @@ pub async fn run(socket: Socket, service: Arc<Service>, mut signals: Signals) {
 }
 
 async fn accept(listener: &Listener, service: &Arc<Service>) {
+    let places = Arc::new(Semaphore::new(platform::descriptor_limit().saturating_sub(RESERVE).max(1)));
+    let mut failing = false;
     loop {
-        match listener.accept().await {
+        // Whoever finds no place waits in the listener's queue.
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let accepted = listener.accept().await;
+        failing &= accepted.is_err();
+        match accepted {
             Ok(stream) => match platform::peer(&stream) {
                 Ok(uid) if uid == platform::own_uid() => {
-                    tokio::spawn(session::run(stream, Arc::clone(service)));
+                    let session = session::run(stream, Arc::clone(service));
+                    tokio::spawn(async move {
+                        session.await;
+                        drop(place);
+                    });
                 }
                 Ok(uid) => tracing::warn!(uid, "refused a client of another user"),
                 Err(error) => tracing::debug!(%error, "a client left before it was served"),
             },
             Err(error) => {
-                // Out of descriptors, most likely. Accepting again at once would spin.
-                tracing::warn!(%error, "cannot accept a client");
+                // Out of descriptors, most likely: told once, however long it lasts.
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::warn!(%error, "cannot accept a client");
+                }
+                // Accepting again at once would spin.
                 tokio::time::sleep(PAUSE).await;
             }
         }

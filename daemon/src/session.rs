@@ -17,7 +17,7 @@ use crate::service::Service;
 /// How long a client may say nothing between two requests.
 pub const IDLE: Duration = Duration::from_secs(60);
 
-/// How long a request may take to arrive once it began, and an answer to be read.
+/// How long the first request may take to begin, any to arrive once it began, and an answer to be read.
 pub const TRANSFER: Duration = Duration::from_secs(10);
 
 /// The daemon's release.
@@ -25,9 +25,11 @@ pub const RELEASE: &str = env!("CARGO_PKG_VERSION");
 
 /// Serves a client until it leaves, breaks the protocol, or is silent for too long.
 pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, service: Arc<Service>) {
+    // Whoever connects has something to ask.
+    let mut silence = TRANSFER;
     loop {
-        match exchange(&mut stream, &service).await {
-            Ok(Next::Request) => {}
+        match exchange(&mut stream, &service, silence).await {
+            Ok(Next::Request) => silence = IDLE,
             Ok(Next::Close) => return,
             // A client that leaves early is nothing to tell anybody.
             Err(error) => return tracing::debug!(%error, "a session ended"),
@@ -41,8 +43,12 @@ enum Next {
     Close,
 }
 
-async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, service: &Service) -> io::Result<Next> {
-    let Some(header) = header(stream).await? else { return Ok(Next::Close) };
+async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    service: &Service,
+    silence: Duration,
+) -> io::Result<Next> {
+    let Some(header) = header(stream, silence).await? else { return Ok(Next::Close) };
     let body = match frame::body_length::<Request>(header) {
         Ok(length) => within(TRANSFER, body(stream, length)).await?,
         Err(error) => return refuse(stream, &error).await,
@@ -68,9 +74,9 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, service: &S
 }
 
 /// The next frame's header; none where the client left between two requests.
-async fn header<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<Option<[u8; HEADER]>> {
+async fn header<S: AsyncRead + Unpin>(stream: &mut S, silence: Duration) -> io::Result<Option<[u8; HEADER]>> {
     let mut header = [0; HEADER];
-    if within(IDLE, stream.read(&mut header[..1])).await? == 0 {
+    if within(silence, stream.read(&mut header[..1])).await? == 0 {
         return Ok(None);
     }
     // Another version's frame may be shorter than ours: it is answered by its first byte.

@@ -41,6 +41,12 @@ pub fn settle() {
     }
 }
 
+/// How many descriptors this process may have open at once (RLIMIT_NOFILE in getrlimit(2)).
+pub fn descriptor_limit() -> usize {
+    let limit = rustix::process::getrlimit(Resource::Nofile).current.unwrap_or(DESCRIPTORS);
+    usize::try_from(limit.min(DESCRIPTORS)).unwrap_or(usize::MAX)
+}
+
 /// Leaves the terminal and whatever descriptors the caller left open: a caller's `$(…)` must not wait for us.
 ///
 /// # Errors

@@ -14,6 +14,7 @@ pub mod kernel_keyring;
 pub mod oidc_provider;
 pub mod process;
 pub mod secret_service;
+pub mod session;
 pub mod terminal;
 pub mod wait;
 

@@ -41,6 +41,25 @@ fn another_program_finds_what_store_kept_as_the_contracts_json() {
 }
 
 #[test]
+fn a_secret_that_another_program_rotated_is_found_when_the_issuer_refuses_the_old_one() {
+    let sandbox = Sandbox::http();
+    let Some(desktop) = Desktop::start() else { return };
+    let account = Account::at(&sandbox);
+    desktop.store(&account.lines()).done();
+    let token = desktop.user.token();
+    let client_secret = sandbox.regenerate_secret(&account.client_id);
+    let mut item = desktop.item();
+    item["client_secret"] = client_secret.into();
+    desktop.provision(&[], &item.to_string());
+    // Nobody told the daemon: the refused request is what makes it look again, once.
+    desktop.user.dt_cred(&["get", "--fresh"]).done();
+    assert_ne!(desktop.user.token(), token);
+    let counts = sandbox.counts().tokens;
+    assert_eq!((counts.granted, counts.refused), (2, 1));
+    assert_eq!(desktop.items(), 1);
+}
+
+#[test]
 fn the_item_pins_the_ca_by_its_sha256() {
     let sandbox = Sandbox::https();
     let Some(desktop) = Desktop::start() else { return };

@@ -6,4 +6,5 @@ mod refusal;
 mod rejection;
 mod request;
 mod restart;
+mod rotation;
 mod storm;

@@ -39,8 +39,8 @@ pub(crate) enum ConnectError {
     /// Somebody listens there and takes no client.
     #[error("the daemon on {path:?} took no connection within {within}: try again, or end it and try again")]
     Busy { path: PathBuf, within: String },
-    /// The system refuses.
-    #[error("cannot connect to {path:?}: {source}")]
+    /// The system refuses, as it does where the folder is another user's.
+    #[error("cannot connect to {path:?}: {source}; {MEND}", MEND = platform::ENDPOINT_MEND)]
     Io { path: PathBuf, source: io::Error },
 }
 

@@ -12,6 +12,9 @@ use crate::{
     spawn,
 };
 
+/// How often a daemon is started for one command: others may end it meanwhile, but not for ever.
+const STARTS: usize = 3;
+
 impl From<ConnectError> for Failure {
     fn from(error: ConnectError) -> Self {
         let kind = match error {
@@ -86,8 +89,15 @@ pub(crate) fn running(settings: &Settings, deadline: Deadline) -> Result<Option<
 /// # Errors
 /// What the started daemon says, or why it cannot be started or reached.
 pub(crate) fn start(settings: &Settings, deadline: Deadline) -> Result<Connection, Failure> {
+    for _ in 1..STARTS {
+        spawn::start(deadline)?;
+        // One that was told to end in the same moment has said that it is ready, and is gone.
+        if let Some(connection) = running(settings, deadline)? {
+            return Ok(connection);
+        }
+    }
     spawn::start(deadline)?;
-    Ok(Connection::open(&settings.endpoint.path, settings.server_uid, deadline)?)
+    running(settings, deadline)?.ok_or_else(|| nobody(settings))
 }
 
 /// An answer that belongs to another question.

@@ -43,7 +43,8 @@ fn sentence(stored: &Stored) -> String {
 /// # Errors
 /// A path that cannot be written as text.
 pub(crate) fn resolve_ca(attributes: &mut Attributes) -> Result<(), Failure> {
-    let Some(given) = attributes.ca_file.take() else { return Ok(()) };
+    // An empty one takes the kept one away.
+    let Some(given) = attributes.ca_file.take_if(|given| !given.is_empty()) else { return Ok(()) };
     let wrong = || format!("the CA file's path {} cannot be made absolute", Text::new(&given));
     let absolute = std::path::absolute(&given).ok().and_then(|path| path.into_os_string().into_string().ok());
     attributes.ca_file = Some(absolute.ok_or_else(|| Failure::new(FailureKind::Usage, wrong()))?);

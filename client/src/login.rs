@@ -17,7 +17,9 @@ pub(crate) enum LoginError {
     #[error("no {0} was typed: nothing was changed")]
     Nothing(&'static str),
     /// The person wants no kernel keyring, and there is no other.
-    #[error("no keyring was chosen and nothing was kept: start a Secret Service, or choose with --keyring")]
+    #[error(
+        "no keyring was chosen and nothing was kept: start a Secret Service and open it with `dt-cred unlock`, or choose with --keyring"
+    )]
     NoKeyring,
 }
 
@@ -107,7 +109,7 @@ fn client_id(terminal: &mut Terminal, known: Option<&Text>) -> Result<Option<Str
 fn choose(terminal: &mut Terminal, note: &Text) -> Result<Keyring, Failure> {
     terminal.say(note)?;
     let answer =
-        terminal.ask(&"Keep them in the kernel keyring, which forgets them at the next boot? [y/N]".into());
+        terminal.ask(&"Keep them in the kernel keyring, which forgets them at the next boot, and 3 days after the last use? [y/N]".into());
     match answer?.to_ascii_lowercase().as_str() {
         "y" | "yes" => Ok(Keyring::Keyutils),
         _ => Err(LoginError::NoKeyring.into()),

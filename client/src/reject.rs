@@ -16,6 +16,9 @@ pub(crate) fn run(settings: &Settings, arguments: &RejectArguments) -> Result<()
     };
     match daemon::ask(settings, Operation::Reject(reject), Deadline::after(settings.timeout))? {
         Response::Rejected { dropped: true } => Ok(output::write("the next get asks for a new token\n")?),
+        Response::Rejected { dropped: false } if arguments.force => Ok(output::write(
+            "nothing was done: no such token is held, and no refusal was lifted (a minute must pass between two)\n",
+        )?),
         Response::Rejected { dropped: false } => {
             Ok(output::write("nothing to do: that token is no longer held\n")?)
         }

@@ -33,6 +33,10 @@ use crate::deadline::Deadline;
 /// The name of the daemon's program.
 pub(crate) const DAEMON: &str = "dt-credd";
 
+/// What to look at where the socket cannot be reached.
+pub(crate) const ENDPOINT_MEND: &str =
+    "see that XDG_RUNTIME_DIR and HOME are your own, as after `su -`, or set DT_CRED_SOCKET";
+
 /// Where the terminal of a process is.
 pub(crate) const TERMINAL: &str = "/dev/tty";
 
@@ -121,16 +125,18 @@ pub(crate) fn read_input(buffer: &mut [u8]) -> io::Result<usize> {
     }
 }
 
-/// Sees that nobody but the user and root can change the program at `path`.
+/// Sees that nobody but the user and root can change the program at `path`, or put another one in its place.
 ///
 /// # Errors
 /// [`TrustError`], which says what to do.
 pub(crate) fn trusted_program(path: &Path) -> Result<(), TrustError> {
-    match trusted(path, false) {
-        // With umask 002 a program that was built or installed by its user is 0775, of the user's own group.
+    let unchangeable = |path: &Path, sticky| match trusted(path, sticky) {
+        // With umask 002 what its user built or installed is 0775, of the user's own group, as is the folder.
         Err(TrustError::Writable { mode, .. }) if mode & 0o002 == 0 && is_of_private_group(path) => Ok(()),
         judged => judged,
-    }
+    };
+    unchangeable(path, false)?;
+    path.ancestors().skip(1).try_for_each(|folder| unchangeable(folder, true))
 }
 
 /// Whether the group of the file at `path` is the one that has nobody but this user in it, by convention of the

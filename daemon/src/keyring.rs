@@ -108,6 +108,18 @@ impl Keyrings {
         self.prompting(keyring, move || stores::unlock(keyring)).await
     }
 
+    /// Whether the store could keep an item: it is there, locked or not, and takes what it is given. Never raises a
+    /// prompt.
+    ///
+    /// # Errors
+    /// [`KeyringError`], within 2 s of its turn.
+    pub async fn writable(&self, keyring: Keyring) -> Result<(), KeyringError> {
+        match keyring {
+            Keyring::Systemd | Keyring::Command => Err(KeyringError::ReadOnly { keyring }),
+            _ => self.present(keyring).await,
+        }
+    }
+
     /// Whether such a store is there at all, locked or not. Never raises a prompt.
     ///
     /// # Errors
@@ -163,4 +175,21 @@ pub fn lasts(keyring: Keyring) -> Text {
         Keyring::Systemd | Keyring::Command => "for as long as its source gives it",
         Keyring::Memory => "until the daemon ends",
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use dt_cred_proto::message::Keyring;
+
+    use super::{KeyringError, Keyrings};
+
+    #[tokio::test]
+    async fn what_can_only_be_read_and_what_is_not_here_is_known_before_anything_is_sent() {
+        let keyrings = Keyrings::new();
+        for keyring in [Keyring::Systemd, Keyring::Command] {
+            assert_eq!(keyrings.writable(keyring).await, Err(KeyringError::ReadOnly { keyring }));
+        }
+        let foreign = if cfg!(windows) { Keyring::Keyutils } else { Keyring::CredentialManager };
+        assert!(matches!(keyrings.writable(foreign).await, Err(KeyringError::NotHere { .. })));
+    }
 }

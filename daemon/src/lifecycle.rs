@@ -5,7 +5,7 @@
 //! - It is valid as long as both clocks say so, judged anew at every step.
 //! - A failure never drops a valid token. Attempts are made with backoff, and start at least a second apart.
 //! - Once the issuer refuses the credentials, and the keyring has no others, no attempt is made until they change.
-//! - Changed credentials and a rejected token begin a new epoch: an answer to an older request changes nothing.
+//! - Changed credentials and a rejected token begin a new epoch: a fetch that runs is given up, its answer changes nothing.
 //!
 //! The caller passes on what happens, calls [`Lifecycle::step`] until there is nothing to do, and again at
 //! [`Lifecycle::timeout`].
@@ -67,8 +67,8 @@ pub struct Lifecycle<T, E> {
 }
 
 enum Attempt<E> {
-    /// A fetch runs, maybe one of an older epoch. `before` is when the one before it started.
-    Fetch { epoch: Epoch, before: Option<Duration> },
+    /// A fetch of this epoch runs. `before` is when the one before it started.
+    Fetch { before: Option<Duration> },
     /// The issuer refused the credentials with this error: the keyring is to be read anew, or `asked` for already.
     Reread { error: E, asked: bool },
 }
@@ -256,19 +256,18 @@ impl<T: Clone + PartialEq, E: Clone> Lifecycle<T, E> {
         self.prompted = false;
         self.fetches += 1;
         let before = self.started.replace(now.boot);
-        self.attempt = Some(Attempt::Fetch { epoch: self.epoch, before });
+        self.attempt = Some(Attempt::Fetch { before });
         self.epoch
     }
 
     /// The running fetch ended. When the one before it started; none where its answer is of no account.
     fn land(&mut self, epoch: Epoch) -> Option<Option<Duration>> {
-        let landed = self
-            .attempt
-            .take_if(|attempt| matches!(attempt, Attempt::Fetch { epoch: e, .. } if *e == epoch))?;
+        let running = epoch == self.epoch;
+        let landed = self.attempt.take_if(|attempt| running && matches!(attempt, Attempt::Fetch { .. }))?;
         self.waiters.judge_all();
         match landed {
-            Attempt::Fetch { before, .. } if epoch == self.epoch => Some(before),
-            _ => None,
+            Attempt::Fetch { before } => Some(before),
+            Attempt::Reread { .. } => None,
         }
     }
 
@@ -319,8 +318,11 @@ impl<T: Clone + PartialEq, E: Clone> Lifecycle<T, E> {
 
     fn new_epoch(&mut self) {
         self.epoch.0 += 1;
-        if let Some(Attempt::Reread { asked, .. }) = &mut self.attempt {
-            *asked = false;
+        match &mut self.attempt {
+            // Its answer would be dropped, so nobody waits for it: the next fetch need not either.
+            Some(Attempt::Fetch { .. }) => self.attempt = None,
+            Some(Attempt::Reread { asked, .. }) => *asked = false,
+            None => {}
         }
         self.waiters.judge_all();
     }

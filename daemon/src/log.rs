@@ -26,12 +26,15 @@ pub fn to_stderr() {
     start(io::stderr, true);
 }
 
-/// Starts logging to `dt-credd.log` in `folder`.
+/// The log file's name in the state folder.
+pub const NAME: &str = "dt-credd.log";
+
+/// Starts logging to the file at `path`.
 ///
 /// # Errors
 /// Where the file cannot be opened or is not a regular file of ours.
-pub fn to_file(folder: &Path) -> io::Result<()> {
-    let file = LogFile::open(folder.join("dt-credd.log"))?;
+pub fn to_file(path: &Path) -> io::Result<()> {
+    let file = LogFile::open(path.to_owned())?;
     start(Mutex::new(file), false);
     Ok(())
 }
@@ -103,6 +106,17 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap()[0], b'2');
         assert_eq!(fs::read(folder.path().join("dt-credd.log.1")).unwrap()[0], b'1');
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_log_that_is_open_to_others_is_made_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dt-credd.log");
+        fs::write(&path, "a line\n").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        LogFile::open(path.clone()).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read(&path).unwrap(), b"a line\n");
     }
 
     #[test]

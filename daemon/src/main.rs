@@ -43,9 +43,10 @@ fn main() -> ExitCode {
     match run(background) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            say(background, &format!("failed {} {}", failure.kind.exit_code(), failure.message));
-            tracing::error!(error = %failure, "cannot serve");
-            if !background {
+            if background {
+                say(background, &format!("failed {} {}", failure.kind.exit_code(), failure.message));
+                tracing::error!(error = %failure, "cannot serve");
+            } else {
                 eprintln!("dt-credd: {failure}");
             }
             ExitCode::from(failure.kind.exit_code())
@@ -70,7 +71,9 @@ fn run(background: bool) -> Result<(), Failure> {
     let trust = |error: platform::TrustError| Failure::new(FailureKind::Configuration, error.to_string());
     platform::private_folder(&folder, true).map_err(trust)?;
     if background {
-        log::to_file(&folder).map_err(|error| other("cannot open the log in the state folder", &error))?;
+        let path = folder.join(log::NAME);
+        log::to_file(&path)
+            .map_err(|error| other(&format!("cannot open the log {path:?}; move it away"), &error))?;
     } else {
         log::to_stderr();
     }

@@ -20,6 +20,9 @@ pub const IDLE: Duration = Duration::from_secs(60);
 /// How long the first request may take to begin, any to arrive once it began, and an answer to be read.
 pub const TRANSFER: Duration = Duration::from_secs(10);
 
+/// How much memory a request is given at first, in bytes: more than most need.
+const FIRST: usize = 1024;
+
 /// The daemon's release.
 pub const RELEASE: &str = env!("CARGO_PKG_VERSION");
 
@@ -86,10 +89,21 @@ async fn header<S: AsyncRead + Unpin>(stream: &mut S, silence: Duration) -> io::
     Ok(Some(header))
 }
 
+/// A body of this length. Memory is taken for what has come, not for what was promised: many may promise much.
 async fn body<S: AsyncRead + Unpin>(stream: &mut S, length: usize) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut body = Zeroizing::new(vec![0; length]);
-    stream.read_exact(&mut body).await?;
-    Ok(body)
+    let mut body = Zeroizing::new(vec![0; length.min(FIRST)]);
+    let mut come = 0;
+    loop {
+        stream.read_exact(&mut body[come..]).await?;
+        come = body.len();
+        if come == length {
+            return Ok(body);
+        }
+        // A new one, and the old one wiped: a vector that grows by itself leaves copies behind.
+        let mut larger = Zeroizing::new(vec![0; (4 * come).min(length)]);
+        larger[..come].copy_from_slice(&body);
+        body = larger;
+    }
 }
 
 async fn refuse<S: AsyncWrite + Unpin>(stream: &mut S, error: &FrameError) -> io::Result<Next> {

@@ -60,8 +60,15 @@ struct Document {
 /// The state file of a folder.
 pub struct State {
     folder: PathBuf,
-    /// What was last read or written, for when the file cannot be read any more.
-    last: Mutex<Profiles>,
+    /// What was last read, also for when the file cannot be read any more.
+    last: Mutex<Last>,
+}
+
+#[derive(Default)]
+struct Last {
+    profiles: Profiles,
+    /// Of the file that they were read from; none where none was yet.
+    stamp: Option<Option<platform::Stamp>>,
 }
 
 /// Why the state file cannot be used.
@@ -116,19 +123,34 @@ impl State {
     /// [`StateError`] where there is a file that cannot be used.
     pub fn open(folder: &Path) -> Result<Self, StateError> {
         let state = Self { folder: folder.to_owned(), last: Mutex::default() };
-        state.keep(state.read()?);
+        let profiles = state.read()?;
+        state.last.lock().unwrap_or_else(PoisonError::into_inner).profiles = profiles;
         Ok(state)
     }
 
     /// Every profile that is noted. Where the file cannot be read any more: as it was when it could be.
     pub fn profiles(&self) -> BTreeMap<Profile, Kept> {
-        match self.read() {
-            Ok(profiles) => self.keep(profiles),
-            Err(error) => {
-                tracing::warn!(%error, "the state file cannot be read");
-                self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.looked_up(Profiles::clone)
+    }
+
+    /// What is noted of `profile`.
+    pub fn of(&self, profile: &Profile) -> Option<Kept> {
+        self.looked_up(|profiles| profiles.get(profile).copied())
+    }
+
+    /// Looks into the profiles, which are read anew only where the file is another one: whoever asks for the state of a
+    /// thousand profiles asks here a thousand times.
+    fn looked_up<T>(&self, look: impl FnOnce(&Profiles) -> T) -> T {
+        let stamp = platform::Stamp::of(&self.path());
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.stamp != Some(stamp) {
+            match self.read() {
+                Ok(profiles) => last.profiles = profiles,
+                Err(error) => tracing::warn!(%error, "the state file cannot be read"),
             }
+            last.stamp = Some(stamp);
         }
+        look(&last.profiles)
     }
 
     /// Notes that `keyring` holds `profile`.
@@ -139,7 +161,7 @@ impl State {
         self.change(|profiles| profiles.entry(profile.clone()).or_default().keyring = Some(keyring))
     }
 
-    /// Notes the last generation of `profile`; a later one that is noted already stays.
+    /// Notes the last generation of `profile`, if that is kept somewhere; a later one that is noted already stays.
     ///
     /// # Errors
     /// [`StateError`]; the file is as it was then.
@@ -147,8 +169,10 @@ impl State {
         // TOML's integers end there (TOML 1.0, "Integer").
         let generation = generation.min(i64::MAX.unsigned_abs());
         self.change(|profiles| {
-            let kept = profiles.entry(profile.clone()).or_default();
-            kept.generation = kept.generation.max(generation);
+            // One that was forgotten meanwhile must not be known again.
+            if let Some(kept) = profiles.get_mut(profile) {
+                kept.generation = kept.generation.max(generation);
+            }
         })
     }
 
@@ -166,11 +190,6 @@ impl State {
         self.folder.join("state.toml")
     }
 
-    fn keep(&self, profiles: Profiles) -> Profiles {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&profiles);
-        profiles
-    }
-
     fn change(&self, change: impl FnOnce(&mut Profiles)) -> Result<(), StateError> {
         let _lock = self.lock()?;
         let before = self.read()?;
@@ -179,7 +198,7 @@ impl State {
         if after != before {
             self.replace(&after)?;
         }
-        self.keep(after);
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Last { profiles: after, stamp: None };
         Ok(())
     }
 

@@ -63,9 +63,10 @@ fn the_file_is_text_that_a_person_can_read() {
     let state = State::open(folder.path()).unwrap();
     state.record(&profile("default"), Keyring::Keyutils).unwrap();
     state.record_generation(&profile("default"), 123).unwrap();
+    state.record(&profile("other"), Keyring::SecretService).unwrap();
     state.record_generation(&profile("other"), 5).unwrap();
     let expected = "version = 1\n\n[profile.default]\nkeyring = \"keyutils\"\ngeneration = 123\n\n[profile.other]\n\
-                    generation = 5\n";
+                    keyring = \"secret-service\"\ngeneration = 5\n";
     assert_eq!(fs::read_to_string(folder.path().join("state.toml")).unwrap(), expected);
 }
 
@@ -87,6 +88,9 @@ fn a_generation_never_becomes_smaller_until_its_profile_is_forgotten() {
     let folder = folder();
     let state = State::open(folder.path()).unwrap();
     let default = profile("default");
+    state.record_generation(&default, 9).unwrap();
+    assert!(state.profiles().is_empty(), "what is kept nowhere has no generation to be noted");
+    state.record(&default, Keyring::Keyutils).unwrap();
     for (given, kept) in [(7, 7), (3, 7), (7, 7), (8, 8), (u64::MAX, i64::MAX.unsigned_abs())] {
         state.record_generation(&default, given).unwrap();
         assert_eq!(State::open(folder.path()).unwrap().profiles()[&default].generation, kept);

@@ -36,6 +36,9 @@ pub const KEYS: [&str; 11] = [
     "no_check",
 ];
 
+/// Those that may be empty: what was kept of them is dropped.
+const DROPPABLE: [&str; 4] = ["scope", "audience", "resource", "ca_file"];
+
 /// Stands in a message for what must not be quoted.
 const HIDDEN: &str = "…";
 
@@ -120,7 +123,7 @@ impl Lines {
             if seen.contains(&key) {
                 return Err(LinesError::Duplicate { line, key });
             }
-            if value.is_empty() {
+            if value.is_empty() && !DROPPABLE.contains(&key) {
                 return Err(LinesError::Empty { line, key });
             }
             seen.push(key);
@@ -369,7 +372,8 @@ mod tests {
                 "no_check" => vec!["true", "false"],
                 _ => vec![value],
             };
-            !value.is_empty() && choices.contains(&value)
+            let droppable = matches!(*key, "scope" | "audience" | "resource" | "ca_file");
+            (droppable || !value.is_empty()) && choices.contains(&value)
         };
         let hostile = |c: char| (c < ' ' && c != '\n') || ('\u{7f}'..='\u{9f}').contains(&c);
         input.len() <= LIMIT

@@ -75,6 +75,10 @@ impl Ca {
     /// # Errors
     /// A file that cannot be read, that has changed, or without a CA certificate.
     pub fn read(&self) -> Result<CaFile, CaError> {
+        // Another program may have written the item, and the daemon's folder is nobody's.
+        if !Path::new(&self.file).is_absolute() {
+            return Err(CaError::NotAbsolute);
+        }
         let bytes = read(&self.file)?;
         if sha256(&bytes) != self.sha256 {
             return Err(CaError::Changed { file: Text::new(&self.file) });

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     clock,
     credentials::Credentials,
-    keyring::{AUTO, lasts},
+    keyring::{AUTO, KeyringError, lasts},
     lifecycle::{Grant, Moment, Refusal},
     service::milliseconds,
     state::State,
@@ -106,8 +106,18 @@ fn grants_alike(a: &Credentials, b: &Credentials) -> bool {
     place(a) == place(b) && target(a) == target(b)
 }
 
+fn late(profile: &Profile) -> String {
+    format!(
+        "profile {profile}: it was not kept in time: look whether the keyring shows a prompt, then try again, with a \
+         longer --timeout if need be"
+    )
+}
+
 impl Shared {
     /// Proves credentials and keeps them. Nothing is changed where any of it fails.
+    ///
+    /// Whoever asked for it is told by the deadline that it failed, so it must not be made after that. A keyring that
+    /// asks a person may still take the item later; nothing goes by it then, and the next `store` replaces it.
     async fn keep(
         &self,
         profile: &Profile,
@@ -116,6 +126,12 @@ impl Shared {
         deadline: Duration,
         fetches: &AtomicU64,
     ) -> Result<Kept, Failure> {
+        let late = |_| Failure::new(FailureKind::TryLater, late(profile));
+        let left = || deadline.saturating_sub(clock::now().boot);
+        // Others may have changed it for so long that nobody waits any more.
+        if left().is_zero() {
+            return Err(late(()));
+        }
         let existing = match held {
             Some(item) => Some(item),
             None => self.load_if_any(profile, &store).await?,
@@ -129,16 +145,22 @@ impl Shared {
             None => self.automatic().await?,
         };
         let item = Item { credentials: Arc::new(credentials), keyring };
+        if keyring != Keyring::Memory {
+            // Before the issuer is given a secret that cannot be kept.
+            self.keyrings.writable(keyring).await.map_err(|error| locked(profile, &error))?;
+        }
         let grant =
             if store.check { Some(self.prove(profile, &item, deadline, fetches).await?) } else { None };
         if keyring != Keyring::Memory {
+            let before = [self.recorded(profile), existing.as_ref().map(|item| item.keyring)];
             let secret = item.credentials.to_item();
-            let written = self.keyrings.write(keyring, profile, &secret).await;
-            written.map_err(|error| locked(profile, &error))?;
+            let write = tokio::time::timeout(left(), self.keyrings.write(keyring, profile, &secret));
+            write.await.map_err(|_| late(()))?.map_err(|error| locked(profile, &error))?;
             self.record(profile, keyring).await;
-        }
-        if let Some(old) = existing.filter(|old| old.keyring != keyring && keyring != Keyring::Memory) {
-            self.remove_old(profile, old.keyring).await;
+            let others: BTreeSet<_> = before.into_iter().flatten().filter(|old| *old != keyring).collect();
+            for old in others {
+                self.remove_old(profile, old).await;
+            }
         }
         Ok(Kept { item, grant })
     }
@@ -193,19 +215,24 @@ impl Shared {
     ) -> Result<bool, Failure> {
         let recorded = self.recorded(profile).or(held.as_ref().map(|item| item.keyring));
         let named = recorded.or(self.config.profile(profile).keyring);
+        // Everywhere that `load` would look: another program may have kept one where this daemon did not.
         let mut places = also;
-        places.extend(named.map_or(AUTO.to_vec(), |keyring| vec![keyring]));
+        places.extend(named.into_iter().chain(AUTO));
         places.remove(&Keyring::Memory);
-        let (mut found, mut failed) = (held.is_some(), None);
+        let (mut found, mut failed, mut hidden) = (held.is_some(), None, None);
         for keyring in places {
             match self.keyrings.remove(keyring, profile).await {
                 Ok(removed) => found |= removed,
                 // A store that is not there holds nothing, unless it is the one that held this profile.
                 Err(error) if error.is_absent() && named != Some(keyring) => {}
+                Err(error @ KeyringError::Sealed) if named != Some(keyring) => {
+                    hidden = Some(locked(profile, &error));
+                }
                 Err(error) => failed = failed.or(Some(locked(profile, &error))),
             }
         }
-        if let Some(failure) = failed {
+        // What hides in a store that was never asked to keep this profile hinders only where nothing else is known.
+        if let Some(failure) = failed.or(hidden.filter(|_| !found && named.is_none())) {
             return Err(failure);
         }
         self.note(profile, State::forget).await;

@@ -90,7 +90,7 @@ impl Shared {
 
     /// Where the state file says that `profile` is kept.
     pub(super) fn recorded(&self, profile: &Profile) -> Option<Keyring> {
-        self.state.profiles().get(profile).and_then(|kept| kept.keyring)
+        self.state.of(profile).and_then(|kept| kept.keyring)
     }
 
     /// Notes in the state file where a profile is kept. The note is needed after a restart only, so a disk that is
@@ -138,7 +138,7 @@ pub(super) fn locked(profile: &Profile, error: &KeyringError) -> Failure {
 fn unreadable(profile: &Profile, keyring: Keyring, error: &CredentialsError) -> Failure {
     let message = format!(
         "profile {profile}: the item in {keyring} is not of the format of dt-cred ({error}): remove it with \
-         `dt-cred erase -p {profile}`, see that the keyring is open with `dt-cred unlock`, and log in again"
+         `dt-cred erase -p {profile}`, and log in again"
     );
-    Failure::new(FailureKind::Keyring, message)
+    Failure::new(error.kind(), message)
 }

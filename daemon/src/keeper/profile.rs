@@ -15,7 +15,10 @@ use dt_cred_proto::{
     profile::Profile,
     secret::Secret,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::AbortHandle,
+};
 
 use super::{
     Shared,
@@ -68,6 +71,8 @@ pub(super) struct Task {
     changing: bool,
     /// Attempts and readings that have not reported back.
     flights: u32,
+    /// The attempt that was begun last.
+    attempt: Option<AbortHandle>,
     changes: VecDeque<Change>,
     waiters: HashMap<Waiter, oneshot::Sender<Result<Token, Failure>>>,
     files: Files,
@@ -91,13 +96,14 @@ pub(super) fn start(shared: Arc<Shared>, profile: Profile) -> io::Result<mpsc::U
         keep_warm: preferences.keep_warm,
         always: !preferences.files.is_empty(),
     };
-    let generation = shared.state.profiles().get(&profile).map_or(0, |kept| kept.generation);
+    let generation = shared.state.of(&profile).map_or(0, |kept| kept.generation);
     let task = Task {
         lifecycle: Lifecycle::new(policy, seed(), generation),
         item: None,
         change: 0,
         changing: false,
         flights: 0,
+        attempt: None,
         changes: VecDeque::new(),
         waiters: HashMap::new(),
         files: Files::open(&profile, &preferences.files),
@@ -227,13 +233,24 @@ impl Task {
 
     /// Asks the issuer, after reading the keyring where nothing is held yet. One flight around both.
     fn fetch(&mut self, epoch: Epoch) {
+        self.give_up();
         self.flights += 1;
         let (shared, profile, item) = (Arc::clone(&self.shared), self.profile.clone(), self.item.clone());
         let (own, change, fetches) = (self.own.clone(), self.change, Arc::clone(&self.fetches));
-        tokio::spawn(async move {
+        let attempt = tokio::spawn(async move {
             let attempt = attempt(&shared, &profile, item, &fetches).await;
             let _ = own.send(Command::Fetched { epoch, change, attempt });
         });
+        self.attempt = Some(attempt.abort_handle());
+    }
+
+    /// Ends the attempt that runs: its epoch is over, and an issuer that hangs must not keep the next one waiting.
+    fn give_up(&mut self) {
+        // One that has ended has reported, as the runtime has one thread.
+        if let Some(attempt) = self.attempt.take().filter(|attempt| !attempt.is_finished()) {
+            attempt.abort();
+            self.flights -= 1;
+        }
     }
 
     fn fetched(&mut self, now: Moment, epoch: Epoch, change: u64, attempt: Attempt) {
@@ -329,6 +346,7 @@ impl Task {
 
     /// A new epoch: nothing that was read or asked before counts after it.
     pub(super) fn renew(&mut self, item: Option<Item>) {
+        self.give_up();
         self.change += 1;
         self.item = item;
     }
@@ -414,7 +432,8 @@ pub(super) fn failure(profile: &Profile, refusal: Refusal<Failure>) -> Failure {
         Refusal::MinTtl { lifetime } => Failure::new(
             FailureKind::Usage,
             format!(
-                "profile {profile}: --min-ttl is longer than the {} s that this issuer's tokens live: ask for less",
+                "profile {profile}: this issuer's tokens live {} s, so that none is valid for as long as --min-ttl says: \
+                 ask for less",
                 lifetime.as_secs()
             ),
         ),

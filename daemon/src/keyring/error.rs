@@ -27,6 +27,9 @@ pub enum KeyringError {
     /// It is locked, and nobody was asked.
     #[error("the keyring is locked: open it with `dt-cred unlock`")]
     Locked,
+    /// It is locked, nobody was asked, and it does not tell what is in it.
+    #[error("the keyring is locked and does not tell what is in it: open it with `dt-cred unlock`")]
+    Sealed,
     /// The prompt was raised, and it is still locked.
     #[error(
         "the keyring's prompt was dismissed, not answered, or could not be shown: run `dt-cred unlock` where its \
@@ -187,6 +190,7 @@ mod tests {
             KeyringError::NoBus { reason: Text::from("why") },
             KeyringError::NoProvider { reason: Text::from("why") },
             KeyringError::Locked,
+            KeyringError::Sealed,
             KeyringError::Unanswered,
             KeyringError::Ambiguous { keyring },
             KeyringError::Denied { keyring, reason: reason() },

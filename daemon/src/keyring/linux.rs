@@ -64,7 +64,6 @@ pub(super) fn write(keyring: Keyring, profile: &Profile, item: &Secret) -> Resul
     match keyring {
         Keyring::SecretService => secret_service::write(profile, item),
         Keyring::Keyutils => keyutils::write(profile, item),
-        Keyring::Systemd | Keyring::Command => Err(KeyringError::ReadOnly { keyring }),
         other => Err(unavailable(other)),
     }
 }
@@ -74,7 +73,6 @@ pub(super) fn remove(keyring: Keyring, profile: &Profile) -> Result<bool, Keyrin
     match keyring {
         Keyring::SecretService => secret_service::remove(profile),
         Keyring::Keyutils => keyutils::remove(profile),
-        Keyring::Systemd | Keyring::Command => Err(KeyringError::ReadOnly { keyring }),
         other => Err(unavailable(other)),
     }
 }
@@ -166,7 +164,6 @@ mod tests {
             }
         }
         for keyring in [Keyring::Systemd, Keyring::Command] {
-            assert!(matches!(write(keyring, &profile, &item), Err(KeyringError::ReadOnly { .. })));
             assert!(matches!(read(keyring, &profile), Err(KeyringError::NotYet { .. })));
         }
         assert!(matches!(read(Keyring::Memory, &profile), Err(KeyringError::NotYet { .. })));

@@ -55,7 +55,8 @@ impl<T: Clone + PartialEq, E: Clone> Lifecycle<T, E> {
             return Some(Err(Refusal::Erased));
         }
         if let (Some(min_ttl), Some(lifetime)) = (ask.min_ttl, self.lifetime)
-            && min_ttl > lifetime
+            // One that arrives is not new any more.
+            && min_ttl >= lifetime
         {
             return Some(Err(Refusal::MinTtl { lifetime }));
         }

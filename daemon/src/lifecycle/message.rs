@@ -132,7 +132,8 @@ pub enum Refusal<E> {
 pub enum Step<T, E> {
     /// Answer this caller.
     Answer(Waiter, Result<Served<T>, Refusal<E>>),
-    /// Ask the issuer for a token. Must be followed by one `granted` or `failed` of this epoch, however it ends.
+    /// Ask the issuer for a token, and give up what was asked before: its epoch is over. Must be followed by one
+    /// `granted` or `failed` of this epoch, however it ends, unless another fetch follows first.
     Fetch(Epoch),
     /// Read the credentials anew and compare them with those refused. Must be followed by one `reread`.
     Reread(Epoch),

@@ -2,7 +2,7 @@
 
 use std::{
     fs, io,
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::Path,
 };
 
@@ -59,17 +59,23 @@ pub fn is_own_file(file: &fs::File) -> bool {
     file.metadata().is_ok_and(|found| found.uid() == own_uid())
 }
 
-/// Opens a private regular file to append to it; makes it where there is none.
+/// Opens a private regular file to append to it; makes it where there is none, and private where it is not.
 ///
 /// # Errors
-/// Where it is a symlink or no regular file.
+/// Where it is a symlink, no regular file, or somebody else's.
 pub fn append_private(path: &Path) -> io::Result<fs::File> {
     let file = no_follow(fs::OpenOptions::new().append(true).create(true)).open(path)?;
-    if file.metadata()?.is_file() {
-        Ok(file)
-    } else {
-        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"))
+    let found = file.metadata()?;
+    if !found.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
     }
+    if found.uid() != own_uid() {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it is somebody else's"));
+    }
+    if found.mode() & 0o077 != 0 {
+        file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    }
+    Ok(file)
 }
 
 /// Makes a private file where nothing lies, to write to it.
@@ -86,6 +92,24 @@ pub fn create_private(path: &Path) -> io::Result<fs::File> {
 /// As fsync(2).
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     fs::File::open(folder)?.sync_all()
+}
+
+/// Which file lies at a path, and since when it is as it is: another stamp, another content.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stamp {
+    id: FileId,
+    length: u64,
+    /// Also when its mode or its owner was changed (inode(7)).
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    /// The stamp of the file at `path`, symlinks not followed; none where there is none.
+    pub fn of(path: &Path) -> Option<Self> {
+        let found = fs::symlink_metadata(path).ok()?;
+        let id = FileId(found.dev(), found.ino());
+        Some(Self { id, length: found.len(), changed: (found.ctime(), found.ctime_nsec()) })
+    }
 }
 
 /// Which file lies at a path: its device and inode.

@@ -13,24 +13,35 @@ fn an_answer_of_an_older_epoch_is_dropped_and_its_waiters_join_the_new_one() {
              3 ask b => b new",
         ),
         (
-            "other credentials, unchecked: fetched when the older fetch has ended",
+            "other credentials, unchecked: the older fetch is given up for one by them",
             "0 ask a => fetch
-             1 replace
-             2 grant old 3600 => fetch
+             1 replace => fetch
+             1.5 grant old 3600 late
+             2.5 grant new 3600 => a new",
+        ),
+        (
+            "but not sooner than a second after it",
+            "0 ask a => fetch
+             0.5 replace
+             0.6 grant old 3600 late
+             1..1 timer => fetch
+             1.1 fail terminal refused late
              2.5 grant new 3600 => a new",
         ),
         (
             "an older refusal is none of the new credentials",
             "0 ask a => fetch
-             1 replace
-             2 fail terminal refused => fetch
+             1 replace => fetch
+             2 fail terminal refused late
              2.5 grant new 3600 => a new",
         ),
         (
             "nor is an older Retry-After",
             "0 ask a => fetch
-             1 replace
-             2 fail temporary busy after 900 => fetch",
+             1 replace => fetch
+             2 fail temporary busy after 900 late
+             3 fail temporary slow
+             3..4 timer => fetch",
         ),
         (
             "nor what the keyring held before",
@@ -46,8 +57,8 @@ fn an_answer_of_an_older_epoch_is_dropped_and_its_waiters_join_the_new_one() {
              0 grant one 3600 => a one
              3225..3300 timer => fetch
              3301 reject one => dropped
-             3302 ask b
-             3303 grant two 3600 => fetch
+             3301.5 grant two 3600 late
+             3302 ask b => fetch
              3304 grant three 3600 => b three",
         ),
         (
@@ -64,8 +75,8 @@ fn an_answer_of_an_older_epoch_is_dropped_and_its_waiters_join_the_new_one() {
             "erased: whoever waits is told, and the next ask begins anew",
             "0 ask a => fetch
              1 erase => a: erased
-             2 ask b
-             3 grant old 3600 => fetch
+             2 grant old 3600 late
+             2 ask b => fetch
              3 fail local nothing-stored => b: local nothing-stored",
         ),
         (
@@ -154,8 +165,8 @@ fn fresh_is_met_only_by_a_request_begun_after_it_was_asked() {
             "but not by one requested before",
             "0 ask a => fetch
              2 ask b fresh
-             3 replace new 3600 sent 1 => a new
-             4 grant old 3600 => fetch
+             3 replace new 3600 sent 1 => a new, fetch
+             4 grant old 3600 late
              4.1 grant newer 3600 => b newer",
         ),
         (
@@ -164,8 +175,7 @@ fn fresh_is_met_only_by_a_request_begun_after_it_was_asked() {
              0 grant one 3600 => a one
              5 ask b fresh min 3599 => fetch
              6 grant two 3600 => b two
-             9 ask c fresh min 3600 => fetch
-             9.1 grant three 3600 => c: min-ttl 3600",
+             9 ask c fresh min 3600 => c: min-ttl 3600",
         ),
     ]);
 }

@@ -8,6 +8,7 @@
 //! | `ask NAME [min N] [fresh] [within N]` | NAME asks, with 10 s to wait if not told otherwise |
 //! | `leave NAME` | NAME waits no more |
 //! | `grant TOKEN LIFETIME [sent TIME]` | the last fetch brought TOKEN, requested when it began |
+//! | `grant …  late`, `fail … late` | the same of the first fetch, which was given up meanwhile |
 //! | `fail CAUSE ERROR [after N]` | the last fetch failed, with a Retry-After of N seconds |
 //! | `reread same`, `changed`, `unknown ERROR` | what the keyring held |
 //! | `reject [TOKEN] [force]` | the API refused the token; followed by `dropped` or `kept` |
@@ -61,6 +62,7 @@ struct Story {
     served: BTreeMap<&'static str, Served<&'static str>>,
     generations: BTreeMap<&'static str, u64>,
     fetch: Option<(Epoch, Moment)>,
+    first: Option<(Epoch, Moment)>,
     running: bool,
     reread: Option<Epoch>,
 }
@@ -76,6 +78,7 @@ impl Story {
             served: BTreeMap::new(),
             generations: BTreeMap::new(),
             fetch: None,
+            first: None,
             running: false,
             reread: None,
         }
@@ -133,7 +136,9 @@ impl Story {
             Some(at) => Moment { boot: START.boot + at, wall: START.wall + at },
             None => begun.unwrap_or(now),
         };
-        let (epoch, begun) = self.fetch.unzip();
+        let late = has("late");
+        let (epoch, begun) = if late { self.first } else { self.fetch }.unzip();
+        self.running &= late || !matches!(event, "grant" | "fail");
         match event {
             "policy" => machine.set_policy(Policy {
                 min_ttl: seconds(words[0]),
@@ -150,12 +155,10 @@ impl Story {
                 machine.leave(*waiter.expect("a name that waits").0);
             }
             "grant" => {
-                self.running = false;
                 let grant = Grant { token: words[0], lifetime: seconds(words[1]), requested: sent(begun) };
                 machine.granted(now, epoch.expect("a fetch"), grant);
             }
             "fail" => {
-                self.running = false;
                 let cause = match words[0] {
                     "terminal" => Cause::Terminal,
                     "slow" => Cause::Slow,
@@ -178,6 +181,7 @@ impl Story {
                 let token = words.first().filter(|word| **word != "force");
                 let generation = token.map(|token| self.generations[token]);
                 let dropped = machine.reject(now, generation, has("force"));
+                self.running &= !dropped;
                 return Some(if dropped { "dropped" } else { "kept" }.into());
             }
             "replace" => {
@@ -187,9 +191,13 @@ impl Story {
                     lifetime: seconds(words[1]),
                     requested: sent(None),
                 });
+                self.running = false;
                 machine.replace(now, grant, has("keep"));
             }
-            "erase" => machine.erase(now),
+            "erase" => {
+                self.running = false;
+                machine.erase(now);
+            }
             "wall" if words[0].starts_with('-') => self.now.wall -= seconds(&words[0][1..]),
             "wall" => self.now.wall += seconds(&words[0][1..]),
             "left" => assert_eq!(self.served[words[0]].expires_in, seconds(words[1]), "{self}"),
@@ -211,6 +219,7 @@ impl Story {
                     assert!(!self.running, "two fetches at once: {self}");
                     self.running = true;
                     self.fetch = Some((epoch, self.now));
+                    self.first = self.first.or(self.fetch);
                     "fetch".into()
                 }
                 Step::Reread(epoch) => {

@@ -33,7 +33,6 @@ pub(super) struct Fetch {
     pub(super) epoch: Epoch,
     pub(super) requested: Moment,
     pub(super) asks: u64,
-    pub(super) stale: bool,
     pub(super) before: Option<Duration>,
 }
 
@@ -100,7 +99,7 @@ impl Model {
                     let before = self.started.replace(self.now.boot);
                     prop_assert!(before.is_none_or(|before| self.now.boot >= before + SECOND), "a storm");
                     let (requested, asks) = (self.now, self.asks);
-                    self.fetch = Some(Fetch { epoch, requested, asks, stale: false, before });
+                    self.fetch = Some(Fetch { epoch, requested, asks, before });
                     self.epochs.push(epoch);
                 }
                 Step::Reread(epoch) => {
@@ -166,7 +165,9 @@ impl Model {
                     Refusal::MinTtl { lifetime } => {
                         prop_assert_eq!(Some(lifetime), self.lifetime);
                         let left = valid.map_or(Duration::ZERO, |held| self.left(held));
-                        prop_assert!(ask.min_ttl.is_some_and(|min_ttl| min_ttl > left.min(lifetime)));
+                        prop_assert!(
+                            ask.min_ttl.is_some_and(|min_ttl| min_ttl > left || min_ttl >= lifetime)
+                        );
                     }
                     Refusal::Deadline => {
                         prop_assert!(self.now.boot >= ask.deadline && self.last_error().is_none());
@@ -242,9 +243,8 @@ impl Model {
     }
 
     pub(super) fn new_epoch(&mut self) {
-        if let Some(fetch) = &mut self.fetch {
-            fetch.stale = true;
-        }
+        // Given up: a late answer to it is an event of its own.
+        self.fetch = None;
         if let Some((_, error)) = self.reread.take() {
             self.refused = Some(error);
         }

@@ -1,6 +1,7 @@
 //! `cargo demo`: the whole job, for real, in a temporary home. Tells what it does, and leaves nothing behind.
 
 use std::{
+    io::Write,
     process::{Command, ExitCode},
     sync::{
         Arc,
@@ -31,12 +32,12 @@ fn demo() -> Result<()> {
         bail!("curl is missing: install it (Debian: sudo apt-get install curl), then run it again");
     }
     let interrupted = interrupted()?;
-    tell("Building dt-credd and dt-cred (the first time takes a minute or two).");
+    tell("Building dt-credd and dt-cred (the first time takes a minute or two).")?;
     binaries::client();
     let sandbox = Sandbox::http();
-    tell(&format!("An issuer that behaves like DataTrails listens on {}.", sandbox.url()));
+    tell(&format!("An issuer that behaves like DataTrails listens on {}.", sandbox.url()))?;
     let account = Account::at(&sandbox);
-    tell(&format!("It knows a Custom Integration: CLIENT_ID {}, and its SECRET.", account.client_id));
+    tell(&format!("It knows a Custom Integration: CLIENT_ID {}, and its SECRET.", account.client_id))?;
 
     // A name of its own: the kernel keyring belongs to the user, not to the temporary home.
     let profile = kernel_keyring::Profile::unique("demo");
@@ -46,14 +47,14 @@ fn demo() -> Result<()> {
         "A temporary home, {}, and a profile of its own, {}.",
         home.path().display(),
         profile.name()
-    ));
+    ))?;
     let demo = Demo { home, interrupted, url: account.url.clone() };
     let shown = "printf 'client_id=%s\\nclient_secret=%s\\nkeyring=keyutils\\n' … | dt-cred store";
     let kept = demo.step(shown, "dt-cred store", &format!("{}keyring=keyutils\n", account.lines())).is_ok();
     if !kept {
         tell(
             "The kernel refuses its keyring here (a container, most likely): the daemon's memory has to do.",
-        );
+        )?;
         let shown = shown.replace("keyutils", "memory");
         demo.step(&shown, "dt-cred store", &format!("{}keyring=memory\n", account.lines()))?;
     }
@@ -75,13 +76,13 @@ fn demo() -> Result<()> {
     let asked = sandbox.counts().tokens.total;
     demo.step("100 gets from 20 shells at once", gets, "")?;
     let requests = sandbox.counts().tokens.total - asked;
-    tell(&format!("They cost {requests} token request{}.", if requests == 1 { "" } else { "s" }));
+    tell(&format!("They cost {requests} token request{}.", if requests == 1 { "" } else { "s" }))?;
     demo.step("dt-cred erase", "dt-cred erase", "")?;
     drop(demo);
     let late = sandbox.counts().assets.late;
     tell(&format!(
         "The issuer saw {late} expired tokens. The home, the daemon and the issuer are gone again."
-    ));
+    ))?;
     Ok(())
 }
 
@@ -104,18 +105,21 @@ impl Demo {
         if self.interrupted.load(Ordering::Relaxed) {
             bail!("interrupted: everything is removed again");
         }
-        println!("\n$ {shown}");
+        tell(&format!("\n$ {shown}"))?;
         let mut shell: Command = self.home.command("sh");
         let client = binaries::client();
         let folder = client.parent().context("the client lies in a folder")?;
         let path = std::env::var("PATH").unwrap_or_default();
         shell.env("PATH", format!("{}:{path}", folder.display())).env("URL", &self.url).args(["-c", script]);
         let output = run(shell, stdin);
-        print!("{}", output.stdout);
-        if !output.stdout.is_empty() && !output.stdout.ends_with('\n') {
-            println!();
+        let said = output.stdout.trim_end_matches('\n');
+        if !said.is_empty() {
+            tell(said)?;
         }
         eprint!("{}", output.stderr);
+        if self.interrupted.load(Ordering::Relaxed) {
+            bail!("interrupted: everything is removed again");
+        }
         if output.code != Some(0) {
             bail!("`{shown}` failed");
         }
@@ -143,6 +147,7 @@ fn interrupted() -> Result<Arc<AtomicBool>> {
     Ok(flag)
 }
 
-fn tell(line: &str) {
-    println!("{line}");
+/// Where nobody reads any more, the demo ends, and cleans up.
+fn tell(line: &str) -> Result<()> {
+    writeln!(std::io::stdout(), "{line}").context("cannot write to standard output")
 }

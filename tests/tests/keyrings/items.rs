@@ -3,7 +3,7 @@
 use std::fs;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use dt_cred_tests::{issuer::Sandbox, user::Account};
+use dt_cred_tests::{issuer::Sandbox, parts::secret_service::PASSWORD, user::Account};
 use serde_json::json;
 
 use super::desktop::{Desktop, is_exit_6};
@@ -152,7 +152,7 @@ fn two_items_of_one_profile_are_exit_6_until_erase_removes_both() {
 }
 
 #[test]
-fn an_item_of_another_format_is_exit_6_and_is_not_repeated() {
+fn an_item_of_another_format_is_exit_7_and_is_not_repeated() {
     let sandbox = Sandbox::http();
     let Some(desktop) = Desktop::start() else { return };
     let secret = sandbox.new_client().client_secret;
@@ -184,18 +184,59 @@ fn an_item_of_another_format_is_exit_6_and_is_not_repeated() {
     ] {
         desktop.provision(&[], &item);
         let get = desktop.user.dt_cred(&["get"]);
-        is_exit_6(&get);
+        assert_eq!((get.code, get.stdout.as_str()), (Some(7), ""), "{item}: {}", get.stderr);
+        assert_eq!(get.stderr.lines().count(), 1, "{}", get.stderr);
         assert!(get.stderr.contains("not of the format of dt-cred"), "{item}: {}", get.stderr);
         assert!(!get.stderr.contains(&secret), "{}", get.stderr);
     }
     assert_eq!(sandbox.counts().tokens.total, 0);
     // It may be another program's, or a later release's: it is not overwritten, and goes as the message says.
     desktop.provision(&[], "not ours");
-    is_exit_6(&desktop.store(&Account::at(&sandbox).lines()));
+    assert_eq!(desktop.store(&Account::at(&sandbox).lines()).code, Some(7));
     assert_eq!(desktop.lookup().as_deref(), Some("not ours"));
     desktop.user.dt_cred(&["erase"]).done();
     desktop.store(&Account::at(&sandbox).lines()).done();
     desktop.user.token();
+}
+
+#[test]
+fn a_profile_that_moved_from_store_to_store_is_erased_wherever_it_lies() {
+    let sandbox = Sandbox::http();
+    let Some(desktop) = Desktop::start() else { return };
+    let lines = Account::at(&sandbox).lines();
+    desktop.store(&lines).done();
+    for keyring in ["memory", "keyutils"] {
+        desktop.store(&format!("{lines}keyring={keyring}\n")).done();
+    }
+    assert_eq!(desktop.lookup(), None, "the old item goes when the new one is there");
+    assert!(desktop.user.is_in_kernel_keyring());
+    // Another program keeps one where this daemon keeps none, as a locked keyring would have held on to the old one.
+    desktop.provision(
+        &[],
+        &format!("{{\"v\":1,\"url\":\"{}\",\"client_id\":\"a\",\"client_secret\":\"b\"}}", sandbox.url()),
+    );
+    desktop.user.dt_cred(&["erase"]).done();
+    assert_eq!((desktop.lookup(), desktop.user.is_in_kernel_keyring()), (None, false));
+    for _ in 0..2 {
+        let get = desktop.user.dt_cred(&["get"]);
+        assert_eq!((get.code, get.stdout.as_str()), (Some(5), ""), "{}", get.stderr);
+        desktop.stop_daemon();
+    }
+}
+
+#[test]
+fn an_old_item_in_a_locked_keyring_is_no_silent_rest() {
+    let sandbox = Sandbox::http();
+    let Some(desktop) = Desktop::start() else { return };
+    let lines = Account::at(&sandbox).lines();
+    desktop.store(&lines).done();
+    desktop.service.lock();
+    desktop.store(&format!("{lines}keyring=keyutils\n")).done();
+    is_exit_6(&desktop.user.dt_cred(&["erase"]));
+    assert!(!desktop.user.is_in_kernel_keyring(), "what can be reached is gone");
+    assert!(desktop.service.unlock_with_password(PASSWORD));
+    desktop.user.dt_cred(&["erase"]).done();
+    assert_eq!(desktop.lookup(), None);
 }
 
 fn sha256(bytes: &[u8]) -> String {

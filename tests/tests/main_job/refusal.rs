@@ -111,3 +111,49 @@ fn a_token_for_another_use_is_not_served_after_an_unproven_change() {
     user.log_in_with(&format!("{lines}no_check=true\nscope=other\n"));
     assert_ne!(user.token(), token);
 }
+
+#[test]
+fn a_store_that_cannot_be_used_is_told_before_the_issuer_sees_the_secret() {
+    let sandbox = Sandbox::http();
+    let user = User::in_memory();
+    for keyring in ["keychain", "credential-manager", "systemd", "command", "secret-service"] {
+        let lines = format!("{}keyring={keyring}\n", Account::at(&sandbox).lines());
+        let store = user.home.dt_cred_with(&["store"], lines);
+        assert_eq!((store.code, store.stdout.as_str()), (Some(6), ""), "{keyring}: {}", store.stderr);
+        assert_eq!(store.stderr.lines().count(), 1, "{}", store.stderr);
+    }
+    assert_eq!(sandbox.counts().tokens.total, 0);
+}
+
+#[test]
+fn what_is_optional_is_taken_away_by_giving_it_empty() {
+    let sandbox = Sandbox::https();
+    let user = User::in_memory();
+    let account = Account::at(&sandbox);
+    user.log_in_with(&format!("{}scope=read\naudience=a\nresource=urn:a\n", account.lines()));
+    let secret = &account.client_secret;
+    user.log_in_with(&format!("client_secret={secret}\nscope=\naudience=\nresource=\n"));
+    let requests = sandbox.requests();
+    let body = std::str::from_utf8(&requests.last().expect("a request").body).expect("a form");
+    assert_eq!(body.split('&').count(), 3, "{body}");
+    let without_ca = user.store(&format!("client_secret={secret}\nca_file=\n"));
+    assert_eq!(without_ca.code, Some(7), "{}", without_ca.stderr);
+    for field in ["client_id", "client_secret", "url", "token_url", "auth", "keyring"] {
+        let lines = format!("client_secret={secret}\n").replace(&format!("{field}={secret}\n"), "");
+        let store = user.store(&format!("{lines}{field}=\n"));
+        assert_eq!((store.code, store.stdout.as_str()), (Some(2), ""), "{field}: {}", store.stderr);
+    }
+}
+
+#[test]
+fn a_min_ttl_that_no_token_can_meet_is_usage_and_costs_no_request() {
+    let sandbox = Sandbox::http();
+    let user = User::in_memory();
+    user.log_in(&Account::at(&sandbox));
+    for seconds in ["3660", "3661", "4294967295"] {
+        let get = user.dt_cred(&["get", "--min-ttl", seconds]);
+        assert_eq!((get.code, get.stdout.as_str()), (Some(2), ""), "{}", get.stderr);
+        assert!(get.stderr.contains("3660 s"), "{}", get.stderr);
+    }
+    assert_eq!(sandbox.counts().tokens.total, 1);
+}

@@ -3,7 +3,7 @@
 use std::thread;
 
 use dt_cred_tests::{
-    issuer::Sandbox,
+    issuer::{Fault, Sandbox},
     parts::until,
     user::{Account, User},
 };
@@ -70,4 +70,39 @@ fn a_login_that_fails_drops_nothing() {
     let wrong = Account { client_secret: "wrong".to_owned(), ..account };
     assert_eq!(user.store(&wrong.lines()).code, Some(4));
     assert_eq!(user.token(), token);
+}
+
+#[test]
+fn a_store_that_failed_for_its_deadline_is_not_made_later() {
+    let sandbox = Sandbox::http();
+    let user = User::in_memory();
+    let account = Account::at(&sandbox);
+    sandbox.set(|settings| settings.hold = true);
+    thread::scope(|scope| {
+        let good = scope.spawn(|| user.log_in(&account));
+        sandbox.wait_until("the proof to arrive", |counts| counts.tokens.total == 1);
+        // It waits for its turn, in vain.
+        let lines = "client_secret=LATE\nkeyring=memory\nno_check=true\n";
+        let late = user.home.dt_cred_with(&["store", "--timeout", "1"], lines);
+        assert_eq!((late.code, late.stdout.as_str()), (Some(1), ""), "{}", late.stderr);
+        sandbox.set(|settings| settings.hold = false);
+        good.join().expect("kept");
+    });
+    user.dt_cred(&["get", "--fresh"]).done();
+}
+
+#[test]
+fn an_issuer_that_hangs_does_not_keep_new_credentials_for_another_one_waiting() {
+    let (hangs, works) = (Sandbox::http(), Sandbox::http());
+    let user = User::in_memory();
+    user.log_in(&Account::at(&hangs));
+    hangs.set(|settings| settings.token_fault = Some(Fault::Silence));
+    user.dt_cred(&["reject"]).done();
+    assert_eq!(user.dt_cred(&["get", "--timeout", "1"]).code, Some(1));
+    user.log_in(&Account::at(&works));
+    user.dt_cred(&["reject"]).done();
+    // In less time than the daemon gives the issuer that hangs.
+    user.dt_cred(&["get", "--timeout", "8"]).done();
+    assert_eq!(works.counts().tokens.total, 2);
+    assert_eq!(hangs.counts().tokens.total, 2);
 }

@@ -101,7 +101,7 @@ fn is_readable(profile: &Profile) -> Result<bool, KeyringError> {
 /// Sees that what was not found is not there: KeePassXC finds nothing in a locked database.
 fn sees_all(service: &SecretService) -> Result<(), KeyringError> {
     match service.get_default_collection().and_then(|collection| collection.is_locked()) {
-        Ok(true) => Err(KeyringError::Locked),
+        Ok(true) => Err(KeyringError::Sealed),
         Ok(false) | Err(Error::NoResult) => Ok(()),
         Err(error) => Err(judged(&error)),
     }

@@ -2,10 +2,7 @@
 
 mod fake;
 
-use std::{
-    fs::File,
-    process::{Command, Stdio},
-};
+use std::process::{Command, Stdio};
 
 use dt_cred_proto::message::{Keyring, Response};
 use fake::{CLIENT, Outcome, Sandbox, answer, token};
@@ -15,7 +12,7 @@ use fake::{CLIENT, Outcome, Sandbox, answer, token};
 fn a_full_disk_is_exit_8() {
     let sandbox = Sandbox::new();
     sandbox.serve(vec![answer(Response::Token(token()))]);
-    let full = File::options().write(true).open("/dev/full").expect("a full device");
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("a full device");
     let output = sandbox.client(&["get"]).stdout(full).stderr(Stdio::piped()).output().expect("the client");
     Outcome::from(output).failed(8, "cannot write to standard output");
 }

@@ -11,8 +11,15 @@ use dt_cred_proto::{message::Keyring, profile::Profile, secret::Secret, text::Te
 
 mod error;
 mod lane;
+mod library;
 #[cfg(target_os = "linux")]
 #[path = "keyring/linux.rs"]
+mod stores;
+#[cfg(target_os = "macos")]
+#[path = "keyring/macos.rs"]
+mod stores;
+#[cfg(windows)]
+#[path = "keyring/windows.rs"]
 mod stores;
 
 pub use error::KeyringError;

@@ -18,6 +18,8 @@ pub mod session;
 pub mod sink;
 pub mod start;
 pub mod state;
+#[cfg(not(target_os = "linux"))]
+mod ticks;
 
 #[cfg(unix)]
 #[path = "unix.rs"]

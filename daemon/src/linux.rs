@@ -18,6 +18,16 @@ pub fn boot_time() -> Duration {
     Duration::new(u64::try_from(now.tv_sec).unwrap_or_default(), nanoseconds)
 }
 
+/// Whether somebody listens at `path`.
+pub fn is_answered(path: &Path) -> bool {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+    let flags = SocketFlags::CLOEXEC.union(SocketFlags::NONBLOCK);
+    let connected = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
+        .and_then(|socket| connect(&socket, &SocketAddrUnix::new(path)?));
+    // One whose backlog is full listens all the same.
+    matches!(connected, Ok(()) | Err(rustix::io::Errno::AGAIN))
+}
+
 /// Closes every descriptor from `first` on.
 pub(super) fn close_from(first: u32) {
     #[expect(unsafe_code, reason = "close_range(2) has no safe wrapper")]
@@ -116,9 +126,9 @@ impl Watch {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{os::unix::net::UnixListener, time::Duration};
 
-    use super::{Alarm, boot_time};
+    use super::{Alarm, boot_time, is_answered};
 
     #[tokio::test]
     async fn an_alarm_for_a_time_that_has_passed_goes_off_and_one_set_anew_goes_off_again() {
@@ -141,5 +151,21 @@ mod tests {
         }
         alarm.reached(Some(near)).await;
         assert!(boot_time() >= near && boot_time() < far);
+    }
+
+    #[test]
+    fn a_listener_whose_backlog_is_full_is_a_listener_and_a_left_over_socket_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s");
+        assert!(!is_answered(&path));
+        let listener = UnixListener::bind(&path).unwrap();
+        rustix::net::listen(&listener, 0).unwrap();
+        assert!(is_answered(&path));
+        // Each of these takes a place that nobody empties.
+        for _ in 0..4 {
+            assert!(is_answered(&path));
+        }
+        drop(listener);
+        assert!(!is_answered(&path));
     }
 }

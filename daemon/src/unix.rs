@@ -19,6 +19,9 @@ mod files;
 #[cfg(target_os = "linux")]
 #[path = "linux.rs"]
 mod system;
+#[cfg(target_os = "macos")]
+#[path = "macos.rs"]
+mod system;
 
 pub use dt_cred_proto::platform::{
     TrustError, home, own_uid, private_file, private_folder, state_home, trusted, trusted_parents,
@@ -26,7 +29,7 @@ pub use dt_cred_proto::platform::{
 pub use files::{
     FileId, Lock, Stamp, append_private, create_private, is_own_file, open_regular, sync_folder,
 };
-pub use system::{Alarm, Watch, boot_time};
+pub use system::{Alarm, Watch, boot_time, is_answered};
 
 /// What no file descriptor of this process may ever exceed, whatever the system allows.
 const DESCRIPTORS: u64 = 65_536;
@@ -93,16 +96,6 @@ pub fn remove_stale_socket(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether somebody listens at `path`.
-pub fn is_answered(path: &Path) -> bool {
-    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
-    let flags = SocketFlags::CLOEXEC.union(SocketFlags::NONBLOCK);
-    let connected = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
-        .and_then(|socket| connect(&socket, &SocketAddrUnix::new(path)?));
-    // One whose backlog is full listens all the same.
-    matches!(connected, Ok(()) | Err(rustix::io::Errno::AGAIN))
-}
-
 /// Listens at `path`, mode 0600, where nothing may lie.
 ///
 /// # Errors
@@ -156,27 +149,4 @@ impl Signals {
 pub fn state_folder() -> Option<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     state_home(variable).map(|folder| folder.join("dt-cred"))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::net::UnixListener;
-
-    use super::is_answered;
-
-    #[test]
-    fn a_listener_whose_backlog_is_full_is_a_listener_and_a_left_over_socket_is_none() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("s");
-        assert!(!is_answered(&path));
-        let listener = UnixListener::bind(&path).unwrap();
-        rustix::net::listen(&listener, 0).unwrap();
-        assert!(is_answered(&path));
-        // Each of these takes a place that nobody empties.
-        for _ in 0..4 {
-            assert!(is_answered(&path));
-        }
-        drop(listener);
-        assert!(!is_answered(&path));
-    }
 }

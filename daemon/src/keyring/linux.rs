@@ -6,11 +6,12 @@ use std::{
     path::Path,
 };
 
-use dt_cred_proto::{message::Keyring, platform::own_uid, profile::Profile, secret::Secret, text::Text};
-use keyring::api::CredentialStoreApi;
-use zeroize::Zeroizing;
+use dt_cred_proto::{message::Keyring, platform::own_uid, profile::Profile, secret::Secret};
 
-use super::{KeyringError, SERVICE};
+use super::{
+    KeyringError, SERVICE,
+    library::{text, unavailable},
+};
 
 #[path = "linux/keyutils.rs"]
 mod keyutils;
@@ -54,7 +55,7 @@ pub(super) fn read(keyring: Keyring, profile: &Profile) -> Result<Option<Secret>
     let bytes = match keyring {
         Keyring::SecretService => secret_service::read(profile),
         Keyring::Keyutils => keyutils::read(profile),
-        other => Err(unavailable(other)),
+        other => Err(unavailable(other, &AUTO)),
     }?;
     bytes.map(|bytes| text(keyring, bytes)).transpose()
 }
@@ -64,7 +65,7 @@ pub(super) fn write(keyring: Keyring, profile: &Profile, item: &Secret) -> Resul
     match keyring {
         Keyring::SecretService => secret_service::write(profile, item),
         Keyring::Keyutils => keyutils::write(profile, item),
-        other => Err(unavailable(other)),
+        other => Err(unavailable(other, &AUTO)),
     }
 }
 
@@ -73,7 +74,7 @@ pub(super) fn remove(keyring: Keyring, profile: &Profile) -> Result<bool, Keyrin
     match keyring {
         Keyring::SecretService => secret_service::remove(profile),
         Keyring::Keyutils => keyutils::remove(profile),
-        other => Err(unavailable(other)),
+        other => Err(unavailable(other, &AUTO)),
     }
 }
 
@@ -82,7 +83,7 @@ pub(super) fn profiles(keyring: Keyring) -> Result<Vec<Profile>, KeyringError> {
     match keyring {
         Keyring::SecretService => secret_service::profiles(),
         Keyring::Keyutils => keyutils::profiles(),
-        other => Err(unavailable(other)),
+        other => Err(unavailable(other, &AUTO)),
     }
 }
 
@@ -91,7 +92,7 @@ pub(super) fn unlock(keyring: Keyring) -> Result<(), KeyringError> {
     match keyring {
         Keyring::SecretService => secret_service::unlock(),
         Keyring::Keyutils => keyutils::present(),
-        other => Err(unavailable(other)),
+        other => Err(unavailable(other, &AUTO)),
     }
 }
 
@@ -100,47 +101,7 @@ pub(super) fn present(keyring: Keyring) -> Result<(), KeyringError> {
     match keyring {
         Keyring::SecretService => secret_service::present(),
         Keyring::Keyutils => keyutils::present(),
-        other => Err(unavailable(other)),
-    }
-}
-
-fn unavailable(keyring: Keyring) -> KeyringError {
-    let choices = Text::from(AUTO.map(|keyring| keyring.to_string()).join(", "));
-    match keyring {
-        Keyring::Keychain | Keyring::CredentialManager => KeyringError::NotHere { keyring, choices },
-        _ => KeyringError::NotYet { keyring, choices },
-    }
-}
-
-/// The entry of `profile` in `store`.
-fn entry(
-    store: &impl CredentialStoreApi,
-    profile: &Profile,
-    label: Option<&str>,
-) -> keyring::Result<keyring::Entry> {
-    let label = label.map(|label| [("label", label)].into());
-    store.build(SERVICE, profile.as_str(), label.as_ref())
-}
-
-/// The bytes as text, moved, not copied; wiped where they are none.
-fn text(keyring: Keyring, bytes: Vec<u8>) -> Result<Secret, KeyringError> {
-    String::from_utf8(bytes).map(Secret::new).map_err(|error| {
-        drop(Zeroizing::new(error.into_bytes()));
-        KeyringError::NotText { keyring }
-    })
-}
-
-/// What the store's library says in an error that is none of the known ones. Never its `Debug`: it holds secrets.
-fn failed(keyring: Keyring, error: &keyring::Error) -> KeyringError {
-    match error {
-        keyring::Error::Ambiguous(_) => KeyringError::Ambiguous { keyring },
-        keyring::Error::BadEncoding(_) | keyring::Error::BadDataFormat(..) => {
-            KeyringError::NotText { keyring }
-        }
-        keyring::Error::PlatformFailure(source) | keyring::Error::NoStorageAccess(source) => {
-            KeyringError::Failed { keyring, reason: Text::from(source.to_string()) }
-        }
-        other => KeyringError::Failed { keyring, reason: Text::from(other.to_string()) },
+        other => Err(unavailable(other, &AUTO)),
     }
 }
 
@@ -148,7 +109,7 @@ fn failed(keyring: Keyring, error: &keyring::Error) -> KeyringError {
 mod tests {
     use dt_cred_proto::{message::Keyring, profile::Profile, secret::Secret};
 
-    use super::{KeyringError, failed, read, text, unlock, write};
+    use super::{KeyringError, read, unlock, write};
 
     #[test]
     fn a_store_that_is_not_there_is_said_to_be_so_and_what_there_is_instead() {
@@ -167,28 +128,5 @@ mod tests {
             assert!(matches!(read(keyring, &profile), Err(KeyringError::NotYet { .. })));
         }
         assert!(matches!(read(Keyring::Memory, &profile), Err(KeyringError::NotYet { .. })));
-    }
-
-    #[test]
-    fn no_error_tells_what_was_kept() {
-        let kept = || b"geheim\xff".to_vec();
-        let source = || Box::<dyn std::error::Error + Send + Sync>::from("not so");
-        let errors = [
-            failed(Keyring::Keyutils, &keyring::Error::BadEncoding(kept())),
-            failed(Keyring::Keyutils, &keyring::Error::BadDataFormat(kept(), source())),
-            text(Keyring::Keyutils, kept()).err().unwrap(),
-        ];
-        let bytes = format!("{:?}", b"geheim");
-        for error in errors {
-            assert_eq!(error, KeyringError::NotText { keyring: Keyring::Keyutils });
-            let told = format!("{error} {error:?}");
-            assert!(!told.contains("geheim") && !told.contains(bytes.trim_matches(['[', ']'])), "{told}");
-        }
-    }
-
-    #[test]
-    fn what_matches_twice_is_said_to_be_so_without_its_entries() {
-        let error = failed(Keyring::SecretService, &keyring::Error::Ambiguous(Vec::new()));
-        assert_eq!(error, KeyringError::Ambiguous { keyring: Keyring::SecretService });
     }
 }

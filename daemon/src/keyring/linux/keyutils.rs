@@ -4,7 +4,8 @@ use dt_cred_proto::{message::Keyring, profile::Profile, secret::Secret, text::Te
 use linux_keyutils::{KeyError, KeyRing, KeyRingIdentifier, LinkNode};
 use linux_keyutils_keyring_store::Store;
 
-use super::{KeyringError, SERVICE, entry, failed};
+use super::super::library::{entry, failed};
+use super::{KeyringError, SERVICE};
 
 const KEYRING: Keyring = Keyring::Keyutils;
 

@@ -10,7 +10,8 @@ use dbus_secret_service_keyring_store::Store;
 use dt_cred_proto::{message::Keyring, profile::Profile, secret::Secret, text::Text};
 use keyring::api::CredentialStoreApi;
 
-use super::{KeyringError, SERVICE, entry, failed};
+use super::super::library::{entry, failed};
+use super::{KeyringError, SERVICE};
 
 const KEYRING: Keyring = Keyring::SecretService;
 

@@ -1,4 +1,4 @@
-//! `cargo demo`: the whole job, for real, in a temporary home. Tells what it does, and leaves nothing behind.
+//! The demo on Linux, with the kernel keyring.
 
 use std::{
     io::Write,
@@ -16,7 +16,7 @@ use dt_cred_tests::{
     user::Account,
 };
 
-fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     match demo() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

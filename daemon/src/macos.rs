@@ -1,0 +1,61 @@
+//! macOS: the clock that counts time asleep, a look at the socket's folder, descriptors that a caller left open.
+
+use std::{io, path::Path, time::Duration};
+
+pub use crate::ticks::Alarm;
+
+/// How often it is looked whether the socket is still ours.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// Time since the machine started, time asleep included: CLOCK_MONOTONIC_RAW is mach_continuous_time here, and not as
+/// on Linux a clock that stops (clock_gettime(3)).
+pub fn boot_time() -> Duration {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    #[expect(unsafe_code, reason = "rustix does not know this clock")]
+    // SAFETY: the pointer is to a live variable of the type that is written.
+    let result = unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_RAW, &raw mut now) };
+    debug_assert_eq!(result, 0, "the clock is there since macOS 10.12");
+    let nanoseconds = u32::try_from(now.tv_nsec).unwrap_or_default();
+    Duration::new(u64::try_from(now.tv_sec).unwrap_or_default(), nanoseconds)
+}
+
+/// Whether somebody listens at `path`. A full backlog refuses here, and does not keep waiting.
+pub fn is_answered(path: &Path) -> bool {
+    std::os::unix::net::UnixStream::connect(path).is_ok()
+}
+
+/// Closes every descriptor from `first` on.
+pub(super) fn close_from(first: u32) {
+    // Listed first: the listing has a descriptor of its own, which is closed with it.
+    let open: Vec<i32> = std::fs::read_dir("/dev/fd").map_or_else(
+        |_| Vec::new(),
+        |entries| entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect(),
+    );
+    for descriptor in
+        open.into_iter().filter(|descriptor| u32::try_from(*descriptor).is_ok_and(|d| d >= first))
+    {
+        #[expect(unsafe_code, reason = "close(2) of a descriptor that nobody owns")]
+        // SAFETY: called before this process has opened anything of its own, so nobody holds what is closed.
+        unsafe {
+            libc::close(descriptor);
+        }
+    }
+}
+
+/// Tells when it is time to look at a folder again.
+pub struct Watch;
+
+impl Watch {
+    /// Watches `folder`.
+    ///
+    /// # Errors
+    /// None.
+    pub fn new(_folder: &Path) -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    /// Waits until it may have changed.
+    pub async fn changed(&mut self) {
+        tokio::time::sleep(LOOK).await;
+    }
+}

@@ -166,6 +166,32 @@ fn a_program_that_others_can_write_is_not_started() {
 }
 
 #[test]
+fn a_program_that_another_group_can_write_or_that_lies_in_an_open_folder_is_not_started() {
+    use std::os::unix::fs::chown;
+    let installed = Installed::new(Some("echo failed 8 started"));
+    let (program, open) = (installed.program("dt-credd"), fs::Permissions::from_mode);
+    if !rustix::process::geteuid().is_root() {
+        // Past the test harness, which would keep it for itself.
+        let _ = std::io::Write::write_all(
+            &mut std::io::stderr(),
+            b"LEFT OUT, needs root: a program of another group\n",
+        );
+        return;
+    }
+    fs::set_permissions(&program, open(0o775)).expect("opened");
+    installed.run(&["get"]).failed(8, "started");
+    chown(&program, None, Some(54_321)).expect("given to a group");
+    installed.run(&["get"]).failed(3, "can be written by others");
+    fs::set_permissions(&program, open(0o755)).expect("closed");
+    installed.run(&["get"]).failed(8, "started");
+    let folder = program.parent().expect("a folder");
+    fs::set_permissions(folder, open(0o777)).expect("opened");
+    installed.run(&["get"]).failed(3, "can be written by others");
+    fs::set_permissions(folder, open(0o1777)).expect("sticky: nobody else's file can be replaced");
+    installed.run(&["get"]).failed(8, "started");
+}
+
+#[test]
 fn nothing_is_started_for_credentials_that_are_not_there() {
     let installed = Installed::new(Some("echo failed 8 started"));
     installed.run(&["start", "--from-env"]).failed(2, "DATATRAILS_CLIENT_ID is not set");

@@ -1,5 +1,6 @@
 //! The configuration: its keys, its limits, whom it trusts, and how it says what is wrong.
 
+#![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its scene fails")]
 
 use std::{

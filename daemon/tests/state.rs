@@ -1,5 +1,6 @@
 //! The state file: what it keeps, whom it trusts, and that two daemons lose nothing.
 
+#![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its scene fails")]
 
 use std::{

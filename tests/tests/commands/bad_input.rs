@@ -88,31 +88,45 @@ fn store_refuses_bad_lines_keeps_nothing_and_the_daemon_serves_on() {
     let end = "keyring=memory\n";
     let mut rubbish = b"client_id=".to_vec();
     rubbish.resize(1_000_000, b'x');
-    let cases: Vec<(&str, Vec<u8>)> = vec![
-        ("nothing", Vec::new()),
-        ("no secret", format!("client_id=a\n{end}").into_bytes()),
-        ("no id", format!("client_secret=b\n{end}").into_bytes()),
-        ("empty secret", format!("client_id=a\nclient_secret=\n{end}").into_bytes()),
-        ("a duplicate", format!("client_id=a\nclient_id=c\nclient_secret=b\n{end}").into_bytes()),
-        ("an unknown key", format!("client_id=a\nclient_secret=b\nnonsense=c\n{end}").into_bytes()),
-        ("a CR", format!("client_id=a\rc\nclient_secret=b\n{end}").into_bytes()),
-        ("a NUL", format!("client_id=a\0c\nclient_secret=b\n{end}").into_bytes()),
-        ("no =", format!("client_id=a\nclient_secret\n{end}").into_bytes()),
-        ("no UTF-8", b"client_id=a\nclient_secret=\xff\xfe\n".to_vec()),
-        ("1 MB of rubbish", rubbish),
+    // Where nothing but the line in question is wrong, the secret would go to this issuer and nowhere else.
+    let url = format!("url={}\n", sandbox.url());
+    let lines = |lines: &str| format!("{url}{lines}{end}").into_bytes();
+    let cases: Vec<(&str, &str, Vec<u8>)> = vec![
+        ("nothing", "holds no client_secret", Vec::new()),
+        ("no secret", "holds no client_secret", lines("client_id=a\n")),
+        ("no id", "client_id", lines("client_secret=b\n")),
+        ("empty secret", "line 3: client_secret is empty", lines("client_id=a\nclient_secret=\n")),
+        (
+            "a duplicate",
+            "line 3: client_id stands there twice",
+            lines("client_id=a\nclient_id=c\nclient_secret=b\n"),
+        ),
+        (
+            "an unknown key",
+            "line 4: unknown key \"nonsense\"",
+            lines("client_id=a\nclient_secret=b\nnonsense=c\n"),
+        ),
+        ("a CR", "line 2 holds a control character", lines("client_id=a\rc\nclient_secret=b\n")),
+        ("a CR at the end", "line 3 holds a control character", lines("client_id=a\nclient_secret=b\r\n")),
+        ("a NUL", "line 2 holds a control character", lines("client_id=a\0c\nclient_secret=b\n")),
+        ("no =", "line 3 has no", lines("client_id=a\nclient_secret\n")),
+        (
+            "no UTF-8",
+            "line 3 is not UTF-8",
+            [url.as_bytes(), b"client_id=a\nclient_secret=\xff\xfe\n"].concat(),
+        ),
+        ("1 MB of rubbish", "the input is longer than", rubbish),
         (
             "http elsewhere",
+            "must begin with https://",
             format!("url=http://example.com\nclient_id=a\nclient_secret=b\n{end}").into_bytes(),
         ),
-        (
-            "no such CA",
-            format!("url={}\nca_file=/nowhere.pem\nclient_id=a\nclient_secret=b\n{end}", sandbox.url())
-                .into_bytes(),
-        ),
+        ("no such CA", "/nowhere.pem", lines("ca_file=/nowhere.pem\nclient_id=a\nclient_secret=b\n")),
     ];
-    for (what, lines) in cases {
+    for (what, words, lines) in cases {
         let store = user.home.dt_cred_with(&["store", "-p", "other"], lines);
         refused(&store, &[2, 7], what);
+        assert!(store.stderr.contains(words), "{what}: {}", store.stderr);
         assert_eq!(user.dt_cred(&["get", "-p", "other"]).code, Some(5), "{what}");
         assert_eq!((user.home.daemon_pid(), user.token()), (pid, token.clone()), "{what}");
     }

@@ -108,3 +108,15 @@ fn the_profile_stands_before_or_after_the_command_or_in_the_environment() {
     assert_eq!((get.code, get.stdout.as_str()), (Some(5), ""), "{}", get.stderr);
     assert_eq!(get.stderr.lines().count(), 1, "{}", get.stderr);
 }
+
+#[test]
+fn a_url_with_anything_in_it_reaches_a_shell_as_it_is() {
+    let sandbox = Sandbox::http();
+    let user = User::in_memory();
+    let account = Account::at(&sandbox);
+    let url = format!("{}/it's$(id)", account.url);
+    let lines = account.lines().replacen(&account.url, &url, 1);
+    user.log_in_with(&format!("{lines}token_url={}\n", sandbox.token_url()));
+    let script = "eval \"$(dt-cred get --format env)\" && printf %s \"$DATATRAILS_URL\"";
+    assert_eq!(user.shell(script).done(), url);
+}

@@ -26,6 +26,15 @@ fn another_version_is_answered_by_the_version_and_closed() {
 }
 
 #[test]
+fn one_byte_of_another_version_is_enough_to_be_answered() {
+    let user = User::in_memory();
+    user.dt_cred(&["start"]).done();
+    let mut stream = Session::open(&user.home.socket());
+    assert!(stream.send([2]));
+    assert!(matches!(stream.answer(), Response::Version { version: 1, .. }));
+}
+
+#[test]
 fn an_unknown_operation_is_unsupported_and_the_connection_goes_on() {
     let user = User::in_memory();
     user.dt_cred(&["start"]).done();

@@ -6,6 +6,7 @@ mod formats;
 mod frames;
 mod life;
 mod login;
+mod place;
 mod status;
 mod strangers;
 mod streams;

@@ -77,3 +77,16 @@ fn what_is_erased_is_gone_and_may_be_erased_again() {
     assert!(matches!(again.code, Some(0 | 5)), "{again:?}");
     assert_eq!(sandbox.counts().tokens.total, 1);
 }
+
+#[test]
+fn check_exits_4_once_the_issuer_has_refused() {
+    let sandbox = Sandbox::http();
+    let user = User::in_memory();
+    let account = Account::at(&sandbox);
+    user.log_in(&account);
+    sandbox.regenerate_secret(&account.client_id);
+    user.dt_cred(&["reject"]).done();
+    assert_eq!(user.dt_cred(&["get"]).code, Some(4));
+    let check = user.dt_cred(&["status", "--check"]);
+    assert_eq!((check.code, check.stdout.as_str()), (Some(4), ""), "{}", check.stderr);
+}

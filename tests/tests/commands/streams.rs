@@ -2,6 +2,7 @@
 
 use dt_cred_tests::{
     issuer::Sandbox,
+    parts::Running,
     user::{Account, User},
 };
 
@@ -32,7 +33,19 @@ fn a_reader_that_leaves_is_no_noise() {
     user.log_in(&Account::at(&sandbox));
     // The fifo lost its only reader before the token is written.
     let get = user.shell("mkfifo f && { exec 3<>f; exec 4>f; exec 3<&-; } && dt-cred get >&4");
-    assert_eq!((get.stdout.as_str(), get.stderr.as_str()), ("", ""));
+    assert_eq!((get.code, get.stdout.as_str(), get.stderr.as_str()), (Some(0), "", ""));
+}
+
+#[test]
+fn get_reads_no_standard_input() {
+    let sandbox = Sandbox::http();
+    let user = User::in_memory();
+    user.log_in(&Account::at(&sandbox));
+    let token = user.token();
+    // It stays open and gives nothing.
+    let mut get = Running::start(user.home.client(&["get", "--format", "raw"]), "");
+    assert_eq!(get.first_line(), token);
+    assert!(get.wait().success());
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn a_locked_keyring_is_told_and_all_that_can_be_reached_is_erased_all_the_same()
     desktop.service.lock();
     let script = format!(
         r#"{KEYS}
-        (cat; echo keyring=keyutils) | dt-cred store -p reached >/dev/null || exit
+        (cat; echo keyring=keyutils) | dt-cred store -p zz-reached >/dev/null || exit
         dt-cred erase --all; echo "exit $?"
         keys
         dt-cred stop >/dev/null"#

@@ -3,6 +3,7 @@
 use dt_cred_tests::{
     any_issuer::AnyIssuer,
     issuer::Sandbox,
+    parts::kernel_keyring::Profile,
     user::{Account, User},
 };
 
@@ -63,10 +64,12 @@ fn one_profiles_refusal_does_not_touch_another() {
     let user = User::in_memory();
     let (broken, whole) = (Account::at(&sandbox), Account::at(&sandbox));
     user.log_in(&broken);
-    user.home.dt_cred_with(&["store", "-p", "whole"], format!("{}keyring=memory\n", whole.lines())).done();
+    let other = Profile::unique("whole");
+    let lines = format!("{}keyring=memory\n", whole.lines());
+    user.home.dt_cred_with(&["store", "-p", other.name()], lines).done();
     sandbox.regenerate_secret(&broken.client_id);
     assert_eq!(user.dt_cred(&["get", "--fresh"]).code, Some(4));
-    user.dt_cred(&["get", "--fresh", "-p", "whole"]).done();
+    user.dt_cred(&["get", "--fresh", "-p", other.name()]).done();
 }
 
 #[test]
@@ -109,7 +112,22 @@ fn a_token_for_another_use_is_not_served_after_an_unproven_change() {
     user.log_in_with(&format!("{lines}no_check=true\n"));
     assert_eq!(user.token(), token);
     user.log_in_with(&format!("{lines}no_check=true\nscope=other\n"));
-    assert_ne!(user.token(), token);
+    let for_another_scope = user.token();
+    assert_ne!(for_another_scope, token);
+    // Nor one of another client, however alike the rest is.
+    user.log_in_with(&format!("{}no_check=true\nscope=other\n", Account::at(&sandbox).lines()));
+    assert_ne!(user.token(), for_another_scope);
+}
+
+#[test]
+fn what_start_is_given_is_held_in_memory_and_nowhere_else() {
+    let sandbox = Sandbox::http();
+    let Some(user) = User::in_kernel_keyring() else { return };
+    let lines = format!("{}keyring=keyutils\n", Account::at(&sandbox).lines());
+    let start = user.home.dt_cred_with(&["start", "--from-stdin"], lines);
+    assert_eq!((start.code, start.stdout.as_str()), (Some(2), ""), "{}", start.stderr);
+    assert!(!user.is_in_kernel_keyring());
+    assert_eq!(user.home.daemon_pid(), None, "what is wrong is seen before anything is started");
 }
 
 #[test]

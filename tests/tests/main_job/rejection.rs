@@ -14,9 +14,21 @@ fn a_hundred_shells_that_reject_the_same_generation_cause_one_request() {
     for issuer in AnyIssuer::every() {
         let user = User::in_memory();
         user.log_in(&issuer.account());
-        let json: Value =
-            serde_json::from_str(&user.dt_cred(&["get", "--format", "json"]).done()).expect("JSON");
-        let generation = json["generation"].to_string();
+        let generation = || {
+            let json = user.dt_cred(&["get", "--format", "json"]).done();
+            let json: Value = serde_json::from_str(&json).expect("JSON");
+            json["generation"].to_string()
+        };
+        // Once another one is held, an old generation is nobody's.
+        let old = generation();
+        user.dt_cred(&["reject", "--generation", &old]).done();
+        let token = user.token();
+        for _ in 0..10 {
+            user.dt_cred(&["reject", "--generation", &old]).done();
+        }
+        assert_eq!(user.token(), token);
+        assert_eq!(issuer.token_requests(), 2);
+        let generation = generation();
         thread::scope(|scope| {
             for _ in 0..100 {
                 scope.spawn(|| {
@@ -25,7 +37,7 @@ fn a_hundred_shells_that_reject_the_same_generation_cause_one_request() {
                 });
             }
         });
-        assert_eq!(issuer.token_requests(), 2);
+        assert_eq!(issuer.token_requests(), 3);
         assert_ne!(user.status()["generation"].to_string(), generation);
     }
 }

@@ -30,6 +30,24 @@ fn a_killed_daemon_is_started_by_the_next_get_and_needs_no_login() {
 }
 
 #[test]
+fn generations_grow_across_restarts_whatever_the_wall_clock_says() {
+    let sandbox = Sandbox::http();
+    let Some(user) = User::in_kernel_keyring() else { return };
+    user.log_in(&Account::at(&sandbox));
+    user.token();
+    user.dt_cred(&["stop"]).done();
+    // Noted while the clock was in the year 2255.
+    let (file, noted) = (user.home.state().join("state.toml"), "generation = 9000000000000");
+    let text = std::fs::read_to_string(&file).expect("a state file");
+    let renoted: Vec<_> =
+        text.lines().map(|line| if line.starts_with("generation") { noted } else { line }).collect();
+    assert!(renoted.contains(&noted), "{text}");
+    std::fs::write(&file, renoted.join("\n")).expect("written");
+    user.token();
+    assert!(user.status()["generation"].as_u64() > Some(9_000_000_000_000), "{}", user.status());
+}
+
+#[test]
 fn after_erase_there_is_no_token_no_item_and_exit_5() {
     for issuer in AnyIssuer::every() {
         let Some(user) = User::in_kernel_keyring() else { return };
@@ -74,14 +92,17 @@ fn a_daemon_whose_socket_was_removed_or_replaced_ends() {
         let mut socket = user.home.daemon_pid().map(|_| user.home.socket()).expect("a daemon");
         std::fs::remove_file(&socket).expect("the socket is there");
         if replace {
-            std::fs::write(&socket, "").expect("a file in its place");
+            std::fs::write(&socket, "other").expect("a file in its place");
         }
+        let place = socket.clone();
         until("the daemon to let its lock go", || {
             socket.set_extension("lock");
             let lock = std::fs::File::open(&socket).expect("the lock file");
             rustix::fs::flock(lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).ok()
         });
-        let _ = std::fs::remove_file(user.home.socket());
+        let left = std::fs::read_to_string(&place).ok();
+        assert_eq!(left.as_deref(), replace.then_some("other"), "what is not its own stays");
+        let _ = std::fs::remove_file(place);
     }
 }
 
@@ -93,6 +114,8 @@ fn a_daemon_ends_when_a_folder_above_its_socket_is_moved_away() {
     user.home.set("DT_CRED_SOCKET", folder.join("own/agent.sock"));
     let mut daemon = Running::start(user.home.command(binaries::daemon()), "");
     daemon.stderr_line(|line| line.contains("listening"));
+    // Once it has served, it watches.
+    user.dt_cred(&["status"]).done();
     std::fs::rename(user.home.path().join("above"), user.home.path().join("moved")).expect("moved");
     assert!(daemon.wait().success());
 }

@@ -2,7 +2,12 @@
 
 use std::thread;
 
-use dt_cred_tests::{any_issuer::AnyIssuer, parts::run, user::User};
+use dt_cred_tests::{
+    any_issuer::AnyIssuer,
+    issuer::Sandbox,
+    parts::{Running, run},
+    user::{Account, User},
+};
 
 const SHELLS: usize = 50;
 const GETS: usize = 20;
@@ -38,4 +43,22 @@ fn storm(issuer: &AnyIssuer) {
     // One daemon answered them all: each counts its own.
     let served = user.status()["served"].as_u64().expect("a number");
     assert_eq!(served, u64::try_from(SHELLS * GETS).expect("it fits") + 1);
+}
+
+#[test]
+fn who_asks_while_a_request_is_under_way_waits_for_that_one_however_long_it_takes() {
+    let sandbox = Sandbox::http();
+    let user = User::in_memory();
+    user.log_in(&Account::at(&sandbox));
+    user.dt_cred(&["reject"]).done();
+    sandbox.set(|settings| settings.hold = true);
+    let get = || Running::start(user.home.client(&["get", "--format", "raw"]), "");
+    let first = get();
+    sandbox.wait_until("the request", |counts| counts.tokens.total == 2);
+    // For longer than the second that must lie between two requests.
+    assert_eq!(user.dt_cred(&["get", "--timeout", "1.5"]).code, Some(1));
+    let second = get();
+    sandbox.set(|settings| settings.hold = false);
+    assert_eq!(first.first_line(), second.first_line());
+    assert_eq!(sandbox.counts().tokens.total, 2);
 }

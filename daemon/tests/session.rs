@@ -1,0 +1,66 @@
+//! How long a client may be silent, on a clock of the test's own.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its scene fails")]
+
+use std::time::Duration;
+
+use dt_cred_proto::{
+    frame,
+    message::{Operation, Request},
+};
+use dt_credd::{
+    config::Config,
+    keeper::Keeper,
+    service::Service,
+    session::{self, IDLE, TRANSFER},
+    state::State,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::Instant,
+};
+
+/// For how long a session waits for a client that says this, reads what it is answered, and no more.
+async fn silence_after(said: &[u8]) -> Duration {
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::new(Keeper::new(Config::default(), State::open(folder.path()).unwrap()));
+    let (mut client, server) = tokio::io::duplex(64 * 1024);
+    client.write_all(said).await.unwrap();
+    let session = tokio::spawn(async move {
+        let began = Instant::now();
+        session::run(server, service).await;
+        began.elapsed()
+    });
+    let mut answered = Vec::new();
+    client.read_to_end(&mut answered).await.unwrap();
+    session.await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_falls_silent_is_dropped_after_its_time() {
+    let status = frame::encode(&Request { deadline_ms: 1000, operation: Operation::Status }).unwrap();
+    for (what, said, limit) in [
+        ("nothing at all", &b""[..], TRANSFER),
+        ("half a header", b"\x01\x05", TRANSFER),
+        ("half a body", b"\x01\x05\0\0\0a", TRANSFER),
+        ("one request", &status, IDLE),
+        ("one request and a half", &[&status[..], &status[..3]].concat(), TRANSFER),
+    ] {
+        let waited = silence_after(said).await;
+        assert!(waited >= limit && waited < limit + Duration::from_secs(1), "{what}: {waited:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_its_answer_is_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::new(Keeper::new(Config::default(), State::open(folder.path()).unwrap()));
+    // Room for a part of an answer only.
+    let (mut client, server) = tokio::io::duplex(16);
+    let session = tokio::spawn(session::run(server, service));
+    let status = frame::encode(&Request { deadline_ms: 1000, operation: Operation::Status }).unwrap();
+    client.write_all(&status).await.unwrap();
+    let began = Instant::now();
+    session.await.unwrap();
+    assert!(began.elapsed() >= TRANSFER && began.elapsed() < TRANSFER * 2, "{:?}", began.elapsed());
+}

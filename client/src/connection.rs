@@ -1,7 +1,7 @@
 //! One connection to the daemon: who is at the other end, then frames, each wait with a deadline.
 
 use std::{
-    io::{self, Read, Write},
+    io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -10,13 +10,12 @@ use dt_cred_proto::{
     frame::{self, FrameError, HEADER},
     message::{Request, Response},
 };
-use interprocess::local_socket::{Stream, prelude::*};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::{
     deadline::Deadline,
-    platform::{self, Ready, Stranger},
+    platform::{self, Stranger, Stream},
 };
 
 /// How long the first pause is where the daemon has no room for a client yet, and the longest one.
@@ -80,9 +79,9 @@ impl Connection {
         let (mut pause, longest) = PAUSES;
         let io = |source| ConnectError::Io { path: path.to_owned(), source };
         loop {
-            match platform::connect(path) {
+            match Stream::connect(path) {
                 Ok(Some(stream)) => {
-                    return match platform::stranger(&stream, server_uid).map_err(io)? {
+                    return match stream.stranger(server_uid).map_err(io)? {
                         None => Ok(Self { stream }),
                         Some(stranger) => Err(ConnectError::Stranger { path: path.to_owned(), stranger }),
                     };
@@ -111,7 +110,7 @@ impl Connection {
 
     /// The number of the process that listens, as the kernel says it.
     pub(crate) fn listener(&self) -> Option<u32> {
-        u32::try_from(self.stream.peer_creds().ok()?.pid()?).ok()
+        self.stream.listener()
     }
 
     /// Sends `request`, with what is left of the deadline, and reads its answer.
@@ -156,39 +155,29 @@ impl Connection {
 
     fn send(&mut self, mut bytes: &[u8], deadline: Deadline) -> Result<(), ExchangeError> {
         while !bytes.is_empty() {
-            match (&self.stream).write(bytes) {
-                Ok(written) => bytes = &bytes[written..],
-                Err(error) => self.wait(error, Ready::Write, deadline)?,
-            }
+            let written = self.stream.write(bytes, deadline).map_err(|error| told(error, deadline))?;
+            bytes = &bytes[written..];
         }
         Ok(())
     }
 
     fn receive(&mut self, mut buffer: &mut [u8], deadline: Deadline) -> Result<(), ExchangeError> {
         while !buffer.is_empty() {
-            match (&self.stream).read(buffer) {
-                Ok(0) => return Err(ExchangeError::Closed),
-                Ok(read) => buffer = &mut buffer[read..],
-                Err(error) => self.wait(error, Ready::Read, deadline)?,
+            match self.stream.read(buffer, deadline).map_err(|error| told(error, deadline))? {
+                0 => return Err(ExchangeError::Closed),
+                read => buffer = &mut buffer[read..],
             }
         }
         Ok(())
     }
+}
 
-    /// Waits where `error` says that there is nothing to do but wait.
-    fn wait(&self, error: io::Error, ready: Ready, deadline: Deadline) -> Result<(), ExchangeError> {
-        match error.kind() {
-            io::ErrorKind::Interrupted => Ok(()),
-            io::ErrorKind::WouldBlock => match platform::wait_stream(&self.stream, ready, deadline) {
-                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                    Err(ExchangeError::Silent(deadline.in_words()))
-                }
-                waited => waited.map_err(ExchangeError::Io),
-            },
-            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::NotConnected => {
-                Err(ExchangeError::Closed)
-            }
-            _ => Err(ExchangeError::Io(error)),
+fn told(error: io::Error, deadline: Deadline) -> ExchangeError {
+    match error.kind() {
+        io::ErrorKind::TimedOut => ExchangeError::Silent(deadline.in_words()),
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::NotConnected => {
+            ExchangeError::Closed
         }
+        _ => ExchangeError::Io(error),
     }
 }

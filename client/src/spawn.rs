@@ -2,8 +2,7 @@
 
 use std::{
     ffi::OsStr,
-    fs,
-    io::{self, Read},
+    fs, io,
     path::{Path, PathBuf},
     process::{ChildStdout, Command, Stdio},
 };
@@ -16,7 +15,7 @@ use thiserror::Error;
 
 use crate::{
     deadline::Deadline,
-    platform::{self, DAEMON, Ready, TrustError},
+    platform::{self, DAEMON, TrustError},
 };
 
 /// Where the daemon is looked for when it does not lie beside the client: fixed when the client is built.
@@ -67,7 +66,9 @@ pub(crate) fn start(deadline: Deadline) -> Result<(), SpawnError> {
     let path = program()?;
     platform::trusted_program(&path)?;
     let io = |source| SpawnError::Io { path: path.clone(), source };
-    let child = Command::new(&path)
+    let mut command = Command::new(&path);
+    platform::detach(&mut command);
+    let child = command
         .arg("--background")
         .env_clear()
         .envs(std::env::vars_os().filter(|(name, _)| is_kept(name)))
@@ -111,9 +112,8 @@ fn is_kept(name: &OsStr) -> bool {
 fn word(mut output: ChildStdout, deadline: Deadline) -> io::Result<Vec<u8>> {
     let mut said = Vec::new();
     loop {
-        platform::wait(&output, Ready::Read, deadline)?;
         let mut some = [0; 1024];
-        let read = output.read(&mut some)?;
+        let read = platform::read_child(&mut output, &mut some, deadline)?;
         let (line, ended) = match some[..read].iter().position(|&byte| byte == b'\n') {
             Some(end) => (&some[..end], true),
             None => (&some[..read], read == 0),

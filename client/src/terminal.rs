@@ -1,7 +1,7 @@
 //! The person's terminal: prompts and answers go there, never to standard input or output.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, Read, Write},
     sync::{
         Arc,
@@ -26,7 +26,10 @@ const LINE: usize = 4096;
 const CTRL_C: u8 = 3;
 
 /// The terminal of this process.
-pub(crate) struct Terminal(File);
+pub(crate) struct Terminal {
+    keys: File,
+    screen: File,
+}
 
 /// Why nobody can be asked.
 #[derive(Debug, Error)]
@@ -60,8 +63,8 @@ impl Terminal {
     /// # Errors
     /// [`TerminalError::None`] where there is none.
     pub(crate) fn open() -> Result<Self, TerminalError> {
-        let opened = OpenOptions::new().read(true).write(true).open(platform::TERMINAL);
-        opened.map(Self).map_err(|_| TerminalError::None)
+        let (keys, screen) = platform::terminal().map_err(|_| TerminalError::None)?;
+        Ok(Self { keys, screen })
     }
 
     /// Shows one line.
@@ -69,7 +72,7 @@ impl Terminal {
     /// # Errors
     /// Where the terminal is gone.
     pub(crate) fn say(&mut self, line: &Text) -> Result<(), TerminalError> {
-        Ok(writeln!(self.0, "{line}")?)
+        Ok(writeln!(self.screen, "{line}")?)
     }
 
     /// Asks for one line; white space around it is left out, and an empty one is empty.
@@ -77,11 +80,11 @@ impl Terminal {
     /// # Errors
     /// [`TerminalError::Interrupted`] where the terminal ends.
     pub(crate) fn ask(&mut self, prompt: &Text) -> Result<String, TerminalError> {
-        write!(&self.0, "{prompt} ")?;
+        write!(&self.screen, "{prompt} ")?;
         let mut line = Vec::new();
         while !line.ends_with(b"\n") && line.len() < LINE {
             let mut some = [0; LINE];
-            match self.0.read(&mut some) {
+            match self.keys.read(&mut some) {
                 Ok(0) => return Err(TerminalError::Interrupted),
                 Ok(read) => line.extend_from_slice(&some[..read]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -99,13 +102,13 @@ impl Terminal {
         let interrupted = Arc::new(AtomicBool::new(false));
         let typed = {
             // First of all: whatever is typed ahead must not be shown either.
-            let _silence = Silence::of(&self.0)?;
-            write!(&self.0, "{prompt} ")?;
-            let keys = Keys { terminal: self.0.try_clone()?, interrupted: Arc::clone(&interrupted) };
+            let _silence = Silence::of(&self.keys)?;
+            write!(&self.screen, "{prompt} ")?;
+            let keys = Keys { terminal: self.keys.try_clone()?, interrupted: Arc::clone(&interrupted) };
             // Given a reader, rpassword leaves the terminal to us: by itself it dies of Ctrl-C with the echo off.
             let typed =
                 read_password_with_config(ConfigBuilder::new().input_reader(keys).output_discard().build());
-            writeln!(&self.0)?;
+            writeln!(&self.screen)?;
             typed
         };
         if interrupted.load(Ordering::Relaxed) {

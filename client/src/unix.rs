@@ -2,9 +2,10 @@
 
 use std::{
     fs::File,
-    io,
+    io::{self, Read},
     os::{fd::AsFd, unix::fs::MetadataExt},
     path::Path,
+    process::{ChildStdout, Command},
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
@@ -25,7 +26,7 @@ mod system;
 mod system;
 
 pub(crate) use dt_cred_proto::platform::{TrustError, own_uid};
-pub(crate) use socket::{Stranger, connect, stranger, wait_stream};
+pub(crate) use socket::{Stranger, Stream};
 pub(crate) use system::Process;
 
 use crate::deadline::Deadline;
@@ -37,8 +38,30 @@ pub(crate) const DAEMON: &str = "dt-credd";
 pub(crate) const ENDPOINT_MEND: &str =
     "see that XDG_RUNTIME_DIR and HOME are your own, as after `su -`, or set DT_CRED_SOCKET";
 
-/// Where the terminal of a process is.
-pub(crate) const TERMINAL: &str = "/dev/tty";
+/// The terminal of this process: its keys and its screen.
+///
+/// # Errors
+/// Where there is none.
+pub(crate) fn terminal() -> io::Result<(File, File)> {
+    let terminal = File::options().read(true).write(true).open("/dev/tty")?;
+    Ok((terminal.try_clone()?, terminal))
+}
+
+/// Reads what there is of a child's output, at least a byte; zero is the end.
+///
+/// # Errors
+/// [`io::ErrorKind::TimedOut`] once the deadline has passed.
+pub(crate) fn read_child(
+    output: &mut ChildStdout,
+    buffer: &mut [u8],
+    deadline: Deadline,
+) -> io::Result<usize> {
+    wait(&*output, Ready::Read, deadline)?;
+    output.read(buffer)
+}
+
+/// Nothing: the daemon leaves the terminal by itself, and the system closes for a child what is not meant for it.
+pub(crate) fn detach(_command: &mut Command) {}
 
 /// What is waited for.
 #[derive(Clone, Copy)]

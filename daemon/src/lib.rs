@@ -24,3 +24,6 @@ mod ticks;
 #[cfg(unix)]
 #[path = "unix.rs"]
 pub mod platform;
+#[cfg(windows)]
+#[path = "windows.rs"]
+pub mod platform;

@@ -91,11 +91,12 @@ impl Alarm {
 pub struct Watch(AsyncFd<OwnedFd>);
 
 impl Watch {
-    /// Watches `folder`.
+    /// Watches the folder of the socket at `path`.
     ///
     /// # Errors
     /// Where the folder is gone or the user's inotify limits are used up.
-    pub fn new(folder: &Path) -> io::Result<Self> {
+    pub fn new(path: &Path) -> io::Result<Self> {
+        let folder = path.parent().unwrap_or(Path::new("/"));
         use inotify::{CreateFlags, WatchFlags};
         let watch = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
         let flags = WatchFlags::CREATE

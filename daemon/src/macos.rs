@@ -46,11 +46,11 @@ pub(super) fn close_from(first: u32) {
 pub struct Watch;
 
 impl Watch {
-    /// Watches `folder`.
+    /// Watches the folder of the socket at this path.
     ///
     /// # Errors
     /// None.
-    pub fn new(_folder: &Path) -> io::Result<Self> {
+    pub fn new(_path: &Path) -> io::Result<Self> {
         Ok(Self)
     }
 

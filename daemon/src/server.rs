@@ -53,15 +53,15 @@ async fn accept(listener: &Listener, service: &Arc<Service>) {
         let accepted = listener.accept().await;
         failing &= accepted.is_err();
         match accepted {
-            Ok(stream) => match platform::peer(&stream) {
-                Ok(uid) if uid == platform::own_uid() => {
+            Ok(stream) => match platform::stranger(&stream) {
+                Ok(None) => {
                     let session = session::run(stream, Arc::clone(service));
                     tokio::spawn(async move {
                         session.await;
                         drop(place);
                     });
                 }
-                Ok(uid) => tracing::warn!(uid, "refused a client of another user"),
+                Ok(Some(user)) => tracing::warn!(user, "refused a client of another user"),
                 Err(error) => tracing::debug!(%error, "a client left before it was served"),
             },
             Err(error) => {

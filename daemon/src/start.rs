@@ -75,14 +75,12 @@ impl Socket {
     pub async fn take(endpoint: &Endpoint) -> Result<Self, StartError> {
         let path = endpoint.path.as_path();
         let io = |source| StartError::Io { path: path.to_owned(), source };
-        let folder = path.parent().unwrap_or(Path::new("/"));
-        platform::private_folder(folder, !endpoint.explicit)?;
-        let lock = lock(path).await?;
+        let lock = lock(path, &platform::prepare(endpoint)?).await?;
         if platform::is_answered(path) {
             return Err(StartError::Answered(path.to_owned()));
         }
         platform::remove_stale_socket(path).map_err(io)?;
-        let watch = Watch::new(folder).map_err(io)?;
+        let watch = Watch::new(path).map_err(io)?;
         let listener = platform::listen(path).map_err(io)?;
         Ok(Self {
             listener,
@@ -108,12 +106,12 @@ impl Place {
     }
 }
 
-/// The lock beside the socket; a daemon that another one overtook waits until that one listens.
-async fn lock(socket: &Path) -> Result<Lock, StartError> {
-    let path = socket.with_extension("lock");
+/// The lock at `path`; a daemon that another one overtook waits until that one listens.
+async fn lock(socket: &Path, path: &Path) -> Result<Lock, StartError> {
     let look = async {
         loop {
-            let taken = Lock::take(&path).map_err(|source| StartError::Io { path: path.clone(), source })?;
+            let taken =
+                Lock::take(path).map_err(|source| StartError::Io { path: path.to_owned(), source })?;
             if let Some(lock) = taken {
                 return Ok(lock);
             }
@@ -123,5 +121,5 @@ async fn lock(socket: &Path) -> Result<Lock, StartError> {
             tokio::time::sleep(LOOK).await;
         }
     };
-    tokio::time::timeout(RACE, look).await.unwrap_or_else(|_| Err(StartError::Stuck(path.clone())))
+    tokio::time::timeout(RACE, look).await.unwrap_or_else(|_| Err(StartError::Stuck(path.to_owned())))
 }

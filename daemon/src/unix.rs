@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use dt_cred_proto::platform::peer_uid;
+use dt_cred_proto::{endpoint::Endpoint, platform::peer_uid};
 use interprocess::local_socket::{ListenerOptions, prelude::*, tokio as local};
 use rustix::{
     fs::Mode,
@@ -79,6 +79,16 @@ fn null() -> io::Result<fs::File> {
     fs::OpenOptions::new().read(true).write(true).open("/dev/null")
 }
 
+/// Makes the folder of the socket; where its lock lies.
+///
+/// # Errors
+/// [`TrustError`] where somebody else could put another socket there.
+pub fn prepare(endpoint: &Endpoint) -> Result<PathBuf, TrustError> {
+    let folder = endpoint.path.parent().unwrap_or(Path::new("/"));
+    private_folder(folder, !endpoint.explicit)?;
+    Ok(endpoint.path.with_extension("lock"))
+}
+
 /// Removes the socket at `path` that a daemon left behind.
 ///
 /// # Errors
@@ -107,13 +117,14 @@ pub fn listen(path: &Path) -> io::Result<local::Listener> {
     ListenerOptions::new().name(name).mode(0o600).reclaim_name(false).create_tokio()
 }
 
-/// The effective user at the other end of a connection.
+/// The user at the other end of a connection, where that is not our own.
 ///
 /// # Errors
 /// Where the connection is gone.
-pub fn peer(stream: &local::Stream) -> io::Result<u32> {
+pub fn stranger(stream: &local::Stream) -> io::Result<Option<String>> {
     let local::Stream::UdSocket(socket) = stream;
-    peer_uid(socket.as_fd())
+    let uid = peer_uid(socket.as_fd())?;
+    Ok((uid != own_uid()).then(|| format!("uid {uid}")))
 }
 
 /// Ends when the process is asked to end: SIGTERM or SIGINT. SIGHUP, of a terminal that closes, is not death.

@@ -36,6 +36,12 @@ pub enum EndpointError {
         /// What fits.
         limit: usize,
     },
+    /// No pipe of this machine: what opens a pipe opens files and other machines' pipes as well.
+    #[error(r"{SOCKET_VARIABLE} is {0:?}: it must be a pipe's name, as in \\.\pipe\NAME")]
+    NotAPipe(PathBuf),
+    /// The system does not tell whose process this is.
+    #[error("there is no name for the pipe: the user's SID is not known ({0})")]
+    NoUser(String),
     /// Neither a runtime folder nor a home.
     #[error(
         "there is no folder for the socket: neither XDG_RUNTIME_DIR nor a home folder is known; set {SOCKET_VARIABLE}"

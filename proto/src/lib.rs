@@ -40,3 +40,6 @@ pub mod text;
 #[cfg(unix)]
 #[path = "unix.rs"]
 pub mod platform;
+#[cfg(windows)]
+#[path = "windows.rs"]
+pub mod platform;

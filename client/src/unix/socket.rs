@@ -1,7 +1,7 @@
 //! The Unix socket: connecting without waiting for a full backlog, and who listens.
 
 use std::{
-    io,
+    io::{self, Read, Write},
     os::fd::{AsFd, BorrowedFd},
     path::Path,
 };
@@ -9,7 +9,7 @@ use std::{
 use dt_cred_proto::platform::{own_uid, peer_uid};
 use interprocess::{
     ConnectWaitMode,
-    local_socket::{ConnectOptions, GenericFilePath, Stream, prelude::*},
+    local_socket::{ConnectOptions, GenericFilePath, Stream as LocalStream, prelude::*},
 };
 use thiserror::Error;
 
@@ -26,56 +26,91 @@ pub(crate) struct Stranger {
     own: u32,
 }
 
-/// A connected stream that does not block; none where the listener has no room now.
-///
-/// # Errors
-/// As connect(2).
-pub(crate) fn connect(path: &Path) -> io::Result<Option<Stream>> {
-    let name = path.to_fs_name::<GenericFilePath>()?;
-    // A connect that blocks would wait for a full backlog without end.
-    let options =
-        ConnectOptions::new().name(name).wait_mode(ConnectWaitMode::Deferred).nonblocking_stream(true);
-    match options.connect_sync() {
-        Ok(stream) => Ok(is_connected(&stream)?.then_some(stream)),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-        Err(error) => Err(error),
-    }
-}
+/// A connected stream that does not block.
+pub(crate) struct Stream(LocalStream);
 
-/// Whether the socket is connected: interprocess says so of one that waits for a full backlog, too.
-fn is_connected(stream: &Stream) -> io::Result<bool> {
-    match rustix::net::getpeername(descriptor(stream)) {
-        Ok(_) => Ok(true),
-        Err(rustix::io::Errno::NOTCONN) => Ok(false),
-        Err(error) => Err(error.into()),
+impl Stream {
+    /// Connects to the socket at `path`; none where the listener has no room now.
+    ///
+    /// # Errors
+    /// As connect(2).
+    pub(crate) fn connect(path: &Path) -> io::Result<Option<Self>> {
+        let name = path.to_fs_name::<GenericFilePath>()?;
+        // A connect that blocks would wait for a full backlog without end.
+        let options =
+            ConnectOptions::new().name(name).wait_mode(ConnectWaitMode::Deferred).nonblocking_stream(true);
+        match options.connect_sync().map(Self) {
+            Ok(stream) => Ok(stream.is_connected()?.then_some(stream)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
+        }
     }
-}
 
-/// The one who listens at the other end, where that is neither our own uid nor root nor `server_uid`.
-///
-/// # Errors
-/// Where the connection is gone.
-pub(crate) fn stranger(stream: &Stream, server_uid: Option<u32>) -> io::Result<Option<Stranger>> {
-    let (owner, own) = (peer_uid(descriptor(stream))?, own_uid());
-    Ok((!is_trusted(owner, own, server_uid)).then_some(Stranger { owner, own }))
+    /// Whether it is connected: interprocess says so of one that waits for a full backlog, too.
+    fn is_connected(&self) -> io::Result<bool> {
+        match rustix::net::getpeername(self.descriptor()) {
+            Ok(_) => Ok(true),
+            Err(rustix::io::Errno::NOTCONN) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The one who listens at the other end, where that is neither our own uid nor root nor `server_uid`.
+    ///
+    /// # Errors
+    /// Where the connection is gone.
+    pub(crate) fn stranger(&self, server_uid: Option<u32>) -> io::Result<Option<Stranger>> {
+        let (owner, own) = (peer_uid(self.descriptor())?, own_uid());
+        Ok((!is_trusted(owner, own, server_uid)).then_some(Stranger { owner, own }))
+    }
+
+    /// The number of the process that listens, as the kernel says it.
+    pub(crate) fn listener(&self) -> Option<u32> {
+        u32::try_from(self.0.peer_creds().ok()?.pid()?).ok()
+    }
+
+    /// Reads what there is, at least a byte; zero is the end.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::TimedOut`] once the deadline has passed.
+    pub(crate) fn read(&mut self, buffer: &mut [u8], deadline: Deadline) -> io::Result<usize> {
+        self.once_ready(Ready::Read, deadline, |stream| (&*stream).read(buffer))
+    }
+
+    /// Writes as much as there is room for, at least a byte.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::TimedOut`] once the deadline has passed.
+    pub(crate) fn write(&mut self, bytes: &[u8], deadline: Deadline) -> io::Result<usize> {
+        self.once_ready(Ready::Write, deadline, |stream| (&*stream).write(bytes))
+    }
+
+    fn once_ready(
+        &self,
+        ready: Ready,
+        deadline: Deadline,
+        mut attempt: impl FnMut(&LocalStream) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        loop {
+            match attempt(&self.0) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    wait(self.descriptor(), ready, deadline)?;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        let LocalStream::UdSocket(socket) = &self.0;
+        socket.as_fd()
+    }
 }
 
 /// Whether a socket may be used that `owner` listens on: service managers, which are root, listen for their users.
 fn is_trusted(owner: u32, own: u32, server_uid: Option<u32>) -> bool {
     owner == own || owner == 0 || Some(owner) == server_uid
-}
-
-/// Waits until the stream is ready.
-///
-/// # Errors
-/// [`io::ErrorKind::TimedOut`] once the deadline has passed.
-pub(crate) fn wait_stream(stream: &Stream, ready: Ready, deadline: Deadline) -> io::Result<()> {
-    wait(descriptor(stream), ready, deadline)
-}
-
-fn descriptor(stream: &Stream) -> BorrowedFd<'_> {
-    let Stream::UdSocket(socket) = stream;
-    socket.as_fd()
 }
 
 #[cfg(test)]

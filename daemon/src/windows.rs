@@ -1,0 +1,181 @@
+//! Windows: the named pipe, the clock that counts time asleep, the events that end a process.
+
+use std::{
+    ffi::OsString,
+    io,
+    os::windows::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use dt_cred_proto::{endpoint::Endpoint, platform::Sid};
+use interprocess::{
+    local_socket::{GenericFilePath, ListenerOptions, prelude::*, tokio as local},
+    os::windows::{local_socket::ListenerOptionsExt, security_descriptor::SecurityDescriptor},
+};
+use tokio::signal::windows::{CtrlBreak, CtrlC, CtrlClose, CtrlLogoff, CtrlShutdown};
+use windows_sys::Win32::{
+    Foundation::ERROR_PIPE_BUSY, Storage::FileSystem::SECURITY_IDENTIFICATION,
+    System::WindowsProgramming::QueryInterruptTime,
+};
+
+#[path = "windows/files.rs"]
+mod files;
+
+pub use crate::ticks::Alarm;
+pub use dt_cred_proto::platform::{TrustError, home, private_file, private_folder, trusted, trusted_parents};
+pub use files::{
+    FileId, Lock, Stamp, append_private, create_private, is_own_file, open_regular, sync_folder,
+};
+
+/// Time since the machine started, time asleep included (QueryInterruptTime).
+pub fn boot_time() -> Duration {
+    let mut hundreds = 0;
+    #[expect(unsafe_code, reason = "QueryInterruptTime has no safe wrapper")]
+    // SAFETY: the pointer is to a live variable of the type that is written.
+    unsafe {
+        QueryInterruptTime(&raw mut hundreds);
+    }
+    // In units of 100 ns.
+    Duration::from_nanos(hundreds.saturating_mul(100))
+}
+
+/// Nothing: what a process makes is its user's by what their folders say.
+pub fn settle() {}
+
+/// How many clients may be connected at once. The system has no limit of its own for handles that would be met sooner.
+pub fn descriptor_limit() -> usize {
+    65_536
+}
+
+/// Leaves the caller's folder: it could not be removed. The console was left by the flags that we were started with.
+///
+/// # Errors
+/// Where the system's folder is gone.
+pub fn detach() -> io::Result<()> {
+    std::env::set_current_dir(std::env::var_os("SystemRoot").unwrap_or_else(|| OsString::from(r"C:\")))
+}
+
+/// Nothing: whoever waited for the word of readiness has it, and no handle of theirs is ours.
+///
+/// # Errors
+/// None.
+pub fn close_output() -> io::Result<()> {
+    Ok(())
+}
+
+/// Makes the state folder, where the lock lies: a pipe has no folder.
+///
+/// # Errors
+/// [`TrustError`] where the folder is not the user's.
+pub fn prepare(endpoint: &Endpoint) -> Result<PathBuf, TrustError> {
+    let folder = state_folder().unwrap_or_default();
+    private_folder(&folder, true)?;
+    let name = endpoint.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '_' };
+    Ok(folder.join(format!("{}.lock", name.chars().map(plain).collect::<String>())))
+}
+
+/// Nothing: a pipe goes with its process.
+///
+/// # Errors
+/// None.
+pub fn remove_stale_socket(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Whether somebody listens on the pipe `path`.
+pub fn is_answered(path: &Path) -> bool {
+    let mut options = std::fs::File::options();
+    options.read(true).write(true).security_qos_flags(SECURITY_IDENTIFICATION);
+    // One whose instances are all taken listens all the same.
+    let busy = |error: &io::Error| error.raw_os_error() == i32::try_from(ERROR_PIPE_BUSY).ok();
+    match options.open(path) {
+        Ok(_) => true,
+        Err(error) => busy(&error),
+    }
+}
+
+/// Listens on the pipe `path`, which nobody else may have made before: for its own user alone, and not from other
+/// machines.
+///
+/// # Errors
+/// Where the system refuses.
+pub fn listen(path: &Path) -> io::Result<local::Listener> {
+    let sid = Sid::own()?;
+    // Owner and only right: the user's. P: nothing is inherited.
+    let wide: Vec<u16> = format!("O:{sid}D:P(A;;GA;;;{sid})").encode_utf16().chain([0]).collect();
+    let descriptor = widestring::U16CStr::from_slice(&wide).map_err(io::Error::other)?;
+    let descriptor = SecurityDescriptor::deserialize(descriptor)?;
+    let name = path.as_os_str().to_fs_name::<GenericFilePath>()?;
+    ListenerOptions::new().name(name).security_descriptor(descriptor).create_tokio()
+}
+
+/// Nobody: the pipe's rights let no other user connect.
+///
+/// # Errors
+/// None.
+pub fn stranger(_stream: &local::Stream) -> io::Result<Option<String>> {
+    Ok(None)
+}
+
+/// Tells of changes to a pipe's name: there are none for as long as its process lives.
+pub struct Watch;
+
+impl Watch {
+    /// Watches nothing.
+    ///
+    /// # Errors
+    /// None.
+    pub fn new(_path: &Path) -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    /// Never.
+    pub async fn changed(&mut self) {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Ends when the process is asked to end: Ctrl-C, Ctrl-Break, a console that closes, a logoff, a shutdown.
+pub struct Signals {
+    interrupt: CtrlC,
+    break_: CtrlBreak,
+    close: CtrlClose,
+    logoff: CtrlLogoff,
+    shutdown: CtrlShutdown,
+}
+
+impl Signals {
+    /// Takes the events over from their defaults.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub fn new() -> io::Result<Self> {
+        use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown};
+        Ok(Self {
+            interrupt: ctrl_c()?,
+            break_: ctrl_break()?,
+            close: ctrl_close()?,
+            logoff: ctrl_logoff()?,
+            shutdown: ctrl_shutdown()?,
+        })
+    }
+
+    /// Waits for one of them; its name.
+    pub async fn received(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "Ctrl-C",
+            _ = self.break_.recv() => "Ctrl-Break",
+            _ = self.close.recv() => "the console closes",
+            _ = self.logoff.recv() => "a logoff",
+            _ = self.shutdown.recv() => "a shutdown",
+        }
+    }
+}
+
+/// The folder of the state file, the log and the lock.
+pub fn state_folder() -> Option<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    dt_cred_proto::platform::state_home(variable).map(|folder| folder.join("dt-cred"))
+}

@@ -26,6 +26,9 @@ mod unlock;
 #[cfg(unix)]
 #[path = "unix.rs"]
 mod platform;
+#[cfg(windows)]
+#[path = "windows.rs"]
+mod platform;
 
 use std::{ffi::OsString, process::ExitCode};
 

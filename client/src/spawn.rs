@@ -72,8 +72,8 @@ pub(crate) fn start(deadline: Deadline) -> Result<(), SpawnError> {
         .arg("--background")
         .env_clear()
         .envs(std::env::vars_os().filter(|(name, _)| is_kept(name)))
-        .env("PATH", "/usr/bin:/bin")
-        .current_dir("/")
+        .envs(platform::DAEMON_PATH.map(|path| ("PATH", path)))
+        .current_dir(path.ancestors().last().unwrap_or(&path))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -99,11 +99,10 @@ fn program() -> Result<PathBuf, SpawnError> {
 
 /// Whether the daemon gets this variable: it outlives the shell that happened to start it.
 fn is_kept(name: &OsStr) -> bool {
-    const KEPT: [&str; 6] = ["HOME", "USER", "LOGNAME", "LANG", "TZ", "DBUS_SESSION_BUS_ADDRESS"];
     const PROXIES: [&str; 4] = ["http_proxy", "https_proxy", "all_proxy", "no_proxy"];
     let Some(name) = name.to_str() else { return false };
     let proxy = |known: &&str| name == *known || name == known.to_ascii_uppercase();
-    KEPT.contains(&name)
+    platform::KEPT.iter().any(|known| platform::is_variable(name, known))
         || PROXIES.iter().any(proxy)
         || ["XDG_", "DT_CRED_"].iter().any(|prefix| name.starts_with(prefix))
 }
@@ -148,6 +147,18 @@ fn kind_of(code: u8) -> FailureKind {
 mod tests {
     use super::*;
 
+    #[cfg(windows)]
+    #[test]
+    fn what_the_system_needs_is_kept_whatever_its_case() {
+        for name in ["SYSTEMROOT", "SystemRoot", "LocalAppData", "USERPROFILE", "temp", "https_proxy"] {
+            assert!(is_kept(OsStr::new(name)), "{name}");
+        }
+        for name in ["Path", "PATHEXT", "DATATRAILS_CLIENT_SECRET", "SSL_CERT_FILE", "HOME"] {
+            assert!(!is_kept(OsStr::new(name)), "{name}");
+        }
+    }
+
+    #[cfg(unix)]
     #[test]
     fn of_the_environment_only_what_the_contract_names_is_kept() {
         let kept = [

@@ -38,6 +38,17 @@ pub(crate) const DAEMON: &str = "dt-credd";
 pub(crate) const ENDPOINT_MEND: &str =
     "see that XDG_RUNTIME_DIR and HOME are your own, as after `su -`, or set DT_CRED_SOCKET";
 
+/// Variables that the daemon gets besides the proxies' and its own.
+pub(crate) const KEPT: [&str; 6] = ["HOME", "USER", "LOGNAME", "LANG", "TZ", "DBUS_SESSION_BUS_ADDRESS"];
+
+/// What the daemon's PATH is.
+pub(crate) const DAEMON_PATH: Option<&str> = Some("/usr/bin:/bin");
+
+/// Whether `name` is the variable `known`.
+pub(crate) fn is_variable(name: &str, known: &str) -> bool {
+    name == known
+}
+
 /// The terminal of this process: its keys and its screen.
 ///
 /// # Errors

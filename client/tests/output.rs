@@ -1,4 +1,5 @@
 //! Standard output: the answer whole and alone, or an exit code that says otherwise.
+#![cfg(unix)]
 
 mod fake;
 

@@ -1,4 +1,5 @@
 //! What the client makes of daemons that no real one is: of another version, talking nonsense, silent, gone.
+#![cfg(unix)]
 
 mod fake;
 

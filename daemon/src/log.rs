@@ -90,7 +90,7 @@ impl Write for LogFile {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, io::Write, os::unix::fs::PermissionsExt};
+    use std::{fs, io::Write};
 
     use super::{FILE_LIMIT, LogFile};
 
@@ -107,6 +107,13 @@ mod tests {
         assert_eq!(fs::read(folder.path().join("dt-credd.log.1")).unwrap()[0], b'1');
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
+}
+
+#[cfg(all(test, unix))]
+mod private {
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    use super::LogFile;
 
     #[test]
     fn a_log_that_is_open_to_others_is_made_private() {

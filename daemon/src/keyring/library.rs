@@ -16,14 +16,14 @@ pub(super) fn unavailable(keyring: Keyring, choices: &[Keyring]) -> KeyringError
     }
 }
 
-/// The entry of `profile` in `store`.
+/// The entry of `profile` in `store`, made with this modifier of the store's own.
 pub(super) fn entry(
     store: &impl CredentialStoreApi,
     profile: &Profile,
-    label: Option<&str>,
+    modifier: Option<(&str, &str)>,
 ) -> keyring::Result<keyring::Entry> {
-    let label = label.map(|label| [("label", label)].into());
-    store.build(SERVICE, profile.as_str(), label.as_ref())
+    let modifiers = modifier.map(|modifier| [modifier].into());
+    store.build(SERVICE, profile.as_str(), modifiers.as_ref())
 }
 
 /// The bytes as text, moved, not copied; wiped where they are none.

@@ -6,8 +6,8 @@ use windows_native_keyring_store::Store;
 use zeroize::Zeroizing;
 
 use super::{
-    KeyringError, SERVICE,
-    library::{failed, text, unavailable},
+    KeyringError,
+    library::{entry, failed, text, unavailable},
 };
 
 /// The stores that `auto` means.
@@ -74,7 +74,7 @@ fn here(keyring: Keyring) -> Result<(), KeyringError> {
 }
 
 fn open(profile: &Profile) -> keyring::Result<Entry> {
-    Store::new()?.build(SERVICE, profile.as_str(), Some(&[("persistence", "Local")].into()))
+    entry(&*Store::new()?, profile, Some(("persistence", "Local")))
 }
 
 /// The item's text. What Windows' own tools kept is UTF-16, and JSON begins with a character of ASCII.

@@ -1,8 +1,8 @@
 //! How it is steered from outside, run by itself, and cleaned up after.
 
-use std::io::{BufRead, BufReader, ErrorKind, Read};
+use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use dt_cred_tests::issuer::{Client, Sandbox};
 use serde_json::json;
@@ -68,6 +68,10 @@ fn nothing_is_left_of_a_sandbox_that_was_dropped() {
 #[cfg(unix)]
 #[test]
 fn the_program_prints_credentials_serves_and_cleans_up_after_itself() {
+    use std::{
+        io::{BufRead, BufReader},
+        process::Stdio,
+    };
     if !curl_is_here() {
         return;
     }

@@ -41,8 +41,9 @@ pub(super) fn write(profile: &Profile, item: &Secret) -> Result<(), KeyringError
     open(&collection.map_err(|error| judged(&error))?)?;
     open_items(&service, &attributes(profile))?;
     let label = format!("{SERVICE}: {profile}");
-    let kept =
-        store().and_then(|store| entry(&*store, profile, Some(&label))?.set_secret(item.expose().as_bytes()));
+    let kept = store().and_then(|store| {
+        entry(&*store, profile, Some(("label", &label)))?.set_secret(item.expose().as_bytes())
+    });
     kept.map_err(|error| told(&error))
 }
 

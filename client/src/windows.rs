@@ -1,0 +1,232 @@
+//! Windows: the console, the standard streams without buffers, the program that a daemon is started from.
+
+use std::{
+    fs::File,
+    io::{self, IsTerminal, Read, Write},
+    mem::ManuallyDrop,
+    os::windows::{
+        io::{AsHandle, AsRawHandle, FromRawHandle, OwnedHandle},
+        process::CommandExt,
+    },
+    path::Path,
+    process::{ChildStdout, Command},
+    time::Duration,
+};
+
+use dt_cred_proto::platform::trusted;
+use windows_sys::Win32::{
+    Foundation::{HANDLE_FLAG_INHERIT, SetHandleInformation, WAIT_OBJECT_0},
+    System::{
+        Console::{
+            CONSOLE_MODE, ENABLE_ECHO_INPUT, ENABLE_LINE_INPUT, ENABLE_PROCESSED_INPUT, GetConsoleMode,
+            SetConsoleMode,
+        },
+        Threading::{
+            CREATE_NEW_PROCESS_GROUP, DETACHED_PROCESS, OpenProcess, PROCESS_SYNCHRONIZE, WaitForSingleObject,
+        },
+    },
+};
+
+#[path = "windows/pipe.rs"]
+mod pipe;
+
+pub(crate) use dt_cred_proto::platform::TrustError;
+pub(crate) use pipe::{Stranger, Stream};
+
+use crate::deadline::Deadline;
+
+/// The name of the daemon's program.
+pub(crate) const DAEMON: &str = "dt-credd.exe";
+
+/// What to look at where the pipe cannot be reached.
+pub(crate) const ENDPOINT_MEND: &str = "see that DT_CRED_SOCKET names a pipe of your own, or unset it";
+
+/// Variables that the daemon gets besides the proxies' and its own, whatever their case: without the system's own
+/// nothing of the network works.
+pub(crate) const KEPT: [&str; 11] = [
+    "SystemRoot",
+    "SystemDrive",
+    "windir",
+    "USERPROFILE",
+    "USERNAME",
+    "USERDOMAIN",
+    "LOCALAPPDATA",
+    "APPDATA",
+    "ProgramData",
+    "TEMP",
+    "TMP",
+];
+
+/// What the daemon's PATH is, if it has one.
+pub(crate) const DAEMON_PATH: Option<&str> = None;
+
+/// Whether `name` is the variable `known`: here without regard to case.
+pub(crate) fn is_variable(name: &str, known: &str) -> bool {
+    name.eq_ignore_ascii_case(known)
+}
+
+/// What the exit code of a process is that Ctrl-C has ended (`STATUS_CONTROL_C_EXIT` in ntstatus.h).
+const CONTROL_C_EXIT: u32 = 0xC000_013A;
+
+/// The console of this process: its keys and its screen.
+///
+/// # Errors
+/// Where there is none.
+pub(crate) fn terminal() -> io::Result<(File, File)> {
+    let open = |name| File::options().read(true).write(true).open(name);
+    Ok((open("CONIN$")?, open("CONOUT$")?))
+}
+
+/// Reads what there is of a child's output, at least a byte; zero is the end.
+///
+/// # Errors
+/// [`io::ErrorKind::TimedOut`] once the deadline has passed.
+pub(crate) fn read_child(
+    output: &mut ChildStdout,
+    buffer: &mut [u8],
+    deadline: Deadline,
+) -> io::Result<usize> {
+    pipe::read(output, buffer, deadline)
+}
+
+/// Makes the child one without a console, which no Ctrl-C of ours reaches, and keeps our own standard streams from it:
+/// whoever waits for their end must not wait for the daemon.
+pub(crate) fn detach(command: &mut Command) {
+    command.creation_flags(DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP);
+    for handle in [io::stdin().as_raw_handle(), io::stdout().as_raw_handle(), io::stderr().as_raw_handle()] {
+        #[expect(unsafe_code, reason = "a handle's inheritance has no safe wrapper")]
+        // SAFETY: the handle is this process's own standard stream or null, which the system refuses.
+        unsafe {
+            SetHandleInformation(handle, HANDLE_FLAG_INHERIT, 0);
+        }
+    }
+}
+
+/// Writes to standard output, past the buffer of [`io::Stdout`], which would keep a copy; returns how much was taken.
+///
+/// # Errors
+/// As WriteFile. A reader that left is [`io::ErrorKind::BrokenPipe`].
+pub(crate) fn write_output(bytes: &[u8]) -> io::Result<usize> {
+    let mut output = io::stdout();
+    // A console takes text, not bytes.
+    if output.is_terminal() {
+        output.write_all(bytes)?;
+        output.flush()?;
+        return Ok(bytes.len());
+    }
+    stream(&output)?.write(bytes)
+}
+
+/// Reads from standard input, past the buffer of [`io::Stdin`], which would keep a copy; zero is the end.
+///
+/// # Errors
+/// As ReadFile.
+pub(crate) fn read_input(buffer: &mut [u8]) -> io::Result<usize> {
+    let input = io::stdin();
+    if input.is_terminal() {
+        return input.lock().read(buffer);
+    }
+    match stream(&input)?.read(buffer) {
+        // The writer's end of a pipe was closed.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
+        read => read,
+    }
+}
+
+/// A standard stream as a file that is not closed when it is dropped.
+fn stream(standard: &impl AsHandle) -> io::Result<ManuallyDrop<File>> {
+    let handle = standard.as_handle().as_raw_handle();
+    if handle.is_null() {
+        return Err(io::Error::new(io::ErrorKind::NotConnected, "it is closed"));
+    }
+    #[expect(unsafe_code, reason = "the standard streams are files to the system alone")]
+    // SAFETY: the handle is open for as long as the process runs, and never closed by the file that is made of it.
+    let file = unsafe { File::from_raw_handle(handle) };
+    Ok(ManuallyDrop::new(file))
+}
+
+/// Sees that the program at `path` is the user's or the administrators'.
+///
+/// # Errors
+/// [`TrustError`], which says what to do.
+pub(crate) fn trusted_program(path: &Path) -> Result<(), TrustError> {
+    trusted(path, false)
+}
+
+/// A console that shows nothing of what is typed and makes no signals of it, until this is dropped.
+pub(crate) struct Silence<'a> {
+    keys: &'a File,
+    before: CONSOLE_MODE,
+}
+
+impl<'a> Silence<'a> {
+    /// Silences the console of these `keys`.
+    ///
+    /// # Errors
+    /// As GetConsoleMode and SetConsoleMode.
+    pub(crate) fn of(keys: &'a File) -> io::Result<Self> {
+        let mut before = 0;
+        #[expect(unsafe_code, reason = "a console's mode has no safe wrapper")]
+        // SAFETY: the handle is open for as long as it is borrowed, and the pointer is to a live variable.
+        unsafe {
+            let silent = |mode| mode & !(ENABLE_ECHO_INPUT | ENABLE_LINE_INPUT | ENABLE_PROCESSED_INPUT);
+            if GetConsoleMode(keys.as_raw_handle(), &raw mut before) == 0
+                || SetConsoleMode(keys.as_raw_handle(), silent(before)) == 0
+            {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        Ok(Self { keys, before })
+    }
+}
+
+impl Drop for Silence<'_> {
+    fn drop(&mut self) {
+        #[expect(unsafe_code, reason = "a console's mode has no safe wrapper")]
+        // SAFETY: the handle is open for as long as it is borrowed. Nothing can be done about a console that is gone.
+        unsafe {
+            SetConsoleMode(self.keys.as_raw_handle(), self.before);
+        }
+    }
+}
+
+/// Ends this process as Ctrl-C would have.
+pub(crate) fn interrupt_self() {
+    std::process::exit(CONTROL_C_EXIT.cast_signed());
+}
+
+/// Pauses before the next try of something that the system has no event for.
+pub(crate) fn pause(time: Duration, deadline: Deadline) {
+    std::thread::sleep(time.min(deadline.remaining()));
+}
+
+/// A running process, held so that its number cannot come to mean another one.
+pub(crate) struct Process(OwnedHandle);
+
+impl Process {
+    /// The process of this number; none where it has ended or cannot be held.
+    pub(crate) fn hold(pid: u32) -> Option<Self> {
+        #[expect(unsafe_code, reason = "a process by its number has no safe wrapper")]
+        // SAFETY: the handle that is opened is owned from then on.
+        unsafe {
+            let process = OpenProcess(PROCESS_SYNCHRONIZE, 0, pid);
+            (!process.is_null()).then(|| Self(OwnedHandle::from_raw_handle(process)))
+        }
+    }
+
+    /// Asks nothing: there is no signal that a process without a console could be sent.
+    pub(crate) fn terminate(&self, _name: &str) -> bool {
+        false
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::TimedOut`] once the deadline has passed.
+    pub(crate) fn ended(&self, deadline: Deadline) -> io::Result<()> {
+        #[expect(unsafe_code, reason = "a process's end has no safe wrapper")]
+        // SAFETY: the handle is owned and open.
+        let waited = unsafe { WaitForSingleObject(self.0.as_raw_handle(), pipe::milliseconds(deadline)) };
+        if waited == WAIT_OBJECT_0 { Ok(()) } else { Err(io::ErrorKind::TimedOut.into()) }
+    }
+}

@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     fn settings(options: &Globals, variables: &[(&str, &str)]) -> Result<Settings, String> {
-        let socket = ("DT_CRED_SOCKET", "/run/a.sock");
+        let socket = ("DT_CRED_SOCKET", if cfg!(windows) { r"\\.\pipe\a" } else { "/run/a.sock" });
         let find = |name: &str| {
             let found = variables.iter().chain([&socket]).find(|(known, _)| *known == name);
             found.map(|(_, value)| OsString::from(value)).filter(|value| !value.is_empty())

@@ -16,7 +16,7 @@ use interprocess::{
 use tokio::signal::windows::{CtrlBreak, CtrlC, CtrlClose, CtrlLogoff, CtrlShutdown};
 use windows_sys::Win32::{
     Foundation::ERROR_PIPE_BUSY, Storage::FileSystem::SECURITY_IDENTIFICATION,
-    System::WindowsProgramming::QueryInterruptTime,
+    System::SystemInformation::GetTickCount64,
 };
 
 #[path = "windows/files.rs"]
@@ -28,16 +28,13 @@ pub use files::{
     FileId, Lock, Stamp, append_private, create_private, is_own_file, open_regular, sync_folder,
 };
 
-/// Time since the machine started, time asleep included (QueryInterruptTime).
+/// Time since the machine started, time asleep included (GetTickCount64). QueryInterruptTime says the same, finer than
+/// this needs it, and is not to be had under wine.
 pub fn boot_time() -> Duration {
-    let mut hundreds = 0;
-    #[expect(unsafe_code, reason = "QueryInterruptTime has no safe wrapper")]
-    // SAFETY: the pointer is to a live variable of the type that is written.
-    unsafe {
-        QueryInterruptTime(&raw mut hundreds);
-    }
-    // In units of 100 ns.
-    Duration::from_nanos(hundreds.saturating_mul(100))
+    #[expect(unsafe_code, reason = "GetTickCount64 has no safe wrapper")]
+    // SAFETY: it takes nothing and touches none of our memory.
+    let milliseconds = unsafe { GetTickCount64() };
+    Duration::from_millis(milliseconds)
 }
 
 /// Nothing: what a process makes is its user's by what their folders say.

@@ -139,8 +139,11 @@ impl Sid {
         // SAFETY: by the caller's promise the SID is valid; the string that the system allocates ends with a NUL, is read
         // up to it, and freed once.
         unsafe {
+            if sid.is_null() {
+                return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it has no owner"));
+            }
             let mut text = ptr::null_mut();
-            if sid.is_null() || ConvertSidToStringSidW(sid, &raw mut text) == 0 {
+            if ConvertSidToStringSidW(sid, &raw mut text) == 0 {
                 return Err(io::Error::last_os_error());
             }
             let length = (0..).take_while(|at| *text.add(*at) != 0).count();

@@ -90,7 +90,12 @@ impl Asked<'_> {
 /// # Errors
 /// Why the answer holds no token. The issuer's own text is in it only as far as it can hold no secret.
 pub fn judge(status: u16, headers: &HeaderMap, body: &[u8], asked: &Asked<'_>) -> Result<Granted, Declined> {
-    if status == 200 { granted(body, asked) } else { Err(refusal::judge(status, headers, body, asked)) }
+    let judged =
+        if status == 200 { granted(body, asked) } else { Err(refusal::judge(status, body, headers, asked)) };
+    judged.map_err(|declined| match declined.cause {
+        Cause::Terminal => declined,
+        _ => Declined { retry_after: retry_after::read(headers, asked.now), ..declined },
+    })
 }
 
 fn granted(body: &[u8], asked: &Asked<'_>) -> Result<Granted, Declined> {

@@ -20,7 +20,10 @@ use dt_cred_proto::{
     },
     profile::Profile,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+};
 
 use self::profile::Command;
 use crate::{config::Config, issuer::Issuer, keyring::Keyrings, lifecycle::Ask, state::State};
@@ -63,9 +66,13 @@ impl Keeper {
 
     /// Removes every file that is kept fresh: the daemon ends.
     pub async fn close_files(&self) {
-        for profile in self.0.config.with_files() {
-            let _ = self.ask(Some(profile.clone()), |reply| Command::Close { reply }).await;
+        // All at once: a disk that hangs keeps no file on another one.
+        let mut closing = JoinSet::new();
+        for profile in self.0.config.with_files().cloned() {
+            let keeper = self.clone();
+            closing.spawn(async move { keeper.ask(Some(profile), |reply| Command::Close { reply }).await });
         }
+        closing.join_all().await;
     }
 
     /// The profile that an unnamed one is.
@@ -163,7 +170,7 @@ impl Keeper {
         let mut known: BTreeSet<Profile> = tasks.keys().cloned().collect();
         drop(tasks);
         known.extend(self.0.config.named().cloned());
-        known.extend(self.0.state.profiles().into_keys());
+        known.extend(self.0.state.remembered_profiles());
         known.into_iter().collect()
     }
 

@@ -51,6 +51,9 @@ pub struct Lifecycle<T, E> {
     backoff: Backoff,
     /// The keyring was read anew after a refusal, and held other credentials.
     reread: bool,
+    /// The issuer refused the credentials with this error, and the keyring could not be asked for others: it is asked
+    /// again before the issuer is.
+    refused: Option<E>,
     /// When a refusal was last lifted by force.
     forced: Option<Duration>,
     /// When a request was last sent, as far as the floor is concerned.
@@ -89,6 +92,7 @@ impl<T: Clone + PartialEq, E: Clone> Lifecycle<T, E> {
             failure: None,
             backoff: Backoff::default(),
             reread: false,
+            refused: None,
             forced: None,
             started: None,
             waiters: Waiters::default(),
@@ -134,7 +138,16 @@ impl<T: Clone + PartialEq, E: Clone> Lifecycle<T, E> {
             *asked = true;
             return Some(Step::Reread(self.epoch));
         }
-        (self.next_start(now)? <= now.boot).then(|| Step::Fetch(self.begin(now)))
+        if self.next_start(now)? > now.boot {
+            return None;
+        }
+        Some(match self.refused.take() {
+            Some(error) => {
+                self.attempt = Some(Attempt::Reread { error, asked: true });
+                Step::Reread(self.epoch)
+            }
+            None => Step::Fetch(self.begin(now)),
+        })
     }
 
     /// When [`Lifecycle::step`] must be called again though nothing happens, by the boot-time clock.
@@ -169,7 +182,7 @@ impl<T: Clone + PartialEq, E: Clone> Lifecycle<T, E> {
     }
 
     /// The keyring was read anew, as [`Step::Reread`] of `epoch` wanted. Ignored where nothing waits for it.
-    pub fn reread(&mut self, now: Moment, epoch: Epoch, reread: Reread<E>) {
+    pub fn reread(&mut self, now: Moment, epoch: Epoch, reread: Reread) {
         self.now = now;
         if epoch != self.epoch {
             return;
@@ -188,8 +201,10 @@ impl<T: Clone + PartialEq, E: Clone> Lifecycle<T, E> {
                 self.failure = None;
                 self.waiters.judge_all();
             }
-            Reread::Unknown(error) => {
-                self.fail(Cause::Temporary, None, Refusal::Failed { cause: Cause::Temporary, error });
+            // What the keyring says of itself is not why there is no token.
+            Reread::Unknown => {
+                self.refused = Some(error.clone());
+                self.fail(Cause::Temporary, None, Refusal::Failed { cause: Cause::Terminal, error });
             }
         }
     }
@@ -203,8 +218,9 @@ impl<T: Clone + PartialEq, E: Clone> Lifecycle<T, E> {
             return false;
         }
         let dropped = held.is_some();
+        let refused = self.failure.as_ref().is_some_and(|failure| failure.again == Again::Never);
         let lifted = force
-            && self.failure.as_ref().is_some_and(|failure| failure.again == Again::Never)
+            && (refused || self.refused.is_some())
             && self.forced.is_none_or(|forced| now.boot.saturating_sub(forced) >= FORCE_FLOOR);
         if dropped {
             self.rejected = self.held.take().map(|held| held.token);
@@ -231,6 +247,16 @@ impl<T: Clone + PartialEq, E: Clone> Lifecycle<T, E> {
             self.started = self.started.max(Some(sent));
             self.waiters.count(self.fetches, sent);
             self.hold(now, grant);
+        }
+    }
+
+    /// What kept this machine from making a request may be mended: the next one need not wait.
+    pub fn mended(&mut self, now: Moment) {
+        self.now = now;
+        if self.failure.as_ref().is_some_and(|failure| matches!(failure.again, Again::WhenAsked(_))) {
+            self.failure = None;
+            self.backoff = Backoff::default();
+            self.waiters.judge_all();
         }
     }
 
@@ -272,8 +298,9 @@ impl<T: Clone + PartialEq, E: Clone> Lifecycle<T, E> {
     }
 
     fn hold(&mut self, now: Moment, grant: Grant<T>) {
+        let dead = grant.has_expired(now);
         let Grant { token, lifetime, requested } = grant;
-        if token::age(requested, now) >= lifetime {
+        if dead {
             return self.fail(Cause::Temporary, None, Refusal::DeadOnArrival);
         }
         let repeated = self.rejected.as_ref() == Some(&token);
@@ -302,6 +329,7 @@ impl<T: Clone + PartialEq, E: Clone> Lifecycle<T, E> {
         self.failure = None;
         self.backoff = Backoff::default();
         self.reread = false;
+        self.refused = None;
     }
 
     fn forget(&mut self, keep_token: bool) {

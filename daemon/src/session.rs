@@ -62,7 +62,7 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
             drop(body);
             let response = service.answer(request).await;
             let stopping = matches!(response, Response::Stopping { .. });
-            let sent = send(stream, &response).await;
+            let sent = send(stream, response).await;
             if stopping {
                 // Whether or not who asked for it is still there.
                 service.stop();
@@ -70,7 +70,7 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
             sent.map(|()| if stopping { Next::Close } else { Next::Request })
         }
         Err(FrameError::UnknownVariant(_)) => {
-            send(stream, &Response::Unsupported).await.map(|()| Next::Request)
+            send(stream, Response::Unsupported).await.map(|()| Next::Request)
         }
         Err(error) => refuse(stream, &error).await,
     }
@@ -115,11 +115,13 @@ async fn refuse<S: AsyncWrite + Unpin>(stream: &mut S, error: &FrameError) -> io
             format!("dt-credd refused the request: {other}"),
         )),
     };
-    send(stream, &response).await.map(|()| Next::Close)
+    send(stream, response).await.map(|()| Next::Close)
 }
 
-async fn send<S: AsyncWrite + Unpin>(stream: &mut S, response: &Response) -> io::Result<()> {
-    let frame = frame::encode(response).map_err(io::Error::other)?;
+async fn send<S: AsyncWrite + Unpin>(stream: &mut S, response: Response) -> io::Result<()> {
+    let frame = frame::encode(&response).map_err(io::Error::other)?;
+    // A client that reads slowly is waited for with one copy of its answer.
+    drop(response);
     within(TRANSFER, stream.write_all(&frame)).await
 }
 

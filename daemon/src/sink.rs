@@ -1,31 +1,36 @@
 //! A file with one token in it, for tools that can only read one: written whole or not at all, and never over anything
-//! that is not such a file of the user's own.
+//! that is not such a file of the user's own. Only what this daemon wrote is ever removed.
 
 use std::{
+    fs,
     io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
 use dt_cred_proto::{message::FileFormat, secret::Secret};
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::{
     config::TokenFile,
     grant::{TOKEN_LIMIT, is_b64token},
-    platform::{self, TrustError},
+    platform::{self, Lock, TrustError},
+    state::{State, StateError},
 };
 
 /// What stands before the token in a header's line.
 const HEADER: &str = "Authorization: Bearer ";
 
 /// Longest line, in bytes, with its end.
-const LIMIT: usize = HEADER.len() + TOKEN_LIMIT + 1;
+const LIMIT: usize = HEADER.len() + TOKEN_LIMIT + 2;
 
 /// A file that is kept fresh.
 pub struct Sink {
     path: PathBuf,
     format: FileFormat,
+    /// Against another daemon with the same configuration.
+    lock: Option<Lock>,
 }
 
 /// Why a file is not kept fresh.
@@ -39,8 +44,14 @@ pub enum SinkError {
         "{0:?} is no file with one token in it, and is left as it is: move it away, or name another path"
     )]
     Foreign(PathBuf),
+    /// Another daemon of this user writes it.
+    #[error("another dt-credd keeps {0:?}: end it, or name the file in one configuration only")]
+    Shared(PathBuf),
+    /// What is written cannot be noted.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// The system refuses.
-    #[error("cannot {doing} {path:?}: {source}")]
+    #[error("cannot {doing} {path:?}: {source}; see to the folder's owner and to the space on the disk")]
     Io {
         /// What was being done.
         doing: &'static str,
@@ -54,14 +65,14 @@ pub enum SinkError {
 /// What lies at a path.
 enum There {
     Nothing,
-    Token(Zeroizing<Vec<u8>>),
+    Line(Zeroizing<Vec<u8>>),
     Foreign,
 }
 
 impl Sink {
     /// The file as it is configured; nothing is touched yet.
     pub fn new(file: &TokenFile) -> Self {
-        Self { path: file.path.clone(), format: file.format }
+        Self { path: file.path.clone(), format: file.format, lock: None }
     }
 
     /// Where it lies.
@@ -69,69 +80,80 @@ impl Sink {
         &self.path
     }
 
-    /// What stands in it.
-    pub fn format(&self) -> FileFormat {
-        self.format
-    }
-
     /// Puts `token` in the file, mode 0600, in a folder of mode 0700, which is made where it is missing. Whoever reads
     /// sees the old line or the new one.
     ///
     /// # Errors
     /// [`SinkError`]; what lay there is as it was.
-    pub fn write(&self, token: &Secret) -> Result<(), SinkError> {
+    pub fn write(&mut self, state: &State, token: &Secret) -> Result<(), SinkError> {
+        self.take(state)?;
         platform::private_folder(self.folder(), false)?;
         let line = self.line(token);
-        match self.look()? {
+        match look(&self.path)? {
             There::Foreign => return Err(SinkError::Foreign(self.path.clone())),
-            There::Token(kept) if *kept == *line => return Ok(()),
-            There::Nothing | There::Token(_) => {}
+            There::Line(kept) if *kept == *line => return Ok(()),
+            There::Line(kept) if !is_replaceable(&kept) && !state.wrote(&self.path, &digest(&kept)) => {
+                return Err(SinkError::Foreign(self.path.clone()));
+            }
+            There::Nothing | There::Line(_) => {}
         }
-        let new = self.new_path();
         self.remove_left_over()?;
+        // Before it is there: whatever happens then, it is known to be ours.
+        state.note_written(&self.path, &digest(&line))?;
+        let new = self.new_path();
         let mut file = platform::create_private(&new).map_err(io("create", &new))?;
         let written = file.write_all(&line).and_then(|()| file.sync_all()).map_err(io("write", &new));
-        let replaced =
-            written.and_then(|()| std::fs::rename(&new, &self.path).map_err(io("replace", &self.path)));
+        drop(file);
+        let replaced = written.and_then(|()| fs::rename(&new, &self.path).map_err(io("replace", &self.path)));
         if replaced.is_err() {
             // A part of a token on a full disk is of no use to anybody.
-            let _ = std::fs::remove_file(&new);
+            let _ = fs::remove_file(&new);
         }
         replaced
     }
 
-    /// Removes the file, and what a daemon left that was killed while it wrote.
+    /// Removes the file where this daemon, or one before it, wrote what is in it, and what was left by one that was
+    /// killed while it wrote. Anything else stays.
     ///
     /// # Errors
-    /// [`SinkError`]; what is no file with one token in it is left as it is.
-    pub fn remove(&self) -> Result<(), SinkError> {
-        match self.look()? {
-            There::Nothing => {}
-            There::Token(_) => std::fs::remove_file(&self.path).map_err(io("remove", &self.path))?,
-            There::Foreign => return Err(SinkError::Foreign(self.path.clone())),
+    /// [`SinkError`]; what could not be removed is as it was.
+    pub fn remove(&mut self, state: &State) -> Result<(), SinkError> {
+        self.take(state)?;
+        match fs::symlink_metadata(self.folder()) {
+            Err(error) if missing(&error) => return Ok(()),
+            _ => platform::private_folder(self.folder(), false)?,
+        }
+        if let There::Line(kept) = look(&self.path)?
+            && state.wrote(&self.path, &digest(&kept))
+        {
+            fs::remove_file(&self.path).map_err(io("remove", &self.path))?;
         }
         self.remove_left_over()
     }
 
-    fn look(&self) -> Result<There, SinkError> {
-        let io = io("read", &self.path);
-        let file = match platform::open_regular(&self.path) {
-            Ok(Some(file)) if platform::is_own_file(&file) => file,
-            Ok(_) => return Ok(There::Foreign),
-            Err(error) if missing(&error) => return Ok(There::Nothing),
-            Err(error) => return Err(io(error)),
-        };
-        let mut kept = Zeroizing::new(Vec::with_capacity(LIMIT + 1));
-        file.take(LIMIT as u64 + 1).read_to_end(&mut kept).map_err(io)?;
-        Ok(if is_token_line(&kept) { There::Token(kept) } else { There::Foreign })
+    /// Becomes the one who writes the file.
+    fn take(&mut self, state: &State) -> Result<(), SinkError> {
+        if self.lock.is_none() {
+            let name = &digest(self.path.as_os_str().as_encoded_bytes())[..16];
+            let path = state.folder().join(format!("file-{name}.lock"));
+            let lock = Lock::take(&path).map_err(io("lock", &path))?;
+            self.lock = Some(lock.ok_or_else(|| SinkError::Shared(self.path.clone()))?);
+        }
+        Ok(())
     }
 
+    /// What lies where only this daemon's lock lets anybody write, if it is a file of ours.
     fn remove_left_over(&self) -> Result<(), SinkError> {
         let new = self.new_path();
-        match std::fs::remove_file(&new) {
-            Err(error) if !missing(&error) => Err(io("remove", &new)(error)),
-            _ => Ok(()),
+        let ours = match platform::open_regular(&new) {
+            Ok(file) => file.is_some_and(|file| platform::is_own_file(&file)),
+            Err(error) if missing(&error) => return Ok(()),
+            Err(error) => return Err(io("look at", &new)(error)),
+        };
+        if !ours {
+            return Err(SinkError::Foreign(new));
         }
+        fs::remove_file(&new).map_err(io("remove", &new))
     }
 
     fn line(&self, token: &Secret) -> Zeroizing<Vec<u8>> {
@@ -157,6 +179,19 @@ impl Sink {
     }
 }
 
+fn look(path: &Path) -> Result<There, SinkError> {
+    let io = io("read", path);
+    let file = match platform::open_regular(path) {
+        Ok(Some(file)) if platform::is_own_file(&file) => file,
+        Ok(_) => return Ok(There::Foreign),
+        Err(error) if missing(&error) => return Ok(There::Nothing),
+        Err(error) => return Err(io(error)),
+    };
+    let mut kept = Zeroizing::new(Vec::with_capacity(LIMIT + 1));
+    file.take(LIMIT as u64 + 1).read_to_end(&mut kept).map_err(io)?;
+    Ok(if token_of(&kept).is_some() { There::Line(kept) } else { There::Foreign })
+}
+
 fn io(doing: &'static str, path: &Path) -> impl Fn(io::Error) -> SinkError + use<> {
     let path = path.to_owned();
     move |source| SinkError::Io { doing, path: path.clone(), source }
@@ -166,21 +201,36 @@ fn missing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// Whether it is one line with one token, as this daemon writes it in either format and as the guides have it.
-fn is_token_line(bytes: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+/// What a line is known by, without holding a token.
+fn digest(line: &[u8]) -> String {
+    Sha256::digest(line).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The token of what is one line with one token, in either format and as the guides write it, and whether it is said to
+/// be one.
+fn token_of(bytes: &[u8]) -> Option<(&str, bool)> {
+    let text = std::str::from_utf8(bytes).ok()?;
     let line = text.strip_suffix('\n').unwrap_or(text);
     let line = line.strip_suffix('\r').unwrap_or(line);
-    let token = line.strip_prefix(HEADER).unwrap_or(line);
-    token.len() <= TOKEN_LIMIT && is_b64token(token)
+    let token = line.strip_prefix(HEADER);
+    let (token, is_header) = (token.unwrap_or(line), token.is_some());
+    (token.len() <= TOKEN_LIMIT && is_b64token(token)).then_some((token, is_header))
+}
+
+/// Whether a line that this daemon did not write is a token all the same, as the by-hand way leaves one: a header, or a
+/// JWT. Another single word may be anything: a password, a version.
+fn is_replaceable(line: &[u8]) -> bool {
+    token_of(line).is_some_and(|(token, is_header)| {
+        is_header || (token.starts_with("ey") && token.split('.').count() == 3)
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{LIMIT, TOKEN_LIMIT, is_token_line};
+    use super::{LIMIT, TOKEN_LIMIT, is_replaceable, token_of};
 
     #[test]
-    fn only_one_line_with_one_token_may_be_replaced() {
+    fn a_line_is_a_token_only_if_nothing_else_is_in_it() {
         let longest = "x".repeat(TOKEN_LIMIT);
         for line in [
             "Authorization: Bearer aa.bb-cc_dd==\n",
@@ -188,9 +238,9 @@ mod tests {
             "aa.bb.cc\n",
             "aa.bb.cc\r\n",
             &longest,
-            &format!("Authorization: Bearer {longest}\n"),
+            &format!("Authorization: Bearer {longest}\r\n"),
         ] {
-            assert!(line.len() <= LIMIT && is_token_line(line.as_bytes()), "{line:.40}");
+            assert!(line.len() <= LIMIT && token_of(line.as_bytes()).is_some(), "{line:.40}");
         }
         for other in [
             "",
@@ -206,8 +256,18 @@ mod tests {
             &format!("{longest}x"),
             "gr\u{fc}n",
         ] {
-            assert!(!is_token_line(other.as_bytes()), "{other:.40}");
+            assert!(token_of(other.as_bytes()).is_none(), "{other:.40}");
         }
-        assert!(!is_token_line(b"aa\xff"));
+        assert!(token_of(b"aa\xff").is_none());
+    }
+
+    #[test]
+    fn a_word_that_nobody_says_is_a_token_is_not_replaced() {
+        for line in ["Authorization: Bearer opaque\n", "eyJhbGciOi.eyJpc3Mi.c2ln\n"] {
+            assert!(is_replaceable(line.as_bytes()), "{line}");
+        }
+        for word in ["hunter2\n", "3.11.7\n", "hvs.CAESI\n", "eyes\n", "a.b.c\n"] {
+            assert!(!is_replaceable(word.as_bytes()), "{word}");
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! `state.toml` in the state folder: which store holds each profile, and the last generation that it was given.
+//! `state.toml` in the state folder: which store holds each profile, the last generation that it was given, and what was
+//! written to the files that are kept fresh.
 //!
 //! It holds no secret. Several daemons may share it: every change reads, merges and replaces it under a lock, and
 //! every look reads it anew.
@@ -50,11 +51,20 @@ pub struct Kept {
     pub generation: u64,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 struct Document {
     version: u32,
     #[serde(default)]
     profile: Profiles,
+    /// The SHA-256 of the last two lines written to each file with a token.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    file: BTreeMap<String, Vec<String>>,
+}
+
+impl Default for Document {
+    fn default() -> Self {
+        Self { version: VERSION, profile: Profiles::new(), file: BTreeMap::new() }
+    }
 }
 
 /// The state file of a folder.
@@ -138,17 +148,62 @@ impl State {
         self.looked_up(|profiles| profiles.get(profile).copied())
     }
 
+    /// What was noted of `profile` when the file was last looked at: for those who may not wait for a disk.
+    pub fn remembered(&self, profile: &Profile) -> Option<Kept> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.profiles.get(profile).copied()
+    }
+
+    /// Every profile that was noted when the file was last looked at.
+    pub fn remembered_profiles(&self) -> Vec<Profile> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.profiles.keys().cloned().collect()
+    }
+
+    /// The folder that the state lies in.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether a line of this SHA-256 was written to `file` by this daemon or one before it.
+    pub fn wrote(&self, file: &Path, sha256: &str) -> bool {
+        let written = self.read_document().map(|document| document.file);
+        written.is_ok_and(|written| {
+            written
+                .get(&*file.to_string_lossy())
+                .is_some_and(|known| known.iter().any(|known| known == sha256))
+        })
+    }
+
+    /// Notes that a line of this SHA-256 is about to be written to `file`. The one before it is known on: it may be the
+    /// one that is there.
+    ///
+    /// # Errors
+    /// [`StateError`]; the file is as it was then.
+    pub fn note_written(&self, file: &Path, sha256: &str) -> Result<(), StateError> {
+        self.change_document(|document| {
+            let known = document.file.entry(file.to_string_lossy().into_owned()).or_default();
+            known.retain(|known| known != sha256);
+            known.insert(0, sha256.to_owned());
+            known.truncate(2);
+        })
+    }
+
     /// Looks into the profiles, which are read anew only where the file is another one: whoever asks for the state of a
     /// thousand profiles asks here a thousand times.
     fn looked_up<T>(&self, look: impl FnOnce(&Profiles) -> T) -> T {
+        // Not under the lock that those take who may not wait.
         let stamp = platform::Stamp::of(&self.path());
+        let known = self.last.lock().unwrap_or_else(PoisonError::into_inner).stamp == Some(stamp);
+        let read = if known { None } else { Some(self.read()) };
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.stamp != Some(stamp) {
-            match self.read() {
-                Ok(profiles) => last.profiles = profiles,
-                Err(error) => tracing::warn!(%error, "the state file cannot be read"),
+        match read {
+            Some(Ok(profiles)) => *last = Last { profiles, stamp: Some(stamp) },
+            Some(Err(error)) => {
+                tracing::warn!(%error, "the state file cannot be read");
+                last.stamp = Some(stamp);
             }
-            last.stamp = Some(stamp);
+            None => {}
         }
         look(&last.profiles)
     }
@@ -191,14 +246,19 @@ impl State {
     }
 
     fn change(&self, change: impl FnOnce(&mut Profiles)) -> Result<(), StateError> {
+        self.change_document(|document| change(&mut document.profile))
+    }
+
+    fn change_document(&self, change: impl FnOnce(&mut Document)) -> Result<(), StateError> {
         let _lock = self.lock()?;
-        let before = self.read()?;
+        let before = self.read_document()?;
         let mut after = before.clone();
         change(&mut after);
         if after != before {
             self.replace(&after)?;
         }
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Last { profiles: after, stamp: None };
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) =
+            Last { profiles: after.profile, stamp: None };
         Ok(())
     }
 
@@ -217,8 +277,12 @@ impl State {
     }
 
     fn read(&self) -> Result<Profiles, StateError> {
+        self.read_document().map(|document| document.profile)
+    }
+
+    fn read_document(&self) -> Result<Document, StateError> {
         let path = self.path();
-        let Some(text) = read_own(&path)? else { return Ok(Profiles::new()) };
+        let Some(text) = read_own(&path)? else { return Ok(Document::default()) };
         let malformed = |error: toml::de::Error| {
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
             let line = before.matches('\n').count() + 1;
@@ -232,18 +296,17 @@ impl State {
         {
             return Err(StateError::Version { path, version });
         }
-        toml::from_str(&text).map(|document: Document| document.profile).map_err(malformed)
+        toml::from_str(&text).map_err(malformed)
     }
 
     /// Puts a new file in the place of the old one: whoever reads sees one or the other, also after a power cut.
-    fn replace(&self, profiles: &Profiles) -> Result<(), StateError> {
+    fn replace(&self, document: &Document) -> Result<(), StateError> {
         let (path, new) = (self.path(), self.folder.join("state.toml.new"));
         let io = |doing, path: &Path| {
             let path = path.to_owned();
             move |source| StateError::Io { doing, path, source }
         };
-        let document = Document { version: VERSION, profile: profiles.clone() };
-        let text = toml::to_string(&document).map_err(|error| io("write", &new)(io::Error::other(error)))?;
+        let text = toml::to_string(document).map_err(|error| io("write", &new)(io::Error::other(error)))?;
         // Left by a daemon that was killed: under the lock nobody else writes it.
         fs::remove_file(&new).or_else(missing_is_fine).map_err(io("remove", &new))?;
         let mut file = platform::create_private(&new).map_err(io("create", &new))?;

@@ -95,6 +95,22 @@ fn a_wake_before_the_network_is_back_is_waited_out_by_further_attempts() {
     assert_eq!(sandbox.counts().tokens.total, 2);
 }
 
+#[test]
+fn a_wall_clock_set_forward_takes_an_expired_token_out_of_a_file() {
+    let Some(wall) = Wall::start() else { return };
+    let sandbox = Sandbox::http();
+    wall.user.log_in(&Account::at(&sandbox));
+    let token = wall.user.token();
+    let file = wall.user.home.path().join("tokens/token");
+    let line = |token: &str| format!("Authorization: Bearer {token}\n");
+    let read = || fs::read_to_string(&file).ok();
+    until("the token in the file", || read().filter(|text| *text == line(&token)));
+    wall.set("+2h");
+    // Nobody asks; the file is judged anew by itself.
+    until("another token in the file", || read().filter(|text| *text != line(&token)));
+    assert_eq!(read(), Some(line(&wall.user.token())));
+}
+
 /// A daemon whose wall clock is a file's to say.
 struct Wall {
     user: User,
@@ -113,6 +129,8 @@ impl Wall {
             return None;
         }
         let user = User::in_memory();
+        let profile = user.profile();
+        user.home.configure(&format!("[[profile.{profile}.file]]\npath = \"~/tokens/token\"\n"));
         let file = user.home.path().join("faketime");
         fs::write(&file, "+0").expect("written");
         let mut daemon = user.home.command(binaries::daemon());

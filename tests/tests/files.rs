@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    os::unix::fs::{PermissionsExt, symlink},
+    os::unix::fs::{FileTypeExt, PermissionsExt, chown, symlink},
     path::{Path, PathBuf},
     thread,
 };
@@ -11,7 +11,7 @@ use std::{
 use dt_cred_tests::{
     any_issuer::AnyIssuer,
     issuer::{Door, Sandbox},
-    parts::{require, run, until, wait::until_changed},
+    parts::{Running, binaries, on_path, require, root, run, until, wait::until_changed},
     user::{Account, User},
 };
 use rustix::process::Signal;
@@ -224,7 +224,19 @@ fn a_daemon_that_is_told_to_end_by_a_signal_removes_it() {
 #[test]
 fn what_is_no_file_of_ours_with_a_token_in_it_is_left_alone_told_and_hinders_nobody() {
     let sandbox = Sandbox::http();
-    let makers: [(&str, Maker); 5] = [
+    let makers: [(&str, Maker); 8] = [
+        ("a word that may be anything", |path| fs::write(path, "hunter2\n").expect("written")),
+        ("a pipe", |path| {
+            let made = std::process::Command::new("mkfifo").arg(path).status();
+            assert!(made.expect("mkfifo").success());
+        }),
+        ("a token of another user", |path| {
+            fs::write(path, "Authorization: Bearer aa.bb.cc\n").expect("written");
+            // Without root it stays ours, and a second word makes it foreign.
+            if chown(path, Some(54_321), None).is_err() {
+                fs::write(path, "Authorization: Bearer aa bb\n").expect("written");
+            }
+        }),
         ("a real file", |path| fs::write(path, "precious\ndata\n").expect("written")),
         ("an empty file", |path| fs::write(path, "").expect("written")),
         ("a symlink", |path| {
@@ -237,23 +249,20 @@ fn what_is_no_file_of_ours_with_a_token_in_it_is_left_alone_told_and_hinders_nob
     for (what, make) in makers {
         let reader = Reader::new(User::in_memory());
         make(&reader.path());
-        let before = (
-            fs::symlink_metadata(reader.path()).expect("it is there").file_type(),
-            fs::read(reader.path()).ok(),
-        );
+        let seen = || {
+            let kind = fs::symlink_metadata(reader.path()).expect("it is there").file_type();
+            (kind, (!kind.is_fifo()).then(|| fs::read(reader.path()).ok()))
+        };
+        let before = seen();
         reader.user.log_in(&Account::at(&sandbox));
         reader.user.token();
         let error = reader.error();
         assert!(error.contains("is left as it is"), "{what}: {error}");
         reader.user.token();
-        let after = (
-            fs::symlink_metadata(reader.path()).expect("it is there").file_type(),
-            fs::read(reader.path()).ok(),
-        );
-        assert_eq!(after, before, "{what}");
-        // Once it is out of the way the next token is written, without a restart.
+        assert_eq!(seen(), before, "{what}");
+        assert_eq!(reader.status()["generation"], Value::Null, "{what}");
+        // Once it is out of the way the token is written, without anybody's doing.
         fs::rename(reader.path(), reader.folder.join("moved")).expect("moved away");
-        reader.user.dt_cred(&["reject"]).done();
         reader.until(&header(&reader.user.token()));
         assert_eq!(reader.status()["error"], Value::Null, "{what}");
         reader.user.dt_cred(&["stop"]).done();
@@ -304,6 +313,7 @@ fn a_full_disk_and_a_read_only_one_are_told_and_the_socket_goes_on_serving() {
             dt-cred get >/dev/null && echo served
             ls -A tokens | grep -v filler
             {mend_it}
+            # Nothing in the folder tells that its disk is another one now.
             dt-cred reject >/dev/null
             token=$(dt-cred get)
             until [ "$(cat tokens/token 2>/dev/null)" = "$token" ]; do :; done
@@ -320,4 +330,154 @@ fn a_full_disk_and_a_read_only_one_are_told_and_the_socket_goes_on_serving() {
         assert!(lines.len() == 3 && lines[0].contains(words), "{break_it}: {output:?}");
         assert_eq!(lines[1..], ["served", "0"], "{break_it}: {output:?}");
     }
+}
+
+#[test]
+fn a_file_that_is_removed_comes_back_and_one_that_is_overwritten_is_told() {
+    let sandbox = Sandbox::http();
+    let reader = Reader::new(User::in_memory());
+    reader.user.log_in(&Account::at(&sandbox));
+    let line = header(&reader.user.token());
+    reader.until(&line);
+    fs::remove_file(reader.path()).expect("removed");
+    reader.until(&line);
+    fs::remove_dir_all(&reader.folder).expect("removed");
+    until("the folder to come back", || reader.path().exists().then_some(()));
+    reader.until(&line);
+    assert_eq!((mode(&reader.folder), mode(&reader.path())), (0o700, 0o600));
+    fs::write(reader.path(), "precious data\n").expect("overwritten");
+    assert!(reader.error().contains("is left as it is"));
+    assert_eq!(fs::read_to_string(reader.path()).expect("it is there"), "precious data\n");
+    fs::remove_file(reader.path()).expect("removed");
+    reader.until(&line);
+    assert_eq!(sandbox.counts().tokens.total, 1);
+}
+
+#[test]
+fn nothing_that_this_daemon_did_not_write_is_removed() {
+    let sandbox = Sandbox::http();
+    for text in ["hunter2\n", "Authorization: Bearer by.hand.made\n", "eyJ.eyJ.c2ln\n"] {
+        let reader = Reader::new(User::in_memory());
+        fs::write(reader.path(), text).expect("written");
+        reader.user.dt_cred(&["start"]).done();
+        reader.user.dt_cred(&["stop"]).done();
+        assert_eq!(fs::read_to_string(reader.path()).expect("it is there"), text);
+        // What is said to be a token is replaced by one, and goes with it.
+        reader.user.log_in(&Account::at(&sandbox));
+        if text != "hunter2\n" {
+            reader.until(&header(&reader.user.token()));
+        }
+        reader.user.dt_cred(&["stop"]).done();
+        assert_eq!(reader.path().exists(), text == "hunter2\n", "{text}");
+    }
+}
+
+#[test]
+fn a_folder_of_somebody_else_is_not_followed_to_remove_anything() {
+    if !root("a folder that is given away") {
+        return;
+    }
+    let reader = Reader::new(User::in_memory());
+    let theirs = reader.user.home.path().join("theirs");
+    fs::create_dir(&theirs).expect("a folder");
+    symlink(&reader.folder, theirs.join("x")).expect("a link");
+    chown(&theirs, Some(54_321), None).expect("given away");
+    fs::write(reader.folder.join("token.dt-cred-new"), "two\nlines\n").expect("written");
+    reader.configure(&["path = \"~/theirs/x/token\""]);
+    reader.user.dt_cred(&["start"]).done();
+    assert!(reader.error().contains("belongs to uid 54321"));
+    reader.user.dt_cred(&["stop"]).done();
+    assert_eq!(reader.names(), ["token.dt-cred-new"]);
+}
+
+#[test]
+fn of_two_daemons_with_one_configuration_one_keeps_the_file() {
+    let sandbox = Sandbox::http();
+    let mut reader = Reader::new(User::in_memory());
+    reader.user.log_in(&Account::at(&sandbox));
+    let line = header(&reader.user.token());
+    reader.until(&line);
+    // Another socket, and the same configuration and state.
+    let second = reader.user.home.path().join("second");
+    fs::create_dir(&second).expect("a folder");
+    fs::set_permissions(&second, fs::Permissions::from_mode(0o700)).expect("private");
+    reader.user.home.set("DT_CRED_SOCKET", second.join("agent.sock"));
+    reader.user.dt_cred(&["start"]).done();
+    assert!(reader.error().contains("another dt-credd keeps"));
+    reader.user.log_in(&Account::at(&sandbox));
+    reader.user.token();
+    reader.user.dt_cred(&["stop"]).done();
+    assert_eq!(fs::read_to_string(reader.path()).expect("it is the first one's"), line);
+    reader.user.home.unset("DT_CRED_SOCKET");
+    assert_eq!(reader.status()["error"], Value::Null);
+}
+
+#[test]
+fn a_token_that_expires_after_a_refusal_goes_from_the_file_though_nothing_else_happens() {
+    let sandbox = Sandbox::http();
+    let reader = Reader::new(User::in_memory());
+    sandbox.set(|settings| settings.lifetime = 4.0);
+    let account = Account::at(&sandbox);
+    reader.user.log_in(&account);
+    reader.until(&header(&reader.user.token()));
+    sandbox.regenerate_secret(&account.client_id);
+    reader.until_only(&[]);
+    assert_eq!(reader.user.dt_cred(&["get"]).code, Some(4));
+    assert_eq!(sandbox.counts().tokens.refused, 1, "once, and no more");
+}
+
+/// What makes fsync hang for files in a folder `slow`, as long as a file `hangs` lies in the home.
+const HANGS: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+int fsync(int fd)
+{
+    char link[64], path[4096] = "", flag[4096];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    if (readlink(link, path, sizeof path - 1) > 0 && strstr(path, "/slow/")) {
+        snprintf(flag, sizeof flag, "%s/hangs", getenv("HOME"));
+        while (access(flag, F_OK) == 0) usleep(10000);
+    }
+    int (*real)(int) = dlsym(RTLD_NEXT, "fsync");
+    return real(fd);
+}
+"#;
+
+#[test]
+fn a_disk_that_hangs_under_one_file_holds_up_no_other_one_and_is_told() {
+    if !require("a C compiler", on_path(&["cc"])) {
+        return;
+    }
+    let sandbox = Sandbox::http();
+    let mut reader = Reader::new(User::in_memory());
+    let slow = reader.user.home.path().join("slow");
+    fs::create_dir(&slow).expect("a folder");
+    fs::set_permissions(&slow, fs::Permissions::from_mode(0o700)).expect("private");
+    reader.configure(&["path = \"~/slow/token\"", "path = \"~/tokens/token\""]);
+    let library = reader.user.home.path().join("hangs.so");
+    let mut cc = std::process::Command::new("cc");
+    cc.args(["-shared", "-fPIC", "-x", "c", "-", "-ldl", "-o"]).arg(&library);
+    run(cc, HANGS).done();
+    fs::write(reader.user.home.path().join("hangs"), "").expect("written");
+    let mut daemon = reader.user.home.command(binaries::daemon());
+    daemon.env("LD_PRELOAD", &library);
+    let mut daemon = Running::start(daemon, "");
+    daemon.stderr_line(|line| line.contains("listening"));
+    reader.user.log_in(&Account::at(&sandbox));
+    reader.until(&header(&reader.user.token()));
+    assert!(
+        reader.error().contains("its disk has not taken the last change"),
+        "the first file is the slow one"
+    );
+    reader.user.dt_cred(&["reject"]).done();
+    reader.until(&header(&reader.user.token()));
+    // It ends in time all the same, and leaves nothing where it could remove it.
+    reader.user.dt_cred(&["stop"]).done();
+    assert!(daemon.wait().success());
+    assert_eq!(reader.names(), [""; 0]);
+    reader.user.home.unset("LD_PRELOAD");
 }

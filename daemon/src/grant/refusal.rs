@@ -20,7 +20,7 @@ const TERMINAL: [(&str, &str); 6] = [
 ];
 const ENTER_NEW: &str = "enter new ones: dt-cred login -p NAME";
 
-pub(super) fn judge(status: u16, headers: &HeaderMap, body: &[u8], asked: &Asked<'_>) -> Declined {
+pub(super) fn judge(status: u16, body: &[u8], headers: &HeaderMap, asked: &Asked<'_>) -> Declined {
     let (host, profile) = (asked.host(), asked.profile);
     let error = answer::Error::read(body);
     if matches!(status, 400 | 401 | 403)
@@ -53,7 +53,7 @@ pub(super) fn judge(status: u16, headers: &HeaderMap, body: &[u8], asked: &Asked
                 Some(wait) => format!("{what}; it asks to wait {} s", wait.as_secs_f64().ceil()),
                 None => what,
             };
-            Declined { retry_after: wait, ..asked.temporary(&what) }
+            asked.temporary(&what)
         }
     }
 }

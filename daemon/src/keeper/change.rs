@@ -152,7 +152,7 @@ impl Shared {
         let grant =
             if store.check { Some(self.prove(profile, &item, deadline, fetches).await?) } else { None };
         if keyring != Keyring::Memory {
-            let before = [self.recorded(profile), existing.as_ref().map(|item| item.keyring)];
+            let before = [self.recorded(profile).await, existing.as_ref().map(|item| item.keyring)];
             let secret = item.credentials.to_item();
             let write = tokio::time::timeout(left(), self.keyrings.write(keyring, profile, &secret));
             write.await.map_err(|_| late(()))?.map_err(|error| locked(profile, &error))?;
@@ -172,10 +172,11 @@ impl Shared {
         match self.load(profile).await {
             Ok(item) => Ok(Some(item)),
             Err(failure) if failure.kind == FailureKind::NothingStored => Ok(None),
-            Err(_) if whole && store.keyring.is_some_and(|named| Some(named) != self.recorded(profile)) => {
-                Ok(None)
+            Err(failure) => {
+                let elsewhere =
+                    whole && store.keyring.is_some() && store.keyring != self.recorded(profile).await;
+                if elsewhere { Ok(None) } else { Err(failure) }
             }
-            Err(failure) => Err(failure),
         }
     }
 
@@ -191,7 +192,7 @@ impl Shared {
         let proof =
             tokio::time::timeout(left, self.fetch(profile, item, fetches)).await.map_err(|_| late())?;
         let grant = proof.map_err(|declined| declined.failure)?;
-        if grant.lifetime.is_zero() {
+        if grant.has_expired(clock::now()) {
             return Err(failure(profile, Refusal::DeadOnArrival));
         }
         Ok(grant)
@@ -213,7 +214,7 @@ impl Shared {
         held: Option<Item>,
         also: BTreeSet<Keyring>,
     ) -> Result<bool, Failure> {
-        let recorded = self.recorded(profile).or(held.as_ref().map(|item| item.keyring));
+        let recorded = self.recorded(profile).await.or(held.as_ref().map(|item| item.keyring));
         let named = recorded.or(self.config.profile(profile).keyring);
         // Everywhere that `load` would look: another program may have kept one where this daemon did not.
         let mut places = also;

@@ -1,4 +1,4 @@
-//! The files of one profile: what should stand in them, and a task that sees to it without holding up anybody.
+//! The files of one profile: what should stand in them, and a task for each that sees to it without holding up anybody.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -10,48 +10,63 @@ use dt_cred_proto::{
     profile::Profile,
     secret::Secret,
 };
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::{
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+};
 
 use crate::{
     config::TokenFile,
     lifecycle::{Moment, Served},
+    platform::Watch,
     sink::Sink,
+    state::State,
 };
 
-/// How long after a file could not be written it is tried again.
+/// How long after a file could not be written it is tried again, if nothing changes in its folder before.
 const AGAIN: Duration = Duration::from_secs(60);
+
+/// How long a folder in which something changed is left alone before it is looked at.
+const SETTLING: Duration = Duration::from_millis(50);
+
+/// How often a token that stands in a file is judged anew: a wall clock that is set tells nobody.
+const JUDGED: Duration = Duration::from_secs(30);
 
 /// A token by its generation.
 type Content = Option<(u64, Arc<Secret>)>;
 
 /// The files of one profile; with none configured it does nothing.
 pub(super) struct Files {
+    profile: Profile,
     wanted: Option<watch::Sender<Content>>,
-    statuses: Arc<Mutex<Vec<FileStatus>>>,
-    /// When the token in them expires, by the boot-time clock.
-    expiry: Option<Duration>,
-    writer: Option<JoinHandle<()>>,
+    files: Vec<File>,
+    /// When the token in them is judged again, by the boot-time clock.
+    due: Option<Duration>,
+}
+
+struct File {
+    status: Arc<Mutex<FileStatus>>,
+    writer: JoinHandle<()>,
 }
 
 impl Files {
     /// Starts to keep the files that are configured; what an earlier daemon left in them goes at once.
-    pub(super) fn open(profile: &Profile, files: &[TokenFile]) -> Self {
-        let status = |file: &TokenFile| FileStatus {
-            profile: profile.clone(),
-            path: file.path.to_string_lossy().as_ref().into(),
-            format: file.format,
-            generation: None,
-            error: None,
+    pub(super) fn open(profile: &Profile, files: &[TokenFile], state: &Arc<State>) -> Self {
+        let (wanted, _) = watch::channel(None);
+        let open = |file: &TokenFile| {
+            let status = Arc::new(Mutex::new(FileStatus {
+                profile: profile.clone(),
+                path: file.path.to_string_lossy().as_ref().into(),
+                format: file.format,
+                generation: None,
+                error: None,
+            }));
+            let keep = keep(Sink::new(file), Arc::clone(state), wanted.subscribe(), Arc::clone(&status));
+            File { status, writer: tokio::spawn(keep) }
         };
-        let statuses = Arc::new(Mutex::new(files.iter().map(status).collect()));
-        let mut opened = Self { wanted: None, statuses, expiry: None, writer: None };
-        if !files.is_empty() {
-            let (wanted, content) = watch::channel(None);
-            let sinks = files.iter().map(Sink::new).collect();
-            opened.writer = Some(tokio::spawn(write(sinks, content, Arc::clone(&opened.statuses))));
-            opened.wanted = Some(wanted);
-        }
-        opened
+        let files: Vec<_> = files.iter().map(open).collect();
+        let wanted = (!files.is_empty()).then_some(wanted);
+        Self { profile: profile.clone(), wanted, files, due: None }
     }
 
     /// Whether no file is configured.
@@ -62,10 +77,9 @@ impl Files {
     /// What should stand in them from `now` on.
     pub(super) fn keep(&mut self, now: Moment, held: Option<Served<Arc<Secret>>>) {
         let Some(wanted) = &self.wanted else { return };
-        self.expiry = held.as_ref().map(|held| now.boot.saturating_add(held.expires_in));
+        self.due = held.as_ref().map(|held| now.boot.saturating_add(held.expires_in.min(JUDGED)));
         let content = held.map(|held| (held.generation, held.token));
         wanted.send_if_modified(|kept| {
-            let generation = |content: &Content| content.as_ref().map(|(generation, _)| *generation);
             let other = generation(kept) != generation(&content);
             if other {
                 *kept = content;
@@ -75,39 +89,71 @@ impl Files {
     }
 
     /// When they must be looked after although nothing happened: an expired token stands in no file.
-    pub(super) fn expiry(&self) -> Option<Duration> {
-        self.expiry
+    pub(super) fn due(&self) -> Option<Duration> {
+        self.due
     }
 
-    /// Their state, as it was last seen.
+    /// Their state. One that is not what it should be yet, because its disk is slow, is not fresh.
     pub(super) fn statuses(&self) -> Vec<FileStatus> {
-        self.statuses.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let wanted = self.wanted.as_ref().and_then(|wanted| generation(&wanted.borrow()));
+        let mut statuses: Vec<_> = self
+            .files
+            .iter()
+            .map(|file| file.status.lock().unwrap_or_else(PoisonError::into_inner).clone())
+            .collect();
+        for status in
+            statuses.iter_mut().filter(|status| status.error.is_none() && status.generation != wanted)
+        {
+            status.error = Some(failure(&self.profile, &"its disk has not taken the last change yet"));
+        }
+        statuses
     }
 
-    /// Removes them for good; the handle ends when they are gone.
-    pub(super) fn close(&mut self) -> Option<JoinHandle<()>> {
-        self.expiry = None;
-        let wanted = self.wanted.take()?;
-        wanted.send_replace(None);
-        self.writer.take()
+    /// Removes them for good; the handle ends when all are gone.
+    pub(super) fn close(&mut self) -> JoinHandle<()> {
+        self.due = None;
+        if let Some(wanted) = self.wanted.take() {
+            wanted.send_replace(None);
+        }
+        let writers: JoinSet<_> = self.files.drain(..).map(|file| file.writer).collect();
+        tokio::spawn(async move {
+            writers.join_all().await;
+        })
     }
 }
 
-/// Writes what is wanted, each time that this changes, and again after a while where it could not be written. On a
-/// thread of its own: a home folder may lie on a network.
-async fn write(
-    sinks: Vec<Sink>,
+fn generation(content: &Content) -> Option<u64> {
+    content.as_ref().map(|(generation, _)| *generation)
+}
+
+fn failure(profile: &Profile, error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(FailureKind::Configuration, format!("profile {profile}: a file is not kept fresh: {error}"))
+}
+
+/// Writes what is wanted, each time that this changes or something changes in the file's folder, and again after a while
+/// where it could not be written. On a thread of its own: a home folder may lie on a network.
+async fn keep(
+    mut sink: Sink,
+    state: Arc<State>,
     mut content: watch::Receiver<Content>,
-    statuses: Arc<Mutex<Vec<FileStatus>>>,
+    status: Arc<Mutex<FileStatus>>,
 ) {
-    let sinks = Arc::new(sinks);
     loop {
-        let (wanted, all) = (content.borrow_and_update().clone(), Arc::clone(&sinks));
-        let statuses = Arc::clone(&statuses);
-        let settle = tokio::task::spawn_blocking(move || settle(&all, wanted.as_ref(), &statuses));
-        let failed = settle.await.unwrap_or(true);
+        let wanted = content.borrow_and_update().clone();
+        let (state, status) = (Arc::clone(&state), Arc::clone(&status));
+        let settled = tokio::task::spawn_blocking(move || {
+            // Watched before it is looked at, so that no change falls between the two.
+            let watch = wanted.is_some().then(|| Watch::new(sink.path()).ok()).flatten();
+            let failed = settle(&mut sink, &state, wanted.as_ref(), &status);
+            // A folder that was only just made has no watch yet.
+            let watch = watch.or_else(|| wanted.is_some().then(|| Watch::new(sink.path()).ok()).flatten());
+            (sink, watch, failed)
+        });
+        let Ok((kept, watch, failed)) = settled.await else { return };
+        sink = kept;
         let changed = tokio::select! {
             changed = content.changed() => changed,
+            () = touched(watch) => Ok(()),
             () = tokio::time::sleep(AGAIN), if failed => Ok(()),
         };
         if changed.is_err() {
@@ -116,28 +162,36 @@ async fn write(
     }
 }
 
-/// Makes the files what they should be, and tells how that went; whether any of it failed.
-fn settle(sinks: &[Sink], wanted: Option<&(u64, Arc<Secret>)>, statuses: &Mutex<Vec<FileStatus>>) -> bool {
-    let mut any = false;
-    for (at, sink) in sinks.iter().enumerate() {
-        let settled = match wanted {
-            Some((_, token)) => sink.write(token),
-            None => sink.remove(),
-        };
-        let mut statuses = statuses.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(status) = statuses.get_mut(at) else { continue };
-        let error = settled.err().map(|error| {
-            let message = format!("profile {}: a file is not kept fresh: {error}", status.profile);
-            Failure::new(FailureKind::Configuration, message)
-        });
-        if error != status.error
-            && let Some(error) = &error
-        {
-            tracing::warn!(profile = %status.profile, %error, "a file is not kept fresh");
+/// Waits until something has changed in the folder, and a moment longer.
+async fn touched(watch: Option<Watch>) {
+    match watch {
+        Some(mut watch) => {
+            watch.changed().await;
+            tokio::time::sleep(SETTLING).await;
         }
-        any |= error.is_some();
-        status.generation = wanted.filter(|_| error.is_none()).map(|(generation, _)| *generation);
-        status.error = error;
+        None => std::future::pending().await,
     }
-    any
+}
+
+/// Makes the file what it should be, and tells how that went; whether it failed.
+fn settle(
+    sink: &mut Sink,
+    state: &State,
+    wanted: Option<&(u64, Arc<Secret>)>,
+    status: &Mutex<FileStatus>,
+) -> bool {
+    let settled = match wanted {
+        Some((_, token)) => sink.write(state, token),
+        None => sink.remove(state),
+    };
+    let mut status = status.lock().unwrap_or_else(PoisonError::into_inner);
+    let error = settled.err().map(|error| failure(&status.profile, &error));
+    if error != status.error
+        && let Some(error) = &error
+    {
+        tracing::warn!(profile = %status.profile, %error, "a file is not kept fresh");
+    }
+    status.generation = wanted.filter(|_| error.is_none()).map(|(generation, _)| *generation);
+    status.error = error;
+    status.error.is_some()
 }

@@ -27,7 +27,7 @@ impl Shared {
     /// One that the state file does not name may have been provisioned by another program: it is looked for in the
     /// configured store, else in those that `auto` means, and recorded when it is found.
     pub(super) async fn load(&self, profile: &Profile) -> Result<Item, Failure> {
-        let recorded = self.recorded(profile);
+        let recorded = self.recorded(profile).await;
         let places = match recorded.or(self.config.profile(profile).keyring) {
             Some(keyring) => vec![keyring],
             None => AUTO.to_vec(),
@@ -88,9 +88,11 @@ impl Shared {
         }
     }
 
-    /// Where the state file says that `profile` is kept.
-    pub(super) fn recorded(&self, profile: &Profile) -> Option<Keyring> {
-        self.state.of(profile).and_then(|kept| kept.keyring)
+    /// Where the state file says that `profile` is kept. On a thread of its own, as [`Self::note`].
+    pub(super) async fn recorded(&self, profile: &Profile) -> Option<Keyring> {
+        let (state, named) = (Arc::clone(&self.state), profile.clone());
+        let kept = tokio::task::spawn_blocking(move || state.of(&named)).await;
+        kept.ok().flatten().and_then(|kept| kept.keyring)
     }
 
     /// Notes in the state file where a profile is kept. The note is needed after a restart only, so a disk that is
@@ -115,7 +117,7 @@ impl Shared {
 
     /// Raises the prompt of the keyring that holds `profile`, or would.
     pub(super) async fn unlock(&self, profile: &Profile, held: Option<Item>) -> Result<Keyring, Failure> {
-        let place = self.recorded(profile).or(held.map(|item| item.keyring));
+        let place = self.recorded(profile).await.or(held.map(|item| item.keyring));
         match place.or(self.config.profile(profile).keyring).unwrap_or(AUTO[0]) {
             Keyring::Memory => Ok(Keyring::Memory),
             keyring => {

@@ -5,7 +5,7 @@ use std::{
     io,
     sync::{
         Arc, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -50,6 +50,7 @@ pub(super) enum Command {
     Fetched { epoch: Epoch, change: u64, attempt: Attempt },
     Reread { epoch: Epoch, change: u64, found: Result<Item, Failure> },
     Changed(Box<Changed>),
+    Mended,
 }
 
 /// How an attempt to get a token ended.
@@ -73,6 +74,8 @@ pub(super) struct Task {
     flights: u32,
     /// The attempt that was begun last.
     attempt: Option<AbortHandle>,
+    /// Whether that attempt still waits for the keyring.
+    loading: Arc<AtomicBool>,
     changes: VecDeque<Change>,
     waiters: HashMap<Waiter, oneshot::Sender<Result<Token, Failure>>>,
     files: Files,
@@ -96,7 +99,7 @@ pub(super) fn start(shared: Arc<Shared>, profile: Profile) -> io::Result<mpsc::U
         keep_warm: preferences.keep_warm,
         always: !preferences.files.is_empty(),
     };
-    let generation = shared.state.of(&profile).map_or(0, |kept| kept.generation);
+    let generation = shared.state.remembered(&profile).map_or(0, |kept| kept.generation);
     let task = Task {
         lifecycle: Lifecycle::new(policy, seed(), generation),
         item: None,
@@ -104,9 +107,10 @@ pub(super) fn start(shared: Arc<Shared>, profile: Profile) -> io::Result<mpsc::U
         changing: false,
         flights: 0,
         attempt: None,
+        loading: Arc::default(),
         changes: VecDeque::new(),
         waiters: HashMap::new(),
-        files: Files::open(&profile, &preferences.files),
+        files: Files::open(&profile, &preferences.files, &shared.state),
         served: 0,
         fetches: Arc::default(),
         inbox,
@@ -127,7 +131,7 @@ fn seed() -> u64 {
 impl Task {
     async fn run(mut self, mut alarm: Alarm) {
         loop {
-            let timeout = [self.lifecycle.timeout(), self.files.expiry()].into_iter().flatten().min();
+            let timeout = [self.lifecycle.timeout(), self.files.due()].into_iter().flatten().min();
             tokio::select! {
                 command = self.inbox.recv() => {
                     if let Some(command) = command {
@@ -176,12 +180,11 @@ impl Task {
             Command::Close { reply } => {
                 let closed = self.files.close();
                 tokio::spawn(async move {
-                    if let Some(closed) = closed {
-                        let _ = closed.await;
-                    }
+                    let _ = closed.await;
                     let _ = reply.send(());
                 });
             }
+            Command::Mended => self.lifecycle.mended(now),
             Command::Fetched { epoch, change, attempt } => self.fetched(now, epoch, change, attempt),
             Command::Reread { epoch, change, found } => self.found_again(now, epoch, change, found),
             Command::Changed(changed) => {
@@ -210,6 +213,7 @@ impl Task {
                 self.served += 1;
                 Ok(self.token(&served))
             }
+            Err(Refusal::Deadline) if self.loading.load(Ordering::Relaxed) => Err(hung(&self.profile)),
             Err(refusal) => Err(failure(&self.profile, refusal)),
         };
         let _ = reply.send(answer);
@@ -237,8 +241,10 @@ impl Task {
         self.flights += 1;
         let (shared, profile, item) = (Arc::clone(&self.shared), self.profile.clone(), self.item.clone());
         let (own, change, fetches) = (self.own.clone(), self.change, Arc::clone(&self.fetches));
+        self.loading = Arc::new(AtomicBool::new(item.is_none()));
+        let loading = Arc::clone(&self.loading);
         let attempt = tokio::spawn(async move {
-            let attempt = attempt(&shared, &profile, item, &fetches).await;
+            let attempt = attempt(&shared, &profile, item, &fetches, &loading).await;
             let _ = own.send(Command::Fetched { epoch, change, attempt });
         });
         self.attempt = Some(attempt.abort_handle());
@@ -278,11 +284,7 @@ impl Task {
         let (shared, profile) = (Arc::clone(&self.shared), self.profile.clone());
         let generation = self.lifecycle.generation();
         tokio::spawn(async move {
-            if shared.recorded(&profile) == Some(keyring) {
-                shared
-                    .note(&profile, move |state, profile| state.record_generation(profile, generation))
-                    .await;
-            }
+            shared.note(&profile, move |state, profile| state.record_generation(profile, generation)).await;
             if keyring == Keyring::Keyutils
                 && let Err(error) = shared.keyrings.present(keyring).await
             {
@@ -319,7 +321,10 @@ impl Task {
             }
             // Erased by hand: what was refused stays refused.
             Err(failure) if failure.kind == FailureKind::NothingStored => Reread::Same,
-            Err(failure) => Reread::Unknown(failure),
+            Err(failure) => {
+                tracing::warn!(profile = %self.profile, error = %failure, "the keyring cannot be read again");
+                Reread::Unknown
+            }
         };
         self.lifecycle.reread(now, epoch, reread);
     }
@@ -360,8 +365,13 @@ impl Task {
 
     fn unlock(&self, reply: oneshot::Sender<Result<Keyring, Failure>>) {
         let (shared, profile, item) = (Arc::clone(&self.shared), self.profile.clone(), self.item.clone());
+        let own = self.own.clone();
         tokio::spawn(async move {
-            let _ = reply.send(shared.unlock(&profile, item).await);
+            let unlocked = shared.unlock(&profile, item).await;
+            if unlocked.is_ok() {
+                let _ = own.send(Command::Mended);
+            }
+            let _ = reply.send(unlocked);
         });
     }
 
@@ -386,7 +396,13 @@ impl Task {
     }
 }
 
-async fn attempt(shared: &Shared, profile: &Profile, held: Option<Item>, fetches: &AtomicU64) -> Attempt {
+async fn attempt(
+    shared: &Shared,
+    profile: &Profile,
+    held: Option<Item>,
+    fetches: &AtomicU64,
+    loading: &AtomicBool,
+) -> Attempt {
     let is_held = held.is_some();
     let item = match held {
         Some(item) => item,
@@ -398,6 +414,7 @@ async fn attempt(shared: &Shared, profile: &Profile, held: Option<Item>, fetches
             }
         },
     };
+    loading.store(false, Ordering::Relaxed);
     let result = shared.fetch(profile, &item, fetches).await;
     let result = result.map_err(|Declined { cause, retry_after, failure }| Failed {
         cause,
@@ -423,6 +440,15 @@ impl Shared {
         let granted = fetch.await?;
         Ok(Grant { token: Arc::new(granted.access_token), lifetime: granted.lifetime, requested })
     }
+}
+
+/// That the keyring is what was waited for.
+fn hung(profile: &Profile) -> Failure {
+    let message = format!(
+        "profile {profile}: the keyring has not answered in time: look whether it shows a prompt or hangs, then \
+         `dt-cred unlock`"
+    );
+    Failure::new(FailureKind::Keyring, message)
 }
 
 /// The refusal in words.

@@ -19,7 +19,7 @@ impl Task {
     /// The state at `now`. Changes nothing, reads no keyring.
     pub(super) fn status(&self, now: Moment) -> ProfileStatus {
         let view = self.lifecycle.view(now);
-        let recorded = self.shared.recorded(&self.profile);
+        let recorded = self.shared.state.remembered(&self.profile).and_then(|kept| kept.keyring);
         let keyring = self.item.as_ref().map(|item| item.keyring).or(recorded);
         let url = self.item.as_ref().map(|item| item.credentials.url.as_str());
         let proxy = self.shared.config.profile(&self.profile).proxy;

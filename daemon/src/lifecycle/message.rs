@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::token;
+
 /// One moment, by both clocks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Moment {
@@ -52,6 +54,13 @@ pub struct Grant<T> {
     pub requested: Moment,
 }
 
+impl<T> Grant<T> {
+    /// Whether it arrived too late to be of use, by the clock that says more.
+    pub fn has_expired(&self, now: Moment) -> bool {
+        token::age(self.requested, now) >= self.lifetime
+    }
+}
+
 /// What a failure means for the next attempt.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Cause {
@@ -77,14 +86,14 @@ pub struct Failed<E> {
 }
 
 /// What a second look into the keyring found, after the issuer refused the credentials.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Reread<E> {
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reread {
     /// The credentials that were refused.
     Same,
     /// Others: they are worth an attempt.
     Changed,
-    /// It could not be read now, which says nothing of the credentials.
-    Unknown(E),
+    /// It could not be read now, which says nothing of the credentials: it is to be read again.
+    Unknown,
 }
 
 /// A token for a caller.

@@ -238,6 +238,15 @@ fn a_rejected_token_counts_as_none() {
              10 grant one 3600 => f one",
         ),
         (
+            "after an erase it is no news any more",
+            "0 ask a => fetch
+             0 grant one 3600 => a one
+             5 reject one => dropped
+             6 erase
+             7 replace one 3600
+             7 ask b => b one",
+        ),
+        (
             "the backoff goes on all the same",
             "0 ask a => fetch
              0 grant one 3600 => a one

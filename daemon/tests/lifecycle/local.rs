@@ -57,5 +57,20 @@ fn a_keyring_that_gives_nothing_is_told_at_once_and_tried_again_when_asked() {
              31.1 fail local locked => a: local locked
              31.2 ask b => fetch",
         ),
+        (
+            "what was mended need not be waited for",
+            "0 policy 60 0 always => fetch
+             0 fail local locked
+             10 mended => fetch
+             10 fail local locked
+             70..70 timer => fetch",
+        ),
+        (
+            "but nothing else is mended by it",
+            "0 ask a => fetch
+             0 fail temporary busy after 100 => a: temporary busy
+             1 mended
+             2 ask b => b: temporary busy",
+        ),
     ]);
 }

@@ -46,13 +46,35 @@ fn a_refusal_is_final_unless_the_keyring_holds_other_credentials() {
              3300 fail terminal refused => reread",
         ),
         (
-            "a keyring that cannot be read now says nothing",
+            "a keyring that cannot be read now is read again, before the issuer sees what it has refused",
             "0 ask a => fetch
              5 fail terminal refused => reread
-             5 reread unknown locked
-             5..6 timer => fetch
-             7 fail terminal refused => reread
-             7 reread same => a: terminal refused",
+             5 reread unknown
+             5..6 timer => reread
+             7 check => terminal refused
+             7 reread unknown
+             7..9 timer => reread
+             9 reread same => a: terminal refused
+             - quiet",
+        ),
+        (
+            "and where it holds others then, these are worth an attempt",
+            "0 ask a => fetch
+             5 fail terminal refused => reread
+             5 reread unknown
+             5..6 timer => reread
+             7 reread changed => fetch
+             8 grant one 3600 => a one",
+        ),
+        (
+            "force does not wait for it",
+            "0 ask a within 5 => fetch
+             1 fail terminal refused => reread
+             1 reread unknown
+             1..2 timer => reread
+             2 reread unknown
+             2 reject force => dropped, fetch
+             3 grant one 3600 => a one",
         ),
         (
             "the keyring takes too long for one of them",

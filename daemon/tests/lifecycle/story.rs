@@ -10,7 +10,8 @@
 //! | `grant TOKEN LIFETIME [sent TIME]` | the last fetch brought TOKEN, requested when it began |
 //! | `grant …  late`, `fail … late` | the same of the first fetch, which was given up meanwhile |
 //! | `fail CAUSE ERROR [after N]` | the last fetch failed, with a Retry-After of N seconds |
-//! | `reread same`, `changed`, `unknown ERROR` | what the keyring held |
+//! | `reread same`, `changed`, `unknown` | what the keyring held |
+//! | `mended` | what kept this machine from a request |
 //! | `reject [TOKEN] [force]` | the API refused the token; followed by `dropped` or `kept` |
 //! | `replace [TOKEN LIFETIME] [sent TIME] [keep]` | other credentials, proved by TOKEN |
 //! | `erase` | no credentials any more |
@@ -173,7 +174,7 @@ impl Story {
                 let reread = match words[0] {
                     "same" => Reread::Same,
                     "changed" => Reread::Changed,
-                    _ => Reread::Unknown(words[1]),
+                    _ => Reread::Unknown,
                 };
                 machine.reread(now, self.reread.expect("a question"), reread);
             }
@@ -194,6 +195,7 @@ impl Story {
                 self.running = false;
                 machine.replace(now, grant, has("keep"));
             }
+            "mended" => machine.mended(now),
             "erase" => {
                 self.running = false;
                 machine.erase(now);

@@ -52,7 +52,7 @@ impl Model {
                 let reread = match outcome {
                     0 => Reread::Same,
                     1 => Reread::Changed,
-                    _ => Reread::Unknown(self.counter),
+                    _ => Reread::Unknown,
                 };
                 self.machine.reread(now, epoch, reread);
                 match outcome {
@@ -63,7 +63,12 @@ impl Model {
                     1 => {
                         (self.changed, self.error, self.not_before) = (true, None, Duration::ZERO);
                     }
-                    _ => self.fail(Cause::Temporary, None),
+                    // It is read again before anything else, and the refusal is the reason until then.
+                    _ => {
+                        self.fail(Cause::Temporary, None);
+                        self.refused = Some(error);
+                        self.unread = true;
+                    }
                 }
                 self.probe()?;
             }
@@ -131,8 +136,9 @@ impl Model {
         let valid = self.valid().map(|held| held.generation);
         let named = named.then(|| valid.filter(|_| held).unwrap_or(self.generation + 1));
         let meant = named.is_none() || named == valid;
-        let lifts =
-            force && self.terminal && self.forced.is_none_or(|forced| self.now.boot - forced >= MINUTE);
+        let lifts = force
+            && (self.terminal || self.unread)
+            && self.forced.is_none_or(|forced| self.now.boot - forced >= MINUTE);
         let before = (self.seen(), self.machine.timeout());
         let done = self.machine.reject(self.now, named, force);
         prop_assert_eq!(done, meant && (valid.is_some() || lifts));

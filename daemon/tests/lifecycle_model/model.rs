@@ -45,6 +45,8 @@ pub(super) struct Model {
     pub(super) reread: Option<(Epoch, u64)>,
     /// The error of a refusal that the machine should have the keyring asked about next.
     pub(super) refused: Option<u64>,
+    /// The keyring could not be asked the last time.
+    pub(super) unread: bool,
     pub(super) epochs: Vec<Epoch>,
     pub(super) held: Option<Held>,
     pub(super) lifetime: Option<Duration>,
@@ -70,6 +72,7 @@ impl Model {
             fetch: None,
             reread: None,
             refused: None,
+            unread: false,
             epochs: Vec::new(),
             held: None,
             lifetime: None,
@@ -104,6 +107,7 @@ impl Model {
                 }
                 Step::Reread(epoch) => {
                     let error = self.refused.take();
+                    self.unread = false;
                     prop_assert!(error.is_some(), "the keyring is read after a refusal, once");
                     self.reread = error.map(|error| (epoch, error));
                     self.epochs.push(epoch);
@@ -229,6 +233,9 @@ impl Model {
         self.terminal = false;
         self.changed = false;
         self.not_before = Duration::ZERO;
+        if std::mem::take(&mut self.unread) {
+            self.refused = None;
+        }
     }
 
     pub(super) fn forget(&mut self, keep: bool) {

@@ -196,6 +196,14 @@ fn rows(elsewhere: &Sandbox) -> Vec<Row> {
             fault(&format!("429 with {what}"), Fault::rate_limited(headers), 1, "429 (too many requests)");
         rows.push(Row { again, ..row });
     }
+    // Whatever is wrong, it is left alone for as long as it asks for.
+    for status in [200, 404, 307, 401] {
+        let headers = vec![("Retry-After".to_owned(), "120".to_owned())];
+        let answer = Fault::Answer { status, headers, body: "<html>".to_owned() };
+        let code = if matches!(status, 404 | 307) { 7 } else { 1 };
+        let row = fault(&format!("{status} with Retry-After"), answer, code, &format!("answered {status}"));
+        rows.push(Row { again: Again::After(120.0), ..row });
+    }
     let reset = [("Archivist-Rate-Limit-Reset", "120.5")];
     let Fault::Answer { headers, body, .. } = Fault::rate_limited(&reset) else { unreachable!("an answer") };
     let busy = Fault::Answer { status: 503, headers, body };

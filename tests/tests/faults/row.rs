@@ -87,6 +87,10 @@ pub(crate) fn check(row: &Row) {
             user.log_in(&account);
         }
         user.dt_cred(&["get", "--fresh"]).done();
+        // And the API takes what is served.
+        let ca = account.ca_file.as_ref().map_or(String::new(), |path| format!("--cacert {path}"));
+        let curl = format!("h=$(dt-cred get) && curl -fsS {ca} -H \"$h\" {}", sandbox.assets_url());
+        user.shell(&curl).done();
     }
 }
 

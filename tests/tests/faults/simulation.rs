@@ -5,18 +5,24 @@ use std::{ops::RangeInclusive, time::Duration};
 
 use dt_cred_proto::message::{Attributes, Failure};
 use dt_cred_proto::secret::Secret;
-use dt_cred_tests::{issuer::Sandbox, user::Account};
+use dt_cred_tests::{
+    issuer::{Sandbox, Settings},
+    user::Account,
+};
 use dt_credd::{
     config::Proxy,
     credentials::Credentials,
     issuer::Issuer,
-    lifecycle::{Ask, Epoch, Failed, Grant, Lifecycle, Moment, Policy, Reread, Step},
+    lifecycle::{Ask, Epoch, Failed, Grant, Lifecycle, Moment, Policy, Reread, State, Step},
 };
 
 use crate::row::{Again, Row};
 
 const SPAN: Duration = Duration::from_secs(600);
 const START: Moment = Moment { boot: Duration::from_secs(5000), wall: Duration::from_secs(1_800_000_000) };
+
+/// The longest that an issuer is left alone, and a little.
+const LONGEST: Duration = Duration::from_secs(16 * 60);
 
 /// From a request to its answer, of an issuer that answers at all.
 const LATENCY: Duration = Duration::from_millis(200);
@@ -29,11 +35,17 @@ type Machine = Lifecycle<String, Failure>;
 /// How many tokens the issuer was asked for in ten minutes, by its own count where it could count.
 pub(crate) fn simulate(row: &Row, sandbox: &Sandbox, account: &Account) -> u64 {
     let mut simulation = Simulation::new(account);
+    sandbox.set(|settings| (row.set)(settings));
     let before = sandbox.counts().tokens.total;
     simulation.run(START.boot + SPAN);
     let (asked, counted) = (simulation.requests, sandbox.counts().tokens.total - before);
     // A request that never arrives is counted here alone.
     assert!(counted == asked || counted == 0, "{}: {counted} of {asked} requests arrived", row.name);
+    // Over now: the next attempt is made in its time, and heals.
+    sandbox.set(|settings| *settings = Settings::default());
+    simulation.run(START.boot + SPAN + LONGEST);
+    let healed = simulation.machine.view(simulation.now).state == State::Valid;
+    assert_eq!(healed, row.again != Again::Never, "{}: healed by a good answer", row.name);
     let allowed = allowed(row.again);
     assert!(allowed.contains(&asked), "{}: {asked} requests in 10 minutes, and not {allowed:?}", row.name);
     asked

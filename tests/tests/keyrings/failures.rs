@@ -87,3 +87,58 @@ fn a_daemon_ends_while_its_keyring_hangs() {
     desktop.service.continue_provider();
     desktop.user.token();
 }
+
+#[test]
+fn credentials_that_were_refused_are_not_sent_again_while_the_keyring_cannot_be_asked_for_others() {
+    let sandbox = Sandbox::http();
+    let Some(desktop) = Desktop::start() else { return };
+    let account = Account::at(&sandbox);
+    desktop.store(&account.lines()).done();
+    let client_secret = sandbox.regenerate_secret(&account.client_id);
+    let mut item = desktop.item();
+    item["client_secret"] = client_secret.into();
+    desktop.provision(&[], &item.to_string());
+    desktop.service.stop_provider();
+    desktop.user.dt_cred(&["reject"]).done();
+    for _ in 0..5 {
+        let get = desktop.user.dt_cred(&["get", "--timeout", "3"]);
+        assert_eq!((get.code, get.stdout.as_str()), (Some(4), ""), "{}", get.stderr);
+        assert!(get.stderr.contains("invalid_client"), "{}", get.stderr);
+    }
+    assert_eq!(sandbox.counts().tokens.refused, 1);
+    desktop.service.continue_provider();
+    // The keyring is asked once more by itself, and has what somebody put there meanwhile.
+    desktop.user.token();
+    assert_eq!(sandbox.counts().tokens.refused, 1);
+}
+
+#[test]
+fn an_item_that_was_removed_by_hand_after_a_refusal_leaves_the_refusal() {
+    let sandbox = Sandbox::http();
+    let Some(desktop) = Desktop::start() else { return };
+    let account = Account::at(&sandbox);
+    desktop.store(&account.lines()).done();
+    sandbox.regenerate_secret(&account.client_id);
+    let name = desktop.user.profile().to_owned();
+    desktop.service.secret_tool(&["clear", "service", "dt-cred", "username", &name], "").done();
+    desktop.user.dt_cred(&["reject"]).done();
+    for _ in 0..3 {
+        assert_eq!(desktop.user.dt_cred(&["get"]).code, Some(4));
+    }
+    assert_eq!(sandbox.counts().tokens.refused, 1);
+}
+
+#[test]
+fn a_keyring_that_hangs_and_not_the_issuer_is_what_a_deadline_blames() {
+    let sandbox = Sandbox::http();
+    let Some(desktop) = Desktop::start() else { return };
+    desktop.store(&Account::at(&sandbox).lines()).done();
+    desktop.stop_daemon();
+    desktop.user.dt_cred(&["start"]).done();
+    desktop.service.stop_provider();
+    let get = desktop.user.dt_cred(&["get", "--timeout", "1"]);
+    is_exit_6(&get);
+    assert!(get.stderr.contains("the keyring has not answered"), "{}", get.stderr);
+    desktop.service.continue_provider();
+    desktop.user.token();
+}

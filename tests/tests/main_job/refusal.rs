@@ -2,7 +2,7 @@
 
 use dt_cred_tests::{
     any_issuer::AnyIssuer,
-    issuer::Sandbox,
+    issuer::{Field, Sandbox},
     parts::kernel_keyring::Profile,
     user::{Account, User},
 };
@@ -174,4 +174,18 @@ fn a_min_ttl_that_no_token_can_meet_is_usage_and_costs_no_request() {
         assert!(get.stderr.contains("3660 s"), "{}", get.stderr);
     }
     assert_eq!(sandbox.counts().tokens.total, 1);
+}
+
+#[test]
+fn credentials_whose_proof_arrives_expired_are_not_kept() {
+    let sandbox = Sandbox::http();
+    let Some(user) = User::in_kernel_keyring() else { return };
+    sandbox.set(|settings| {
+        settings.expires_in = Field::Value(0.2.into());
+        settings.latency = 400;
+    });
+    let store = user.store(&Account::at(&sandbox).lines());
+    assert_eq!((store.code, store.stdout.as_str()), (Some(1), ""), "{}", store.stderr);
+    assert!(store.stderr.contains("clock"), "{}", store.stderr);
+    assert!(!user.is_in_kernel_keyring());
 }

@@ -1,9 +1,15 @@
 //! Linux: the boot-time clock and its timer, the watch on the socket's folder.
 
-use std::{io, os::fd::OwnedFd, path::Path, time::Duration};
+use std::{
+    io,
+    os::fd::{FromRawFd, OwnedFd},
+    path::Path,
+    time::Duration,
+};
 
 use rustix::{
     fs::inotify,
+    io::FdFlags,
     time::{
         ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime,
         timerfd_create, timerfd_settime,
@@ -26,6 +32,31 @@ pub fn is_answered(path: &Path) -> bool {
         .and_then(|socket| connect(&socket, &SocketAddrUnix::new(path)?));
     // One whose backlog is full listens all the same.
     matches!(connected, Ok(()) | Err(rustix::io::Errno::AGAIN))
+}
+
+/// The descriptor that systemd gave to this process (sd_listen_fds(3)).
+pub(super) fn activated() -> io::Result<Option<OwnedFd>> {
+    let number = |name: &str| std::env::var(name).ok()?.parse::<u32>().ok();
+    if number("LISTEN_PID") != Some(std::process::id()) {
+        return Ok(None);
+    }
+    match number("LISTEN_FDS") {
+        None | Some(0) => return Ok(None),
+        Some(1) => {}
+        Some(more) => {
+            let message = format!("the service manager gave {more} sockets, and one is wanted");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+    }
+    #[expect(unsafe_code, reason = "a descriptor that was inherited is a number to begin with")]
+    // SAFETY: it is open, as systemd says, and nobody else in this process knows of it.
+    let descriptor = unsafe { OwnedFd::from_raw_fd(3) };
+    rustix::io::fcntl_setfd(&descriptor, FdFlags::CLOEXEC)?;
+    if !rustix::net::sockopt::socket_acceptconn(&descriptor)? {
+        let message = "the service manager gave a socket that nobody listens on";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+    }
+    Ok(Some(descriptor))
 }
 
 /// Closes every descriptor from `first` on.

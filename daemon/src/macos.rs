@@ -1,6 +1,11 @@
 //! macOS: the clock that counts time asleep, a look at the socket's folder, descriptors that a caller left open.
 
-use std::{io, path::Path, time::Duration};
+use std::{
+    io,
+    os::fd::{FromRawFd, OwnedFd},
+    path::Path,
+    time::Duration,
+};
 
 pub use crate::ticks::Alarm;
 
@@ -22,6 +27,41 @@ pub fn boot_time() -> Duration {
 /// Whether somebody listens at `path`. A full backlog refuses here, and does not keep waiting.
 pub fn is_answered(path: &Path) -> bool {
     std::os::unix::net::UnixStream::connect(path).is_ok()
+}
+
+/// The name of the socket in launchd's property list.
+const SOCKET: &std::ffi::CStr = c"Listeners";
+
+/// The descriptor that launchd gave to this process (launch_activate_socket(3)).
+pub(super) fn activated() -> io::Result<Option<OwnedFd>> {
+    #[expect(unsafe_code, reason = "launchd's own interface has no safe wrapper")]
+    unsafe extern "C" {
+        fn launch_activate_socket(
+            name: *const libc::c_char,
+            descriptors: *mut *mut libc::c_int,
+            count: *mut libc::size_t,
+        ) -> libc::c_int;
+    }
+    let (mut descriptors, mut count) = (std::ptr::null_mut(), 0);
+    #[expect(unsafe_code, reason = "launchd's own interface has no safe wrapper")]
+    // SAFETY: the name ends with a NUL, both pointers are to live variables; where the call succeeds it gives us an array
+    // of that many descriptors of our own, which is read and then freed once.
+    unsafe {
+        match launch_activate_socket(SOCKET.as_ptr(), &raw mut descriptors, &raw mut count) {
+            0 => {}
+            // Not started by launchd, or without such a socket.
+            libc::ESRCH | libc::ENOENT => return Ok(None),
+            error => return Err(io::Error::from_raw_os_error(error)),
+        }
+        let given: Vec<OwnedFd> = (0..count).map(|at| OwnedFd::from_raw_fd(*descriptors.add(at))).collect();
+        libc::free(descriptors.cast());
+        let more = given.len();
+        let message = || format!("launchd gave {more} sockets, and one is wanted");
+        match <[OwnedFd; 1]>::try_from(given) {
+            Ok([descriptor]) => Ok(Some(descriptor)),
+            Err(_) => Err(io::Error::new(io::ErrorKind::InvalidInput, message())),
+        }
+    }
 }
 
 /// Closes every descriptor from `first` on.

@@ -31,11 +31,11 @@ pub struct Socket {
     pub place: Place,
 }
 
-/// Where the socket lies, held against other daemons by a lock.
+/// Where the socket lies, held against other daemons by a lock, where no service manager sees to that.
 pub struct Place {
     path: PathBuf,
     id: Option<FileId>,
-    _lock: Lock,
+    lock: Option<Lock>,
 }
 
 /// Why the socket could not be taken.
@@ -75,6 +75,9 @@ impl Socket {
     pub async fn take(endpoint: &Endpoint) -> Result<Self, StartError> {
         let path = endpoint.path.as_path();
         let io = |source| StartError::Io { path: path.to_owned(), source };
+        if let Some((listener, path)) = platform::activated().map_err(io)? {
+            return Self::given(listener, path);
+        }
         let lock = lock(path, &platform::prepare(endpoint)?).await?;
         if platform::is_answered(path) {
             return Err(StartError::Answered(path.to_owned()));
@@ -85,8 +88,16 @@ impl Socket {
         Ok(Self {
             listener,
             watch,
-            place: Place { id: FileId::of(path), path: path.to_owned(), _lock: lock },
+            place: Place { id: FileId::of(path), path: path.to_owned(), lock: Some(lock) },
         })
+    }
+
+    /// The socket that a service manager listens on for us, and goes on listening on after us.
+    fn given(listener: Listener, path: PathBuf) -> Result<Self, StartError> {
+        platform::private_folder(path.parent().unwrap_or(Path::new("/")), false)?;
+        let io = |source| StartError::Io { path: path.clone(), source };
+        let watch = Watch::new(&path).map_err(io)?;
+        Ok(Self { listener, watch, place: Place { id: FileId::of(&path), path, lock: None } })
     }
 }
 
@@ -96,10 +107,11 @@ impl Place {
         self.id.is_some() && FileId::of(&self.path) == self.id
     }
 
-    /// Removes the socket, unless another one took its place.
+    /// Removes the socket, unless another one took its place or it is a service manager's.
     pub fn remove(&self) {
-        if self.is_ours()
-            && let Err(error) = std::fs::remove_file(&self.path)
+        if self.lock.is_some()
+            && self.is_ours()
+            && let Err(error) = platform::remove_socket(&self.path)
         {
             tracing::warn!(path = ?self.path, %error, "the socket could not be removed");
         }

@@ -1,8 +1,12 @@
 //! Unix: what the process sets up before it does anything else, signals, peers.
 
 use std::{
+    ffi::OsStr,
     fs, io,
-    os::{fd::AsFd, unix::fs::MetadataExt},
+    os::{
+        fd::AsFd,
+        unix::{ffi::OsStrExt, fs::MetadataExt},
+    },
     path::{Path, PathBuf},
 };
 
@@ -10,6 +14,7 @@ use dt_cred_proto::{endpoint::Endpoint, platform::peer_uid};
 use interprocess::local_socket::{ListenerOptions, prelude::*, tokio as local};
 use rustix::{
     fs::Mode,
+    net::SocketAddrUnix,
     process::{Resource, Rlimit},
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -104,6 +109,30 @@ pub fn remove_stale_socket(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+/// Removes the socket at `path`.
+///
+/// # Errors
+/// As unlink(2).
+pub fn remove_socket(path: &Path) -> io::Result<()> {
+    fs::remove_file(path)
+}
+
+/// The socket that a service manager gave to this process, and where it lies.
+///
+/// # Errors
+/// Where what it gave is no Unix socket that is listened on.
+pub fn activated() -> io::Result<Option<(local::Listener, PathBuf)>> {
+    let Some(descriptor) = system::activated()? else { return Ok(None) };
+    let wrong =
+        |what: &str| io::Error::new(io::ErrorKind::InvalidInput, format!("the service manager gave {what}"));
+    let address = SocketAddrUnix::try_from(rustix::net::getsockname(&descriptor)?);
+    let address = address.map_err(|_| wrong("no Unix socket"))?;
+    let path = address.path().map(|path| PathBuf::from(OsStr::from_bytes(path.to_bytes())));
+    let path = path.ok_or_else(|| wrong("a socket without a path"))?;
+    rustix::io::ioctl_fionbio(&descriptor, true)?;
+    Ok(Some((local::Listener::UdSocket(descriptor.try_into()?), path)))
 }
 
 /// Listens at `path`, mode 0600, where nothing may lie.

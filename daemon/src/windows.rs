@@ -81,6 +81,22 @@ pub fn remove_stale_socket(_path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Nothing: a pipe goes with its process.
+///
+/// # Errors
+/// None.
+pub fn remove_socket(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Nothing: no service manager of this system listens for its services.
+///
+/// # Errors
+/// None.
+pub fn activated() -> io::Result<Option<(local::Listener, PathBuf)>> {
+    Ok(None)
+}
+
 /// Whether somebody listens on the pipe `path`.
 pub fn is_answered(path: &Path) -> bool {
     let mut options = std::fs::File::options();

@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt};
 
 use dt_cred_tests::{
-    parts::{Running, binaries, until},
+    parts::{Running, binaries, on_path, require, until},
     user::User,
 };
 use rustix::fs::{FlockOperation, flock};
@@ -77,4 +77,55 @@ fn a_daemon_in_the_background_holds_nothing_of_its_starter() {
     assert_eq!(fs::read_link(of("cwd")).expect("a folder").to_string_lossy(), "/");
     let status = fs::read_to_string(of("status")).expect("it runs");
     assert!(status.contains("Umask:\t0077\n"), "{status}");
+}
+
+/// Listens on the socket as a service manager does, and becomes the daemon: `python3 -c SCRIPT DAEMON SOCKET SOCKETS`.
+const ACTIVATES: &str = "
+import os, socket, sys
+daemon, path, sockets = sys.argv[1:]
+listener = socket.socket(socket.AF_UNIX)
+os.umask(0o177)
+listener.bind(path)
+listener.listen()
+os.dup2(listener.fileno(), 3)
+os.set_inheritable(3, True)
+os.execve(daemon, [daemon], {**os.environ, 'LISTEN_PID': str(os.getpid()), 'LISTEN_FDS': sockets})
+";
+
+#[test]
+fn a_socket_that_a_service_manager_listens_on_is_taken_and_left_to_it() {
+    if !require("Python", on_path(&["python3"])) {
+        return;
+    }
+    let user = User::in_memory();
+    let (socket, folder) = (user.home.socket(), user.home.path().join("run/dt-cred"));
+    fs::create_dir(&folder).expect("a folder");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).expect("private");
+    let activated = |sockets: &str| {
+        let mut python = user.home.command("python3");
+        python.args(["-c", ACTIVATES]).arg(binaries::daemon()).arg(&socket).arg(sockets);
+        Running::start(python, "")
+    };
+    let mut daemon = activated("1");
+    daemon.stderr_line(|line| line.contains("listening"));
+    assert_eq!(user.dt_cred(&["get"]).code, Some(5), "it is asked");
+    assert_eq!(user.home.daemon_pid(), Some(daemon.pid()));
+    user.dt_cred(&["stop"]).done();
+    assert!(daemon.wait().success());
+    assert!(socket.exists(), "it is not the daemon's to remove");
+    // One whose socket was taken away is of no use to anybody.
+    fs::remove_file(&socket).expect("removed");
+    let mut daemon = activated("1");
+    daemon.stderr_line(|line| line.contains("listening"));
+    user.dt_cred(&["status"]).done();
+    fs::remove_file(&socket).expect("removed");
+    assert!(daemon.wait().success());
+    let mut two = activated("2");
+    assert_eq!(two.wait().code(), Some(3));
+    assert!(two.said().contains("gave 2 sockets"), "{}", two.said());
+    fs::remove_file(&socket).expect("removed");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("opened");
+    let mut open = activated("1");
+    assert_eq!(open.wait().code(), Some(3));
+    assert!(open.said().contains("is open to others"), "{}", open.said());
 }

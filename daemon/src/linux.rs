@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use interprocess::{local_socket::ListenerOptions, os::unix::local_socket::ListenerOptionsExt};
 use rustix::{
     fs::inotify,
     io::FdFlags,
@@ -32,6 +33,11 @@ pub fn is_answered(path: &Path) -> bool {
         .and_then(|socket| connect(&socket, &SocketAddrUnix::new(path)?));
     // One whose backlog is full listens all the same.
     matches!(connected, Ok(()) | Err(rustix::io::Errno::AGAIN))
+}
+
+/// The socket's file is to be mode 0600 from the moment that it is there.
+pub(super) fn private(options: ListenerOptions<'_>) -> ListenerOptions<'_> {
+    options.mode(0o600)
 }
 
 /// The descriptor that systemd gave to this process (sd_listen_fds(3)).

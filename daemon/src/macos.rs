@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+use interprocess::local_socket::ListenerOptions;
+
 pub use crate::ticks::Alarm;
 
 /// How often it is looked whether the socket is still ours.
@@ -27,6 +29,11 @@ pub fn boot_time() -> Duration {
 /// Whether somebody listens at `path`. A full backlog refuses here, and does not keep waiting.
 pub fn is_answered(path: &Path) -> bool {
     std::os::unix::net::UnixStream::connect(path).is_ok()
+}
+
+/// Nothing: fchmod(2) takes no socket here. What is made is 0700 by the umask, in a folder of 0700.
+pub(super) fn private(options: ListenerOptions<'_>) -> ListenerOptions<'_> {
+    options
 }
 
 /// The name of the socket in launchd's property list.

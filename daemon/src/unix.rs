@@ -135,15 +135,14 @@ pub fn activated() -> io::Result<Option<(local::Listener, PathBuf)>> {
     Ok(Some((local::Listener::UdSocket(descriptor.try_into()?), path)))
 }
 
-/// Listens at `path`, mode 0600, where nothing may lie.
+/// Listens at `path`, for its own user alone, where nothing may lie.
 ///
 /// # Errors
 /// Where the system refuses.
 pub fn listen(path: &Path) -> io::Result<local::Listener> {
-    use interprocess::os::unix::local_socket::ListenerOptionsExt;
     let name =
         path.to_owned().into_os_string().to_fs_name::<interprocess::local_socket::GenericFilePath>()?;
-    ListenerOptions::new().name(name).mode(0o600).reclaim_name(false).create_tokio()
+    system::private(ListenerOptions::new().name(name).reclaim_name(false)).create_tokio()
 }
 
 /// The user at the other end of a connection, where that is not our own.

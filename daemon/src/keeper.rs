@@ -1,10 +1,12 @@
 //! Keeps the profiles: one task for each, made when it is first asked for, gone when it holds nothing.
 
+mod attempt;
 mod change;
 mod files;
 mod item;
 mod profile;
 mod proxy;
+mod refusal;
 mod status;
 
 use std::{

@@ -16,7 +16,8 @@ use tokio::sync::oneshot;
 use super::{
     Shared,
     item::{Item, locked},
-    profile::{Task, failure},
+    profile::Task,
+    refusal::failure,
 };
 use crate::{
     clock,

@@ -22,16 +22,15 @@ use tokio::{
 
 use super::{
     Shared,
+    attempt::{Attempt, attempt},
     change::{Change, Changed},
     files::Files,
-    item::{Item, nothing},
+    item::Item,
+    refusal::{failure, hung},
 };
 use crate::{
     clock,
-    issuer::Declined,
-    lifecycle::{
-        Ask, Cause, Epoch, Failed, Grant, Lifecycle, Moment, Policy, Refusal, Reread, Served, Step, Waiter,
-    },
+    lifecycle::{Ask, Epoch, Lifecycle, Moment, Policy, Refusal, Reread, Served, Step, Waiter},
     platform::Alarm,
     service::milliseconds,
 };
@@ -51,13 +50,6 @@ pub(super) enum Command {
     Reread { epoch: Epoch, change: u64, found: Result<Item, Failure> },
     Changed(Box<Changed>),
     Mended,
-}
-
-/// How an attempt to get a token ended.
-pub(super) struct Attempt {
-    /// What was read from the keyring for it.
-    loaded: Option<Item>,
-    result: Result<Grant<Arc<Secret>>, Failed<Failure>>,
 }
 
 /// A profile's task.
@@ -393,88 +385,5 @@ impl Task {
             tasks.remove(&self.profile);
         }
         left
-    }
-}
-
-async fn attempt(
-    shared: &Shared,
-    profile: &Profile,
-    held: Option<Item>,
-    fetches: &AtomicU64,
-    loading: &AtomicBool,
-) -> Attempt {
-    let is_held = held.is_some();
-    let item = match held {
-        Some(item) => item,
-        None => match shared.load(profile).await {
-            Ok(item) => item,
-            Err(error) => {
-                let result = Err(Failed { cause: Cause::Local, retry_after: None, error });
-                return Attempt { loaded: None, result };
-            }
-        },
-    };
-    loading.store(false, Ordering::Relaxed);
-    let result = shared.fetch(profile, &item, fetches).await;
-    let result = result.map_err(|Declined { cause, retry_after, failure }| Failed {
-        cause,
-        retry_after,
-        error: failure,
-    });
-    Attempt { loaded: (!is_held).then_some(item), result }
-}
-
-impl Shared {
-    /// One request to the issuer. Its grant counts from the moment before it was sent.
-    pub(super) async fn fetch(
-        &self,
-        profile: &Profile,
-        item: &Item,
-        fetches: &AtomicU64,
-    ) -> Result<Grant<Arc<Secret>>, Declined> {
-        let preferences = self.config.profile(profile);
-        let requested = clock::now();
-        fetches.fetch_add(1, Ordering::Relaxed);
-        let fetch =
-            self.issuer.fetch(profile, &item.credentials, &preferences.proxy, preferences.default_lifetime);
-        let granted = fetch.await?;
-        Ok(Grant { token: Arc::new(granted.access_token), lifetime: granted.lifetime, requested })
-    }
-}
-
-/// That the keyring is what was waited for.
-fn hung(profile: &Profile) -> Failure {
-    let message = format!(
-        "profile {profile}: the keyring has not answered in time: look whether it shows a prompt or hangs, then \
-         `dt-cred unlock`"
-    );
-    Failure::new(FailureKind::Keyring, message)
-}
-
-/// The refusal in words.
-pub(super) fn failure(profile: &Profile, refusal: Refusal<Failure>) -> Failure {
-    match refusal {
-        Refusal::Failed { error, .. } => error,
-        Refusal::MinTtl { lifetime } => Failure::new(
-            FailureKind::Usage,
-            format!(
-                "profile {profile}: this issuer's tokens live {} s, so that none is valid for as long as --min-ttl says: \
-                 ask for less",
-                lifetime.as_secs()
-            ),
-        ),
-        Refusal::Deadline => Failure::new(
-            FailureKind::TryLater,
-            format!(
-                "profile {profile}: the issuer has not answered in time: try again, or with a longer --timeout"
-            ),
-        ),
-        Refusal::Erased => nothing(profile),
-        Refusal::DeadOnArrival => Failure::new(
-            FailureKind::TryLater,
-            format!(
-                "profile {profile}: the issuer's token had expired when it arrived: check this machine's clock"
-            ),
-        ),
     }
 }

@@ -4,11 +4,7 @@ use std::sync::atomic::Ordering;
 
 use dt_cred_proto::message::{Failure, FailureKind, ProfileState, ProfileStatus};
 
-use super::{
-    item::nothing,
-    profile::{Task, failure},
-    proxy,
-};
+use super::{item::nothing, profile::Task, proxy, refusal::failure};
 use crate::{
     keyring::lasts,
     lifecycle::{self, Moment},

@@ -61,13 +61,13 @@ fn build(folder: &Path) {
     let target = folder.parent().expect("it lies in the target folder");
     let mut cargo = Command::new(env!("CARGO"));
     // The whole workspace, so that the dependencies have the same features as in `cargo test --workspace` and are
-    // not built twice. All that was needed is here already: no network.
+    // not built twice. Where only the demo was built before, cargo still has to download what the programs need.
     cargo.args([
         "build",
         "--quiet",
         "--workspace",
         "--bins",
-        "--frozen",
+        "--locked",
         "--profile",
         profile,
         "--target-dir",

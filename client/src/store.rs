@@ -55,7 +55,7 @@ pub(crate) fn read() -> Result<Lines, InputError> {
     if io::stdin().is_terminal() {
         error::warn(&"type client_id=… and client_secret=…, one a line, then an empty line".into());
     }
-    let lines = Lines::parse(&block(platform::read_input)?)?;
+    let lines = Lines::parse(&block(platform::line_input())?)?;
     if lines.attributes.client_secret.is_none() {
         return Err(InputError::NoSecret);
     }

@@ -146,7 +146,7 @@ pub(crate) fn write_output(bytes: &[u8]) -> io::Result<usize> {
 ///
 /// # Errors
 /// As read(2); an input that does not block is waited for.
-pub(crate) fn read_input(buffer: &mut [u8]) -> io::Result<usize> {
+fn read_input(buffer: &mut [u8]) -> io::Result<usize> {
     let input = rustix::stdio::stdin();
     loop {
         match rustix::io::read(input, &mut *buffer) {
@@ -157,6 +157,11 @@ pub(crate) fn read_input(buffer: &mut [u8]) -> io::Result<usize> {
             read => return Ok(read?),
         }
     }
+}
+
+/// Standard input, to be read for its lines.
+pub(crate) fn line_input() -> impl FnMut(&mut [u8]) -> io::Result<usize> {
+    read_input
 }
 
 /// Sees that nobody but the user and root can change the program at `path`, or put another one in its place.

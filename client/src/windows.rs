@@ -15,7 +15,7 @@ use std::{
 
 use dt_cred_proto::platform::trusted;
 use windows_sys::Win32::{
-    Foundation::{HANDLE_FLAG_INHERIT, SetHandleInformation, WAIT_OBJECT_0},
+    Foundation::{HANDLE, HANDLE_FLAG_INHERIT, SetHandleInformation, WAIT_OBJECT_0},
     System::{
         Console::{
             CONSOLE_MODE, ENABLE_ECHO_INPUT, ENABLE_LINE_INPUT, ENABLE_PROCESSED_INPUT, GetConsoleMode,
@@ -27,6 +27,8 @@ use windows_sys::Win32::{
     },
 };
 
+#[path = "windows/lines.rs"]
+mod lines;
 #[path = "windows/pipe.rs"]
 mod pipe;
 
@@ -89,15 +91,19 @@ pub(crate) fn read_child(
     pipe::read(output, buffer, deadline)
 }
 
-/// Makes the child one without a console, which no Ctrl-C of ours reaches, and keeps our own standard streams from it:
-/// whoever waits for their end must not wait for the daemon.
+/// More than the largest handle that this small program can have, which grow by four.
+const HANDLES: usize = 1 << 16;
+
+/// Makes the child one without a console, which no Ctrl-C of ours reaches, and keeps every handle of ours from it, whoever
+/// gave it to us: a caller that waits for the end of a pipe must not wait for the daemon. The standard library lets a
+/// child inherit all that may be inherited, so nothing may be; what it makes for the child itself comes after this.
 pub(crate) fn detach(command: &mut Command) {
     command.creation_flags(DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP);
-    for handle in [io::stdin().as_raw_handle(), io::stdout().as_raw_handle(), io::stderr().as_raw_handle()] {
+    for handle in (4..HANDLES).step_by(4) {
         #[expect(unsafe_code, reason = "a handle's inheritance has no safe wrapper")]
-        // SAFETY: the handle is this process's own standard stream or null, which the system refuses.
+        // SAFETY: a number that is no handle is refused, and one that is keeps all but that it may be inherited.
         unsafe {
-            SetHandleInformation(handle, HANDLE_FLAG_INHERIT, 0);
+            SetHandleInformation(handle as HANDLE, HANDLE_FLAG_INHERIT, 0);
         }
     }
 }
@@ -121,7 +127,7 @@ pub(crate) fn write_output(bytes: &[u8]) -> io::Result<usize> {
 ///
 /// # Errors
 /// As ReadFile.
-pub(crate) fn read_input(buffer: &mut [u8]) -> io::Result<usize> {
+fn read_input(buffer: &mut [u8]) -> io::Result<usize> {
     let input = io::stdin();
     if input.is_terminal() {
         return input.lock().read(buffer);
@@ -131,6 +137,12 @@ pub(crate) fn read_input(buffer: &mut [u8]) -> io::Result<usize> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
         read => read,
     }
+}
+
+/// Standard input, to be read for its lines, which end with CR LF here.
+pub(crate) fn line_input() -> impl FnMut(&mut [u8]) -> io::Result<usize> {
+    let mut lines = lines::Lines::default();
+    move |buffer| lines.read(buffer, read_input)
 }
 
 /// A standard stream as a file that is not closed when it is dropped.

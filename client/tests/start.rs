@@ -1,5 +1,5 @@
 //! Starting the daemon: where it is found, what it inherits, what becomes of its word. The daemons here are shell scripts.
-#![cfg(unix)]
+#![cfg(target_os = "linux")]
 
 mod fake;
 

@@ -66,7 +66,17 @@ pub(super) fn unlock(keyring: Keyring) -> Result<(), KeyringError> {
 
 /// Whether this logon has a Credential Manager.
 pub(super) fn present(keyring: Keyring) -> Result<(), KeyringError> {
-    profiles(keyring).map(drop)
+    here(keyring)?;
+    // Whether or not there is one of this name: where there is no Credential Manager it says so.
+    let probe = entry(&*Store::new().map_err(|error| failed(KEYRING, &error))?, &probe(), None);
+    match probe.and_then(|entry| entry.get_attributes()) {
+        Ok(_) | Err(keyring::Error::NoEntry) => Ok(()),
+        Err(error) => Err(failed(KEYRING, &error)),
+    }
+}
+
+fn probe() -> Profile {
+    "default".parse().expect("it is a profile's name")
 }
 
 fn here(keyring: Keyring) -> Result<(), KeyringError> {

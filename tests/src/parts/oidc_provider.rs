@@ -25,6 +25,8 @@ pub const CLIENT_SECRET: &str = r#"a&b=c+d%20e "f' g/?#;h"#;
 pub struct Setup {
     /// With a certificate for `localhost` from a CA of its own.
     pub https: bool,
+    /// That certificate is out of date since 2001.
+    pub expired: bool,
     /// The client authenticates by HTTP Basic instead of form fields (RFC 6749 §2.3.1).
     pub basic: bool,
     /// The tokens' lifetime, in seconds.
@@ -36,7 +38,7 @@ pub const SCOPE: &str = "assets:read assets:write";
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { https: false, basic: false, lifetime: 3660 }
+        Self { https: false, expired: false, basic: false, lifetime: 3660 }
     }
 }
 
@@ -98,7 +100,7 @@ impl OidcProvider {
         node.env("SCOPE", SCOPE);
         node.env("LIFETIME", setup.lifetime.to_string());
         if setup.https {
-            certify(folder.path());
+            certify(folder.path(), setup.expired);
             node.env("TLS_CERTIFICATE", folder.path().join("certificate.pem"));
             node.env("TLS_KEY", folder.path().join("key.pem"));
         }
@@ -169,7 +171,7 @@ impl OidcProvider {
 }
 
 /// Writes a CA, and a certificate for `localhost` with its key, into `folder`.
-fn certify(folder: &Path) {
+fn certify(folder: &Path, expired: bool) {
     use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -178,7 +180,11 @@ fn certify(folder: &Path) {
     let ca = authority.self_signed(&key).expect("a CA");
     let authority = Issuer::new(authority, key);
     let key = KeyPair::generate().expect("a key");
-    let named = CertificateParams::new(["localhost".to_owned()]).expect("a name");
+    let mut named = CertificateParams::new(["localhost".to_owned()]).expect("a name");
+    if expired {
+        named.not_before = rcgen::date_time_ymd(2000, 1, 1);
+        named.not_after = rcgen::date_time_ymd(2001, 1, 1);
+    }
     let certificate = named.signed_by(&key, &authority).expect("a certificate");
     let files =
         [("ca.pem", ca.pem()), ("certificate.pem", certificate.pem()), ("key.pem", key.serialize_pem())];

@@ -94,6 +94,12 @@ fn a_real_provider_whose_certificate_is_not_trusted_or_for_another_name_gets_no_
         failed(&user.dt_cred(&["get", "--timeout", "2"]), 7, words);
     }
     assert_eq!(provider.counts().token_requests, 0);
+    let Some(expired) = OidcProvider::start(Setup { https: true, expired: true, ..Setup::default() }) else {
+        return;
+    };
+    let user = User::in_memory();
+    failed(&user.store(&Account::at_provider(&expired).lines()), 7, "has expired");
+    assert_eq!(expired.counts().token_requests, 0);
 }
 
 #[test]

@@ -1,10 +1,15 @@
 //! Linux: a process, held by a pidfd.
 
-use std::{io, os::fd::OwnedFd};
+use std::{io, os::fd::OwnedFd, path::Path};
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::deadline::Deadline;
+
+/// Never: a full backlog keeps waiting here, and whoever is refused finds nobody.
+pub(crate) fn is_held(_path: &Path) -> bool {
+    false
+}
 
 /// A running process, held so that its number cannot come to mean another one.
 pub(crate) struct Process {

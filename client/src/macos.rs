@@ -1,8 +1,20 @@
-//! macOS: it has no pidfd, so that no process can be held.
+//! macOS: it has no pidfd, so that no process can be held, and a full backlog refuses as nobody would.
 
-use std::{convert::Infallible, io};
+use std::{convert::Infallible, fs::File, io, path::Path};
+
+use rustix::{
+    fs::{FlockOperation, flock},
+    io::Errno,
+};
 
 use crate::deadline::Deadline;
+
+/// Whether a daemon holds the lock beside the socket `path`, so that the connection was refused for want of room, or
+/// because it does not listen yet.
+pub(crate) fn is_held(path: &Path) -> bool {
+    File::open(path.with_extension("lock"))
+        .is_ok_and(|lock| flock(&lock, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK))
+}
 
 /// A running process: there is none that can be held.
 pub(crate) struct Process(Infallible);
@@ -24,5 +36,27 @@ impl Process {
     /// None.
     pub(crate) fn ended(&self, _deadline: Deadline) -> io::Result<()> {
         match self.0 {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use rustix::fs::{FlockOperation, flock};
+
+    use super::is_held;
+
+    #[test]
+    fn only_a_lock_that_somebody_has_is_held() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("agent.sock");
+        assert!(!is_held(&socket));
+        let lock = File::create(folder.path().join("agent.lock")).unwrap();
+        assert!(!is_held(&socket));
+        flock(&lock, FlockOperation::LockExclusive).unwrap();
+        assert!(is_held(&socket));
+        drop(lock);
+        assert!(!is_held(&socket));
     }
 }

@@ -67,8 +67,7 @@ pub(crate) fn start(deadline: Deadline) -> Result<(), SpawnError> {
     platform::trusted_program(&path)?;
     let io = |source| SpawnError::Io { path: path.clone(), source };
     let mut command = Command::new(&path);
-    platform::detach(&mut command);
-    let child = command
+    command
         .arg("--background")
         .env_clear()
         .envs(std::env::vars_os().filter(|(name, _)| is_kept(name)))
@@ -76,9 +75,8 @@ pub(crate) fn start(deadline: Deadline) -> Result<(), SpawnError> {
         .current_dir(path.ancestors().last().unwrap_or(&path))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(io)?;
+        .stderr(Stdio::null());
+    let child = platform::start_detached(&mut command).map_err(io)?;
     let output = child.stdout.ok_or_else(|| SpawnError::Wordless(path.clone()))?;
     match word(output, deadline) {
         Ok(word) => judge(&word, &path),

@@ -5,7 +5,7 @@ use std::{
     io::{self, Read},
     os::{fd::AsFd, unix::fs::MetadataExt},
     path::Path,
-    process::{ChildStdout, Command},
+    process::{Child, ChildStdout, Command},
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
@@ -71,8 +71,13 @@ pub(crate) fn read_child(
     output.read(buffer)
 }
 
-/// Nothing: the daemon leaves the terminal by itself, and the system closes for a child what is not meant for it.
-pub(crate) fn detach(_command: &mut Command) {}
+/// Starts the daemon, which leaves the terminal by itself; the system closes for a child what is not meant for it.
+///
+/// # Errors
+/// As execve(2).
+pub(crate) fn start_detached(command: &mut Command) -> io::Result<Child> {
+    command.spawn()
+}
 
 /// What is waited for.
 #[derive(Clone, Copy)]

@@ -8,12 +8,10 @@ use std::{
         io::{AsHandle, AsRawHandle, FromRawHandle, OwnedHandle},
         process::CommandExt,
     },
-    path::Path,
-    process::{ChildStdout, Command},
+    process::{Child, ChildStdout, Command},
     time::Duration,
 };
 
-use dt_cred_proto::platform::trusted;
 use windows_sys::Win32::{
     Foundation::{HANDLE, HANDLE_FLAG_INHERIT, SetHandleInformation, WAIT_OBJECT_0},
     System::{
@@ -22,7 +20,8 @@ use windows_sys::Win32::{
             SetConsoleMode,
         },
         Threading::{
-            CREATE_NEW_PROCESS_GROUP, DETACHED_PROCESS, OpenProcess, PROCESS_SYNCHRONIZE, WaitForSingleObject,
+            CREATE_BREAKAWAY_FROM_JOB, CREATE_NEW_PROCESS_GROUP, DETACHED_PROCESS, OpenProcess,
+            PROCESS_SYNCHRONIZE, WaitForSingleObject,
         },
     },
 };
@@ -32,7 +31,7 @@ mod lines;
 #[path = "windows/pipe.rs"]
 mod pipe;
 
-pub(crate) use dt_cred_proto::platform::TrustError;
+pub(crate) use dt_cred_proto::platform::{TrustError, trusted_program};
 pub(crate) use pipe::{Stranger, Stream};
 
 use crate::deadline::Deadline;
@@ -94,17 +93,30 @@ pub(crate) fn read_child(
 /// More than the largest handle that this small program can have, which grow by four.
 const HANDLES: usize = 1 << 16;
 
-/// Makes the child one without a console, which no Ctrl-C of ours reaches, and keeps every handle of ours from it, whoever
-/// gave it to us: a caller that waits for the end of a pipe must not wait for the daemon. The standard library lets a
-/// child inherit all that may be inherited, so nothing may be; what it makes for the child itself comes after this.
-pub(crate) fn detach(command: &mut Command) {
-    command.creation_flags(DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP);
+/// Starts the daemon without a console, so that no Ctrl-C of ours reaches it, and outside the job that this process is in,
+/// where that may be left: it would end with the job, as with an SSH session.
+///
+/// Every handle of ours is kept from it, whoever gave it to us: a caller that waits for the end of a pipe must not wait for
+/// the daemon. The standard library lets a child inherit all that may be inherited, so nothing may be; what it makes for
+/// the child itself comes after this.
+///
+/// # Errors
+/// As CreateProcess.
+pub(crate) fn start_detached(command: &mut Command) -> io::Result<Child> {
     for handle in (4..HANDLES).step_by(4) {
         #[expect(unsafe_code, reason = "a handle's inheritance has no safe wrapper")]
         // SAFETY: a number that is no handle is refused, and one that is keeps all but that it may be inherited.
         unsafe {
             SetHandleInformation(handle as HANDLE, HANDLE_FLAG_INHERIT, 0);
         }
+    }
+    let flags = DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP;
+    match command.creation_flags(flags | CREATE_BREAKAWAY_FROM_JOB).spawn() {
+        // The job lets nobody leave.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            command.creation_flags(flags).spawn()
+        }
+        started => started,
     }
 }
 
@@ -155,14 +167,6 @@ fn stream(standard: &impl AsHandle) -> io::Result<ManuallyDrop<File>> {
     // SAFETY: the handle is open for as long as the process runs, and never closed by the file that is made of it.
     let file = unsafe { File::from_raw_handle(handle) };
     Ok(ManuallyDrop::new(file))
-}
-
-/// Sees that the program at `path` is the user's or the administrators'.
-///
-/// # Errors
-/// [`TrustError`], which says what to do.
-pub(crate) fn trusted_program(path: &Path) -> Result<(), TrustError> {
-    trusted(path, false)
 }
 
 /// A console that shows nothing of what is typed and makes no signals of it, until this is dropped.

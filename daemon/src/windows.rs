@@ -5,7 +5,6 @@ use std::{
     io,
     os::windows::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use dt_cred_proto::{endpoint::Endpoint, platform::Sid};
@@ -13,29 +12,24 @@ use interprocess::{
     local_socket::{GenericFilePath, ListenerOptions, prelude::*, tokio as local},
     os::windows::{local_socket::ListenerOptionsExt, security_descriptor::SecurityDescriptor},
 };
-use tokio::signal::windows::{CtrlBreak, CtrlC, CtrlClose, CtrlLogoff, CtrlShutdown};
-use windows_sys::Win32::{
-    Foundation::ERROR_PIPE_BUSY, Storage::FileSystem::SECURITY_IDENTIFICATION,
-    System::SystemInformation::GetTickCount64,
-};
+use sha2::{Digest, Sha256};
+use tokio::signal::windows::{CtrlBreak, CtrlC, CtrlClose};
+use windows_sys::Win32::{Foundation::ERROR_PIPE_BUSY, Storage::FileSystem::SECURITY_IDENTIFICATION};
 
+#[path = "windows/clock.rs"]
+mod clock;
 #[path = "windows/files.rs"]
 mod files;
+#[path = "windows/session_end.rs"]
+mod session_end;
 
 pub use crate::ticks::Alarm;
-pub use dt_cred_proto::platform::{TrustError, home, private_file, private_folder, trusted, trusted_parents};
-pub use files::{
-    FileId, Lock, Stamp, append_private, create_private, is_own_file, open_regular, sync_folder,
+pub use clock::boot_time;
+pub use dt_cred_proto::platform::{
+    TrustError, create_private, home, private_file, private_folder, trusted, trusted_parents,
 };
-
-/// Time since the machine started, time asleep included (GetTickCount64). QueryInterruptTime says the same, finer than
-/// this needs it, and is not to be had under wine.
-pub fn boot_time() -> Duration {
-    #[expect(unsafe_code, reason = "GetTickCount64 has no safe wrapper")]
-    // SAFETY: it takes nothing and touches none of our memory.
-    let milliseconds = unsafe { GetTickCount64() };
-    Duration::from_millis(milliseconds)
-}
+pub use files::{FileId, Lock, Stamp, append_private, is_own_file, open_regular, sync_folder};
+use session_end::SessionEnd;
 
 /// Nothing: what a process makes is its user's by what their folders say.
 pub fn settle() {}
@@ -68,9 +62,17 @@ pub fn close_output() -> io::Result<()> {
 pub fn prepare(endpoint: &Endpoint) -> Result<PathBuf, TrustError> {
     let folder = state_folder().unwrap_or_default();
     private_folder(&folder, true)?;
-    let name = endpoint.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let plain = |c: char| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '_' };
-    Ok(folder.join(format!("{}.lock", name.chars().map(plain).collect::<String>())))
+    Ok(folder.join(format!("pipe-{}.lock", lock_name(&endpoint.path))))
+}
+
+/// The pipe's own name where a file can have it, else one that no other pipe has: a pipe may be called almost anything, and
+/// upper and lower case are the same to both.
+fn lock_name(pipe: &Path) -> String {
+    let name = pipe.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    if name.len() <= 100 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
+        return name;
+    }
+    Sha256::digest(name).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Nothing: a pipe goes with its process.
@@ -155,8 +157,7 @@ pub struct Signals {
     interrupt: CtrlC,
     break_: CtrlBreak,
     close: CtrlClose,
-    logoff: CtrlLogoff,
-    shutdown: CtrlShutdown,
+    session_end: Option<SessionEnd>,
 }
 
 impl Signals {
@@ -165,24 +166,32 @@ impl Signals {
     /// # Errors
     /// Where the system refuses.
     pub fn new() -> io::Result<Self> {
-        use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown};
+        use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close};
+        let session_end = SessionEnd::watch().inspect_err(|error| {
+            // What it leaves then is removed by the next one.
+            tracing::info!(%error, "the end of the session will not be noticed");
+        });
         Ok(Self {
             interrupt: ctrl_c()?,
             break_: ctrl_break()?,
             close: ctrl_close()?,
-            logoff: ctrl_logoff()?,
-            shutdown: ctrl_shutdown()?,
+            session_end: session_end.ok(),
         })
     }
 
     /// Waits for one of them; its name.
     pub async fn received(&mut self) -> &'static str {
+        let session_end = async {
+            match &mut self.session_end {
+                Some(session_end) => session_end.reached().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.interrupt.recv() => "Ctrl-C",
             _ = self.break_.recv() => "Ctrl-Break",
             _ = self.close.recv() => "the console closes",
-            _ = self.logoff.recv() => "a logoff",
-            _ = self.shutdown.recv() => "a shutdown",
+            () = session_end => "the session ends",
         }
     }
 }
@@ -191,4 +200,25 @@ impl Signals {
 pub fn state_folder() -> Option<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     dt_cred_proto::platform::state_home(variable).map(|folder| folder.join("dt-cred"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::lock_name;
+
+    #[test]
+    fn every_pipe_has_a_lock_of_its_own() {
+        let lock = |name: &str| lock_name(Path::new(&format!(r"\\.\pipe\{name}")));
+        assert_eq!(lock("dt-cred-S-1-5-21-1"), "dt-cred-s-1-5-21-1");
+        assert_eq!(lock("A b"), lock("a B"));
+        let names =
+            ["a b", "a_b", "a:b", "a.b", "a..b", "gr\u{fc}n", "CON", &"x".repeat(200), &"x".repeat(201)];
+        let mut locks: Vec<_> = names.iter().map(|name| lock(name)).collect();
+        assert!(locks.iter().all(|lock| lock.len() <= 100 && !lock.contains(['.', ':', ' '])));
+        locks.sort();
+        locks.dedup();
+        assert_eq!(locks.len(), names.len());
+    }
 }

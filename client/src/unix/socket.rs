@@ -13,7 +13,7 @@ use interprocess::{
 };
 use thiserror::Error;
 
-use super::{Ready, wait};
+use super::{Ready, system::is_held, wait};
 use crate::deadline::Deadline;
 
 /// Somebody who listens and may not be trusted.
@@ -42,6 +42,7 @@ impl Stream {
         match options.connect_sync().map(Self) {
             Ok(stream) => Ok(stream.is_connected()?.then_some(stream)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused && is_held(path) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -3,6 +3,8 @@
 use dt_cred_proto::{message::Keyring, text::Text};
 use thiserror::Error;
 
+use super::stores;
+
 /// Why a keyring could not do it: one line each, with the mend. It never holds what was kept or was to be kept.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum KeyringError {
@@ -33,7 +35,8 @@ pub enum KeyringError {
     /// The prompt was raised, and it is still locked.
     #[error(
         "the keyring's prompt was dismissed, not answered, or could not be shown: run `dt-cred unlock` where its \
-         window can appear, or keep the profile elsewhere, as with `dt-cred login --keyring keyutils`"
+         window can appear, or keep the profile elsewhere, as with `{ELSEWHERE}`",
+        ELSEWHERE = stores::ELSEWHERE
     )]
     Unanswered,
     /// More than one item is the profile's.
@@ -116,14 +119,35 @@ pub enum KeyringError {
     },
     /// The store takes no item of this size.
     #[error(
-        "the item is larger than the {limit} bytes that {keyring} takes: keep the profile elsewhere, as with \
-         `dt-cred login --keyring secret-service`, and open that with `dt-cred unlock`"
+        "the item is larger than the {limit} bytes that {keyring} takes: leave out what it does not need, or hold it in \
+         memory with `dt-cred start --from-stdin`, which needs no `dt-cred unlock`"
     )]
     TooLarge {
         /// Which store.
         keyring: Keyring,
         /// What it takes, in bytes.
         limit: usize,
+    },
+    /// The store does not tell upper from lower case, and holds a profile whose name differs in that alone.
+    #[error(
+        "{keyring} keeps {other} under this name, as it does not tell upper from lower case: see with `dt-cred unlock` that it \
+         is open, and use that name, or another one"
+    )]
+    OtherCase {
+        /// Which store.
+        keyring: Keyring,
+        /// The name of its item.
+        other: Text,
+    },
+    /// This logon has no store, as one over the network.
+    #[error(
+        "this logon has no {keyring}, as one over SSH with a key, or a task that runs without its user's password: \
+         run `dt-cred unlock` where the user has logged in with a password, or hold the credentials in memory with \
+         `dt-cred start --from-stdin`"
+    )]
+    NoLogon {
+        /// Which store.
+        keyring: Keyring,
     },
     /// Not on this system.
     #[error(
@@ -202,6 +226,8 @@ mod tests {
             KeyringError::Altered { keyring },
             KeyringError::NotText { keyring },
             KeyringError::TooLarge { keyring, limit: 9 },
+            KeyringError::OtherCase { keyring, other: Text::from("Default.dt-cred") },
+            KeyringError::NoLogon { keyring },
             KeyringError::NotHere { keyring, choices: Text::from("this, that") },
             KeyringError::NotYet { keyring, choices: Text::from("this, that") },
             KeyringError::ReadOnly { keyring },

@@ -18,6 +18,9 @@ mod keyutils;
 #[path = "linux/secret_service.rs"]
 mod secret_service;
 
+/// What keeps a profile where the user's own store cannot.
+pub(super) const ELSEWHERE: &str = "dt-cred login --keyring keyutils";
+
 /// The stores that `auto` means, the first one for what is new.
 pub const AUTO: [Keyring; 2] = [Keyring::SecretService, Keyring::Keyutils];
 

@@ -1,14 +1,19 @@
 //! Windows: the Credential Manager. An item is a generic credential with the target `NAME.dt-cred`.
 
-use dt_cred_proto::{message::Keyring, profile::Profile, secret::Secret};
+use std::sync::Arc;
+
+use dt_cred_proto::{message::Keyring, profile::Profile, secret::Secret, text::Text};
 use keyring::{Entry, api::CredentialStoreApi};
 use windows_native_keyring_store::Store;
 use zeroize::Zeroizing;
 
 use super::{
-    KeyringError,
+    KeyringError, SERVICE,
     library::{entry, failed, text, unavailable},
 };
+
+/// What keeps a profile where the user's own store cannot.
+pub(super) const ELSEWHERE: &str = "dt-cred start --from-stdin";
 
 /// The stores that `auto` means.
 pub const AUTO: [Keyring; 1] = [Keyring::CredentialManager];
@@ -24,10 +29,10 @@ pub fn prepare() {}
 /// The item of `profile`.
 pub(super) fn read(keyring: Keyring, profile: &Profile) -> Result<Option<Secret>, KeyringError> {
     here(keyring)?;
-    match open(profile).and_then(|entry| entry.get_secret()) {
+    match open(profile)?.get_secret() {
         Ok(bytes) => item(bytes).map(Some),
         Err(keyring::Error::NoEntry) => Ok(None),
-        Err(error) => Err(failed(KEYRING, &error)),
+        Err(error) => Err(told(&error)),
     }
 }
 
@@ -38,24 +43,24 @@ pub(super) fn write(keyring: Keyring, profile: &Profile, item: &Secret) -> Resul
     if item.len() > LIMIT {
         return Err(KeyringError::TooLarge { keyring, limit: LIMIT });
     }
-    open(profile).and_then(|entry| entry.set_secret(item)).map_err(|error| failed(KEYRING, &error))
+    open(profile)?.set_secret(item).map_err(|error| told(&error))
 }
 
 /// Removes the item of `profile`; whether there was one.
 pub(super) fn remove(keyring: Keyring, profile: &Profile) -> Result<bool, KeyringError> {
     here(keyring)?;
-    match open(profile).and_then(|entry| entry.delete_credential()) {
+    match open(profile)?.delete_credential() {
         Ok(()) => Ok(true),
         Err(keyring::Error::NoEntry) => Ok(false),
-        Err(error) => Err(failed(KEYRING, &error)),
+        Err(error) => Err(told(&error)),
     }
 }
 
 /// Every profile that has an item.
 pub(super) fn profiles(keyring: Keyring) -> Result<Vec<Profile>, KeyringError> {
     here(keyring)?;
-    let found = Store::new().and_then(|store| store.search(&[("pattern", r"\.dt-cred$")].into()));
-    let found = found.map_err(|error| failed(KEYRING, &error))?;
+    let found = store()?.search(&[("pattern", r"\.dt-cred$")].into());
+    let found = found.map_err(|error| told(&error))?;
     Ok(found.iter().filter_map(|entry| entry.get_specifiers()?.1.parse().ok()).collect())
 }
 
@@ -68,23 +73,43 @@ pub(super) fn unlock(keyring: Keyring) -> Result<(), KeyringError> {
 pub(super) fn present(keyring: Keyring) -> Result<(), KeyringError> {
     here(keyring)?;
     // Whether or not there is one of this name: where there is no Credential Manager it says so.
-    let probe = entry(&*Store::new().map_err(|error| failed(KEYRING, &error))?, &probe(), None);
+    let probe = entry(&*store()?, &"default".parse().expect("it is a profile's name"), None);
     match probe.and_then(|entry| entry.get_attributes()) {
         Ok(_) | Err(keyring::Error::NoEntry) => Ok(()),
-        Err(error) => Err(failed(KEYRING, &error)),
+        Err(error) => Err(told(&error)),
     }
-}
-
-fn probe() -> Profile {
-    "default".parse().expect("it is a profile's name")
 }
 
 fn here(keyring: Keyring) -> Result<(), KeyringError> {
     if keyring == KEYRING { Ok(()) } else { Err(unavailable(keyring, &AUTO)) }
 }
 
-fn open(profile: &Profile) -> keyring::Result<Entry> {
-    entry(&*Store::new()?, profile, Some(("persistence", "Local")))
+fn store() -> Result<Arc<Store>, KeyringError> {
+    Store::new().map_err(|error| told(&error))
+}
+
+/// The entry of `profile`, and of no other one: the Credential Manager would take one whose name is written otherwise.
+fn open(profile: &Profile) -> Result<Entry, KeyringError> {
+    let entry = entry(&*store()?, profile, Some(("persistence", "Local"))).map_err(|error| told(&error))?;
+    match entry.get_attributes() {
+        Ok(attributes) => match attributes.get("target_name") {
+            Some(other) if *other != format!("{profile}.{SERVICE}") => {
+                Err(KeyringError::OtherCase { keyring: KEYRING, other: Text::from(other.as_str()) })
+            }
+            _ => Ok(entry),
+        },
+        Err(keyring::Error::NoEntry) => Ok(entry),
+        Err(error) => Err(told(&error)),
+    }
+}
+
+/// What an error of the Credential Manager means.
+fn told(error: &keyring::Error) -> KeyringError {
+    match error {
+        // ERROR_NO_SUCH_LOGON_SESSION (CredRead).
+        keyring::Error::NoStorageAccess(_) => KeyringError::NoLogon { keyring: KEYRING },
+        other => failed(KEYRING, other),
+    }
 }
 
 /// The item's text. What Windows' own tools kept is UTF-16, and JSON begins with a character of ASCII.
@@ -100,7 +125,9 @@ fn item(bytes: Vec<u8>) -> Result<Secret, KeyringError> {
 
 #[cfg(test)]
 mod tests {
-    use super::item;
+    use dt_cred_proto::{message::Keyring, profile::Profile, secret::Secret};
+
+    use super::{KEYRING, KeyringError, item, profiles, read, remove, told, write};
 
     #[test]
     fn what_windows_own_tools_kept_is_read_too() {
@@ -110,5 +137,26 @@ mod tests {
             assert!(item(bytes).is_ok_and(|item| item.expose() == json));
         }
         assert!(item(vec![b'{', 0, 0, 0xd8]).is_err(), "half a pair");
+    }
+
+    #[test]
+    fn a_name_that_is_written_otherwise_is_another_profiles() {
+        let name = |name: &str| format!("{name}-{}", std::process::id()).parse::<Profile>().unwrap();
+        let (kept, other) = (name("Case"), name("case"));
+        write(KEYRING, &kept, &Secret::new("kept".to_owned())).unwrap();
+        let refused = |error| matches!(error, KeyringError::OtherCase { other, .. } if other.as_str().starts_with("Case-"));
+        assert!(read(KEYRING, &other).is_err_and(refused));
+        assert!(write(KEYRING, &other, &Secret::new("new".to_owned())).is_err_and(refused));
+        assert!(remove(KEYRING, &other).is_err_and(refused));
+        assert!(read(KEYRING, &kept).unwrap().is_some_and(|item| item.expose() == "kept"));
+        assert!(profiles(KEYRING).unwrap().contains(&kept));
+        assert!(remove(KEYRING, &kept).unwrap());
+        assert!(read(KEYRING, &other).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_logon_without_a_credential_manager_is_told_where_there_is_one() {
+        let error = keyring::Error::NoStorageAccess("Windows ERROR_NO_SUCH_LOGON_SESSION".into());
+        assert_eq!(told(&error), KeyringError::NoLogon { keyring: Keyring::CredentialManager });
     }
 }

@@ -62,14 +62,6 @@ pub fn append_private(path: &Path) -> io::Result<fs::File> {
     Ok(file)
 }
 
-/// Makes a file where nothing lies, to write to it.
-///
-/// # Errors
-/// Where something lies there, or the system refuses.
-pub fn create_private(path: &Path) -> io::Result<fs::File> {
-    fs::File::options().write(true).create_new(true).open(path)
-}
-
 /// Nothing: the system has no way to write a folder's entries out.
 ///
 /// # Errors

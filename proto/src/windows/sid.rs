@@ -1,0 +1,139 @@
+//! Who somebody is to the system.
+
+use std::{
+    ffi::OsString,
+    fmt,
+    fs::File,
+    io,
+    os::windows::{
+        ffi::OsStringExt,
+        io::{AsHandle, AsRawHandle, FromRawHandle, OwnedHandle},
+    },
+    ptr,
+};
+
+use windows_sys::Win32::{
+    Foundation::{HANDLE, LocalFree},
+    Security::{
+        Authorization::{ConvertSidToStringSidW, SE_FILE_OBJECT, SE_KERNEL_OBJECT},
+        GetTokenInformation, PSID, TOKEN_QUERY, TOKEN_USER, TokenUser,
+    },
+    System::Threading::{GetCurrentProcess, OpenProcessToken},
+};
+
+use super::descriptor::Descriptor;
+
+/// The system itself, the administrators, and who installs the system's own programs, as root is elsewhere (Well-known
+/// SIDs).
+const SYSTEM: [&str; 3] =
+    ["S-1-5-18", "S-1-5-32-544", "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464"];
+
+/// What a machine's or a domain's SID begins with, and the numbers in it of the first administrator and of the domain's
+/// administrators, who are administrators of its machines.
+const DOMAIN: &str = "S-1-5-21-";
+const ADMINISTRATORS: [&str; 2] = ["-500", "-512"];
+
+/// A security identifier, as `S-1-…`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sid(String);
+
+impl Sid {
+    /// The user that this process acts as.
+    ///
+    /// # Errors
+    /// As OpenProcessToken.
+    pub fn own() -> io::Result<Self> {
+        // As long as the longest SID, and aligned as the structure in it.
+        let mut buffer = [0_u64; 32];
+        #[expect(unsafe_code, reason = "the token's user has no safe wrapper")]
+        // SAFETY: the handle that is opened is owned from then on; the buffer is as long as is said and outlives the
+        // pointer into it, which GetTokenInformation fills with a TOKEN_USER whose SID lies in the buffer.
+        unsafe {
+            let mut token: HANDLE = ptr::null_mut();
+            if OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &raw mut token) == 0 {
+                return Err(io::Error::last_os_error());
+            }
+            let token = OwnedHandle::from_raw_handle(token);
+            let (mut length, size) = (0, u32::try_from(size_of_val(&buffer)).unwrap_or_default());
+            let filled = buffer.as_mut_ptr().cast();
+            if GetTokenInformation(token.as_raw_handle(), TokenUser, filled, size, &raw mut length) == 0 {
+                return Err(io::Error::last_os_error());
+            }
+            Self::read((*buffer.as_ptr().cast::<TOKEN_USER>()).User.Sid)
+        }
+    }
+
+    /// The owner of a pipe, or of another object of the kernel.
+    ///
+    /// # Errors
+    /// As GetSecurityInfo.
+    pub fn of_object(object: impl AsHandle) -> io::Result<Self> {
+        Descriptor::of_handle(object, SE_KERNEL_OBJECT)?.owner()
+    }
+
+    /// The owner of an open file.
+    ///
+    /// # Errors
+    /// As GetSecurityInfo.
+    pub fn of_open_file(file: &File) -> io::Result<Self> {
+        Descriptor::of_handle(file, SE_FILE_OBJECT)?.owner()
+    }
+
+    /// The SID that a pointer leads to, as text.
+    ///
+    /// # Errors
+    /// Where there is none.
+    ///
+    /// # Safety
+    /// `sid` must be null or point to a valid SID.
+    #[expect(unsafe_code, reason = "a SID is made text by the system alone")]
+    pub(super) unsafe fn read(sid: PSID) -> io::Result<Self> {
+        // SAFETY: by the caller's promise the SID is valid; the string that the system allocates ends with a NUL, is read
+        // up to it, and freed once.
+        unsafe {
+            if sid.is_null() {
+                return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it has no owner"));
+            }
+            let mut text = ptr::null_mut();
+            if ConvertSidToStringSidW(sid, &raw mut text) == 0 {
+                return Err(io::Error::last_os_error());
+            }
+            let length = (0..).take_while(|at| *text.add(*at) != 0).count();
+            let string = OsString::from_wide(std::slice::from_raw_parts(text, length));
+            LocalFree(text.cast());
+            Ok(Self(string.to_string_lossy().into_owned()))
+        }
+    }
+
+    /// Whether it is the system's or an administrator's, who can do everything anyway.
+    pub fn is_system(&self) -> bool {
+        let of_domain = |number| self.0.starts_with(DOMAIN) && self.0.ends_with(number);
+        SYSTEM.contains(&self.0.as_str()) || ADMINISTRATORS.into_iter().any(of_domain)
+    }
+
+    /// Whether it stands for the owner of whatever it is said of: `CREATOR OWNER`, `OWNER RIGHTS`.
+    pub(super) fn is_owner(&self) -> bool {
+        ["S-1-3-0", "S-1-3-4"].contains(&self.0.as_str())
+    }
+}
+
+impl fmt::Display for Sid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Sid;
+
+    #[test]
+    fn only_the_system_and_its_administrators_are_the_system() {
+        for sid in ["S-1-5-18", "S-1-5-32-544", "S-1-5-21-1-2-3-500", "S-1-5-21-1-2-3-512"] {
+            assert!(Sid(sid.to_owned()).is_system(), "{sid}");
+        }
+        for sid in ["S-1-1-0", "S-1-5-11", "S-1-5-32-545", "S-1-5-21-1-2-3-1500", "S-1-5-99-500", "S-1-3-0"] {
+            assert!(!Sid(sid.to_owned()).is_system(), "{sid}");
+        }
+    }
+}

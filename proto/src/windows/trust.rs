@@ -1,0 +1,283 @@
+//! Which files and folders may be trusted: nobody but their user, the system and its administrators can change them.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use thiserror::Error;
+use windows_sys::Win32::{
+    Foundation::{GENERIC_ALL, GENERIC_READ, GENERIC_WRITE},
+    Security::Authorization::SE_FILE_OBJECT,
+    Storage::FileSystem::{
+        DELETE, FILE_ADD_FILE, FILE_ADD_SUBDIRECTORY, FILE_APPEND_DATA, FILE_DELETE_CHILD,
+        FILE_LIST_DIRECTORY, FILE_READ_DATA, FILE_WRITE_DATA, WRITE_DAC, WRITE_OWNER,
+    },
+};
+
+use super::{
+    Sid,
+    descriptor::{Descriptor, create_private_folder, make_private},
+};
+
+/// Whoever has one of these can put another one into its place, or take the others.
+const REPLACE: u32 = DELETE | FILE_DELETE_CHILD | WRITE_DAC | WRITE_OWNER | GENERIC_ALL;
+
+/// Whoever has one of these can change what is in it.
+const CHANGE: u32 =
+    REPLACE | FILE_WRITE_DATA | FILE_APPEND_DATA | FILE_ADD_FILE | FILE_ADD_SUBDIRECTORY | GENERIC_WRITE;
+
+/// Whoever has one of these can see what is in it.
+const READ: u32 = FILE_READ_DATA | FILE_LIST_DIRECTORY | GENERIC_READ | GENERIC_ALL;
+
+/// Why a folder or a file cannot be trusted.
+#[derive(Debug, Error)]
+pub enum TrustError {
+    /// Somebody else's.
+    #[error("{path:?} belongs to {owner}, not to you ({own}): move it away, or choose another place")]
+    Owner {
+        /// What.
+        path: PathBuf,
+        /// Whose it is.
+        owner: Sid,
+        /// Whose it must be.
+        own: Sid,
+    },
+    /// Others may change it.
+    #[error(
+        "{path:?} can be changed by {who}: choose another place, or icacls {path:?} /inheritance:d /remove:g *{who}"
+    )]
+    Writable {
+        /// What.
+        path: PathBuf,
+        /// By whom.
+        who: Sid,
+    },
+    /// Others may read it, or what is in it.
+    #[error(
+        "{path:?} is open to {who}: choose another place, or icacls {path:?} /inheritance:d /remove:g *{who}"
+    )]
+    Open {
+        /// What.
+        path: PathBuf,
+        /// To whom.
+        who: Sid,
+    },
+    /// A link or a file where a folder must be.
+    #[error("{0:?} is not a folder: move it away, or choose another place")]
+    NotAFolder(PathBuf),
+    /// The system refused to look or to make it.
+    #[error("cannot use {path:?}: {source}")]
+    Io {
+        /// What.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Makes `folder` and what is missing above it, the user's alone, and sees that nobody else can look or change what is
+/// in it.
+///
+/// A folder of ours that is too open is repaired where `repair` says so, else refused.
+///
+/// # Errors
+/// [`TrustError`], each of which says what to do.
+pub fn private_folder(folder: &Path, repair: bool) -> Result<(), TrustError> {
+    let folder = std::path::absolute(folder).map_err(io(folder))?;
+    let missing: Vec<_> = folder.ancestors().take_while(|path| fs::symlink_metadata(path).is_err()).collect();
+    let there = folder.ancestors().nth(missing.len().max(1));
+    there.map_or(Ok(()), |there| judged(there, REPLACE).and_then(|()| trusted_above(there)))?;
+    for path in missing.into_iter().rev() {
+        match create_private_folder(path) {
+            // Somebody else was quicker: judged below.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => made.map_err(io(path))?,
+        }
+    }
+    trusted_above(&folder)?;
+    let found = fs::symlink_metadata(&folder).map_err(io(&folder))?;
+    if !found.is_dir() {
+        return Err(TrustError::NotAFolder(folder));
+    }
+    match judged(&folder, CHANGE | READ) {
+        Err(TrustError::Writable { .. } | TrustError::Open { .. }) if repair => {
+            make_private(&folder).map_err(io(&folder))
+        }
+        judged => judged,
+    }
+}
+
+/// Sees that nobody else can put something into the folder that holds `path`, or another one into the place of a folder
+/// above it.
+///
+/// # Errors
+/// [`TrustError`] for the first that is not so.
+pub fn trusted_parents(path: &Path) -> Result<(), TrustError> {
+    let path = std::path::absolute(path).map_err(io(path))?;
+    let Some(folder) = path.parent() else { return Ok(()) };
+    judged(folder, CHANGE)?;
+    trusted_above(folder)
+}
+
+/// Sees that nobody else can put another one into the place of a folder above `folder`.
+fn trusted_above(folder: &Path) -> Result<(), TrustError> {
+    folder.ancestors().skip(1).try_for_each(|path| judged(path, REPLACE))
+}
+
+/// Sees that nobody but the user, the administrators and the system can change what is at `path`.
+///
+/// # Errors
+/// [`TrustError`] where it is not so.
+pub fn trusted(path: &Path, _sticky: bool) -> Result<(), TrustError> {
+    judged(path, CHANGE)
+}
+
+/// Sees that nobody else can change the program at `path`, put another one in its place, or beside it a library that it
+/// would load.
+///
+/// # Errors
+/// [`TrustError`], which says what to do.
+pub fn trusted_program(path: &Path) -> Result<(), TrustError> {
+    judged(path, CHANGE)?;
+    trusted_parents(path)
+}
+
+/// Sees that the file at `path`, which is open as `file`, is the user's own, and that nobody else can read or change it.
+///
+/// # Errors
+/// [`TrustError`] where it is not so.
+pub fn private_file(path: &Path, file: &fs::File) -> Result<(), TrustError> {
+    let descriptor = Descriptor::of_handle(file, SE_FILE_OBJECT).map_err(io(path))?;
+    judge(path, &descriptor, CHANGE | READ)
+}
+
+fn judged(path: &Path, rights: u32) -> Result<(), TrustError> {
+    judge(path, &Descriptor::of_path(path).map_err(io(path))?, rights)
+}
+
+/// Sees that what is at `path` belongs to the user or the system, and that nobody else has any of these rights to it.
+fn judge(path: &Path, descriptor: &Descriptor, rights: u32) -> Result<(), TrustError> {
+    let own = Sid::own().map_err(io(path))?;
+    let owner = descriptor.owner().map_err(io(path))?;
+    if owner != own && !owner.is_system() {
+        return Err(TrustError::Owner { path: path.to_owned(), owner, own });
+    }
+    let stranger = |rights| descriptor.stranger(&own, rights).map_err(io(path));
+    if let Some(who) = stranger(rights & CHANGE)? {
+        return Err(TrustError::Writable { path: path.to_owned(), who });
+    }
+    match stranger(rights & READ)? {
+        Some(who) => Err(TrustError::Open { path: path.to_owned(), who }),
+        None => Ok(()),
+    }
+}
+
+fn io(path: &Path) -> impl Fn(io::Error) -> TrustError + use<> {
+    let path = path.to_owned();
+    move |source| TrustError::Io { path: path.clone(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::{
+        TrustError, judged, private_file, private_folder, trusted, trusted_parents, trusted_program,
+    };
+    use crate::platform::{create_private, descriptor::opened_to};
+
+    const EVERYBODY: &str = "WD";
+
+    #[test]
+    fn a_folder_is_made_for_its_user_alone_and_what_is_made_in_it_is_so_too() {
+        let ground = tempfile::tempdir().unwrap();
+        let folder = ground.path().join(r"a\b");
+        private_folder(&folder, false).unwrap();
+        private_folder(&folder, false).unwrap();
+        judged(&ground.path().join("a"), super::CHANGE | super::READ).unwrap();
+        drop(create_private(&folder.join("file")).unwrap());
+        private_file(&folder.join("file"), &fs::File::open(folder.join("file")).unwrap()).unwrap();
+        assert!(create_private(&folder.join("file")).is_err(), "what lies there stays");
+    }
+
+    #[test]
+    fn a_path_of_any_length_is_judged() {
+        let ground = tempfile::tempdir().unwrap();
+        let folder = (0..8).fold(ground.path().to_owned(), |path, _| path.join("x".repeat(60)));
+        private_folder(&folder, false).unwrap();
+        drop(create_private(&folder.join("file")).unwrap());
+        trusted_program(&folder.join("file")).unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_is_open_to_others_is_repaired_or_refused() {
+        let ground = tempfile::tempdir().unwrap();
+        // Not in the open: wine lets what is protected inherit all the same.
+        let private = ground.path().join("private");
+        for (rights, writable) in [("FR", false), ("FA", true)] {
+            let folder = private.join(rights);
+            private_folder(&folder, false).unwrap();
+            opened_to(&folder, EVERYBODY, rights).unwrap();
+            match private_folder(&folder, false) {
+                Err(TrustError::Writable { who, .. }) if writable => assert_eq!(who.to_string(), "S-1-1-0"),
+                Err(TrustError::Open { who, .. }) if !writable => assert_eq!(who.to_string(), "S-1-1-0"),
+                other => panic!("{rights}: {other:?}"),
+            }
+            private_folder(&folder, true).unwrap();
+            private_folder(&folder, false).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_file_that_others_can_read_is_trusted_but_not_private_and_one_that_they_can_write_is_neither() {
+        let ground = tempfile::tempdir().unwrap();
+        let file = ground.path().join("file");
+        drop(create_private(&file).unwrap());
+        let private = || private_file(&file, &fs::File::open(&file).unwrap());
+        private().unwrap();
+        opened_to(&file, EVERYBODY, "FR").unwrap();
+        trusted(&file, false).unwrap();
+        assert!(matches!(private(), Err(TrustError::Open { .. })));
+        opened_to(&file, EVERYBODY, "FRFW").unwrap();
+        assert!(matches!(trusted(&file, false), Err(TrustError::Writable { .. })));
+        assert!(matches!(trusted_program(&file), Err(TrustError::Writable { .. })));
+        assert!(matches!(private(), Err(TrustError::Writable { .. })));
+    }
+
+    #[test]
+    fn a_folder_that_others_may_write_to_is_trusted_with_nothing_in_it_or_below() {
+        let ground = tempfile::tempdir().unwrap();
+        let (folder, below) = (ground.path().join("open"), ground.path().join(r"open\below"));
+        private_folder(&below, false).unwrap();
+        drop(create_private(&below.join("file")).unwrap());
+        trusted_program(&below.join("file")).unwrap();
+        opened_to(&folder, EVERYBODY, "FA").unwrap();
+        for judged in [
+            trusted_program(&below.join("file")),
+            trusted_parents(&below.join("file")),
+            private_folder(&below, true),
+            private_folder(&folder.join(r"new\one"), true),
+        ] {
+            assert!(
+                matches!(&judged, Err(TrustError::Writable { path, .. }) if *path == folder),
+                "{judged:?}"
+            );
+        }
+        assert!(!folder.join("new").exists(), "nothing is made there");
+    }
+
+    #[test]
+    fn a_file_where_a_folder_must_be_is_refused() {
+        let ground = tempfile::tempdir().unwrap();
+        let file = ground.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(matches!(private_folder(&file, true), Err(TrustError::NotAFolder(_))));
+    }
+
+    #[test]
+    fn what_the_system_made_is_trusted() {
+        let system = std::env::var_os("SystemRoot").unwrap();
+        trusted_program(&Path::new(&system).join(r"system32\kernel32.dll")).unwrap();
+    }
+}

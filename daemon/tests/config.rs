@@ -1,11 +1,10 @@
 //! The configuration: its keys, its limits, whom it trusts, and how it says what is wrong.
 
-#![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its scene fails")]
 
 use std::{
     fs,
-    os::unix::fs::{PermissionsExt, chown, symlink},
+    io::Write,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -16,9 +15,12 @@ use dt_cred_proto::{
 };
 use dt_credd::{
     config::{Config, ConfigError, LIMIT, Preferences, Proxy, TokenFile},
-    platform::own_uid,
+    platform::create_private,
 };
 use tempfile::TempDir;
+
+/// Where absolute paths begin.
+const ROOT: &str = if cfg!(windows) { "C:" } else { "" };
 
 fn profile(name: &str) -> Profile {
     name.parse().unwrap()
@@ -30,14 +32,13 @@ fn folder() -> TempDir {
 
 fn put(folder: &Path, text: &str) -> PathBuf {
     let path = folder.join("config.toml");
-    fs::write(&path, text).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    create_private(&path).unwrap().write_all(text.as_bytes()).unwrap();
     path
 }
 
 fn load(text: &str) -> Result<Config, ConfigError> {
-    let folder = folder();
-    Config::load(&put(folder.path(), text))
+    let (folder, text) = (folder(), text.replace("path = \"/", &format!("path = \"{ROOT}/")));
+    Config::load(&put(folder.path(), &text))
 }
 
 /// What the default profile prefers where this line stands in its table.
@@ -87,8 +88,8 @@ fn every_key_is_read_and_a_profile_without_a_table_has_the_defaults() {
         proxy: Proxy::Url("https://proxy.example:3128".to_owned()),
         keyring: Some(Keyring::Keyutils),
         files: vec![
-            TokenFile { path: "/run/tokens/work".into(), format: FileFormat::Raw },
-            TokenFile { path: "/run/tokens/header".into(), format: FileFormat::Header },
+            TokenFile { path: format!("{ROOT}/run/tokens/work").into(), format: FileFormat::Raw },
+            TokenFile { path: format!("{ROOT}/run/tokens/header").into(), format: FileFormat::Header },
         ],
     };
     assert_eq!(config.default_profile, profile("work"));
@@ -166,12 +167,13 @@ fn a_files_path_is_absolute_or_of_the_home_folder() {
 
 #[test]
 fn a_file_has_one_writer() {
+    let twice = PathBuf::from(format!("{ROOT}/t/x"));
     for text in [
         "[[profile.a.file]]\npath = \"/t/x\"\n[[profile.b.file]]\npath = \"/t/x\"\n",
         "[[profile.a.file]]\npath = \"/t/x\"\n[[profile.a.file]]\npath = \"/t//x\"\nformat = \"raw\"\n",
     ] {
         let error = load(text).expect_err(text);
-        assert!(matches!(&error, ConfigError::Twice { path, .. } if path == Path::new("/t/x")), "{error}");
+        assert!(matches!(&error, ConfigError::Twice { path, .. } if *path == twice), "{error}");
     }
 }
 
@@ -269,73 +271,19 @@ fn a_proxys_password_is_in_no_error() {
 }
 
 #[test]
-fn a_file_or_a_folder_above_it_that_others_can_write_is_refused() {
-    for mode in [0o664, 0o646, 0o666] {
-        let folder = folder();
-        let path = put(folder.path(), "");
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        let error = Config::load(&path).unwrap_err();
-        assert!(matches!(error, ConfigError::Untrusted(_)), "{error}");
-        assert!(error.to_string().contains("chmod go-w"), "{error}");
-    }
-    for mode in [0o770, 0o707, 0o777] {
-        let folder = folder();
-        let above = folder.path().join("above");
-        fs::create_dir_all(above.join("below")).unwrap();
-        let path = put(&above.join("below"), "");
-        fs::set_permissions(&above, fs::Permissions::from_mode(mode)).unwrap();
-        let error = Config::load(&path).unwrap_err();
-        assert!(matches!(error, ConfigError::Untrusted(_)), "{error}");
-    }
-}
-
-#[test]
-fn a_symlink_is_followed_and_what_it_names_is_judged_too() {
-    let (here, there) = (folder(), folder());
-    let real = put(there.path(), "default_profile = \"linked\"\n");
-    let link = here.path().join("config.toml");
-    symlink(&real, &link).unwrap();
-    assert_eq!(Config::load(&link).unwrap().default_profile, profile("linked"));
-    fs::set_permissions(there.path(), fs::Permissions::from_mode(0o777)).unwrap();
-    assert!(matches!(Config::load(&link), Err(ConfigError::Untrusted(_))));
-    fs::set_permissions(there.path(), fs::Permissions::from_mode(0o700)).unwrap();
-    fs::set_permissions(here.path(), fs::Permissions::from_mode(0o777)).unwrap();
-    assert!(matches!(Config::load(&link), Err(ConfigError::Untrusted(_))));
-}
-
-#[test]
-fn a_symlink_to_nothing_is_an_error_not_the_defaults() {
-    let folder = folder();
-    let link = folder.path().join("config.toml");
-    symlink(folder.path().join("gone"), &link).unwrap();
-    assert!(matches!(Config::load(&link), Err(ConfigError::Io { .. })));
-}
-
-#[test]
-fn a_file_of_somebody_else_is_refused() {
-    if own_uid() != 0 {
-        return; // Only root can give a file away.
-    }
-    let folder = folder();
-    let path = put(folder.path(), "");
-    chown(&path, Some(4321), None).unwrap();
-    assert!(matches!(Config::load(&path), Err(ConfigError::Untrusted(_))));
-}
-
-#[test]
 fn a_folder_a_pipe_and_what_is_no_text_are_errors_that_name_the_file() {
-    let makers: [fn(&Path); 3] = [
+    let makers: &[fn(&Path)] = &[
         |path| fs::create_dir(path).unwrap(),
+        |path| create_private(path).unwrap().write_all(b"\xff\xfe").unwrap(),
+        #[cfg(unix)]
         |path| {
             assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
         },
-        |path| fs::write(path, b"\xff\xfe").unwrap(),
     ];
     for make in makers {
         let folder = folder();
         let path = folder.path().join("config.toml");
         make(&path);
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
         let error = Config::load(&path).unwrap_err();
         assert!(matches!(error, ConfigError::NotAFile(_) | ConfigError::Io { .. }), "{error}");
         assert!(error.to_string().contains("config.toml"), "{error}");
@@ -347,4 +295,82 @@ fn a_file_that_is_too_long_is_refused_and_one_just_as_long_is_not() {
     let limit = usize::try_from(LIMIT).unwrap();
     assert!(load(&format!("#{}", "x".repeat(limit - 1))).is_ok());
     assert!(matches!(load(&format!("#{}", "x".repeat(limit))), Err(ConfigError::TooLong(_))));
+}
+
+#[cfg(windows)]
+#[test]
+fn a_files_path_is_written_as_the_system_writes_it_and_names_no_stream_of_another_file() {
+    let path = |word: &str| {
+        let config = load(&format!("[[profile.default.file]]\npath = '{word}'\n"))?;
+        Ok::<_, ConfigError>(config.profile(&profile("default")).files.remove(0).path)
+    };
+    let home = std::env::home_dir().expect("a home folder");
+    assert_eq!(path(r"~\.datatrails\x").unwrap(), home.join(r".datatrails\x"));
+    assert_eq!(path(r"C:\a\x").unwrap(), PathBuf::from(r"C:\a\x"));
+    for word in [r"C:x", r"\a\x", r"C:\a\", r"C:\a\x:y", r"C:\a:b\x", r"~\x:y"] {
+        assert!(matches!(path(word), Err(ConfigError::Malformed { .. })), "{word}: {:?}", path(word));
+    }
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
+
+    use dt_credd::platform::own_uid;
+
+    use super::*;
+
+    #[test]
+    fn a_file_or_a_folder_above_it_that_others_can_write_is_refused() {
+        for mode in [0o664, 0o646, 0o666] {
+            let folder = folder();
+            let path = put(folder.path(), "");
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let error = Config::load(&path).unwrap_err();
+            assert!(matches!(error, ConfigError::Untrusted(_)), "{error}");
+            assert!(error.to_string().contains("chmod go-w"), "{error}");
+        }
+        for mode in [0o770, 0o707, 0o777] {
+            let folder = folder();
+            let above = folder.path().join("above");
+            fs::create_dir_all(above.join("below")).unwrap();
+            let path = put(&above.join("below"), "");
+            fs::set_permissions(&above, fs::Permissions::from_mode(mode)).unwrap();
+            let error = Config::load(&path).unwrap_err();
+            assert!(matches!(error, ConfigError::Untrusted(_)), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_symlink_is_followed_and_what_it_names_is_judged_too() {
+        let (here, there) = (folder(), folder());
+        let real = put(there.path(), "default_profile = \"linked\"\n");
+        let link = here.path().join("config.toml");
+        symlink(&real, &link).unwrap();
+        assert_eq!(Config::load(&link).unwrap().default_profile, profile("linked"));
+        fs::set_permissions(there.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(matches!(Config::load(&link), Err(ConfigError::Untrusted(_))));
+        fs::set_permissions(there.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        fs::set_permissions(here.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(matches!(Config::load(&link), Err(ConfigError::Untrusted(_))));
+    }
+
+    #[test]
+    fn a_symlink_to_nothing_is_an_error_not_the_defaults() {
+        let folder = folder();
+        let link = folder.path().join("config.toml");
+        symlink(folder.path().join("gone"), &link).unwrap();
+        assert!(matches!(Config::load(&link), Err(ConfigError::Io { .. })));
+    }
+
+    #[test]
+    fn a_file_of_somebody_else_is_refused() {
+        if own_uid() != 0 {
+            return; // Only root can give a file away.
+        }
+        let folder = folder();
+        let path = put(folder.path(), "");
+        chown(&path, Some(4321), None).unwrap();
+        assert!(matches!(Config::load(&path), Err(ConfigError::Untrusted(_))));
+    }
 }

@@ -1,17 +1,16 @@
 //! The state file: what it keeps, whom it trusts, and that two daemons lose nothing.
 
-#![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its scene fails")]
 
 use std::{
     fs,
-    os::unix::fs::{PermissionsExt, chown, symlink},
+    io::Write,
     path::{Path, PathBuf},
 };
 
 use dt_cred_proto::{message::Keyring, profile::Profile};
 use dt_credd::{
-    platform::{Lock, TrustError, own_uid},
+    platform::{Lock, create_private},
     state::{Kept, LIMIT, State, StateError},
 };
 use tempfile::TempDir;
@@ -26,8 +25,9 @@ fn folder() -> TempDir {
 
 fn put(folder: &Path, text: &str) -> PathBuf {
     let path = folder.join("state.toml");
-    fs::write(&path, text).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    // Another one than what was there.
+    let _ = fs::remove_file(&path);
+    create_private(&path).unwrap().write_all(text.as_bytes()).unwrap();
     path
 }
 
@@ -132,24 +132,6 @@ fn nothing_is_written_while_another_process_holds_the_lock() {
 }
 
 #[test]
-fn files_are_private_and_nothing_else_is_left_in_the_folder() {
-    let folder = folder();
-    // What a daemon leaves that was killed while it wrote, and a trap laid for the next one.
-    symlink(folder.path().join("precious"), folder.path().join("state.toml.new")).unwrap();
-    fs::write(folder.path().join("precious"), "data").unwrap();
-    State::open(folder.path()).unwrap().record(&profile("a"), Keyring::Keyutils).unwrap();
-    let mut names: Vec<_> =
-        fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    names.sort();
-    assert_eq!(names, ["precious", "state.lock", "state.toml"]);
-    assert_eq!(fs::read(folder.path().join("precious")).unwrap(), b"data");
-    for name in ["state.lock", "state.toml"] {
-        let mode = fs::symlink_metadata(folder.path().join(name)).unwrap().permissions().mode();
-        assert_eq!(mode & 0o7777, 0o600, "{name}");
-    }
-}
-
-#[test]
 fn a_change_that_changes_nothing_writes_nothing() {
     let folder = folder();
     let state = State::open(folder.path()).unwrap();
@@ -207,53 +189,6 @@ fn a_file_of_a_later_release_is_refused_and_left_alone() {
 }
 
 #[test]
-fn a_file_that_is_open_to_others_is_refused() {
-    for mode in [0o640, 0o604, 0o660, 0o602, 0o644] {
-        let folder = folder();
-        let path = put(folder.path(), "version = 1\n");
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        let error = refusal(folder.path());
-        assert!(
-            matches!(error, StateError::Untrusted(TrustError::Readable { mode: found, .. }) if found == mode),
-            "{error}"
-        );
-        assert!(error.to_string().contains("chmod 600"), "{error}");
-    }
-}
-
-#[test]
-fn a_symlink_a_folder_and_a_pipe_are_refused() {
-    let there = folder();
-    let elsewhere = put(there.path(), "version = 1\n");
-    let makers: [fn(&Path, &Path); 3] = [
-        |_, path| fs::create_dir(path).unwrap(),
-        |elsewhere, path| symlink(elsewhere, path).unwrap(),
-        |_, path| {
-            assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
-        },
-    ];
-    for make in makers {
-        let folder = folder();
-        make(&elsewhere, &folder.path().join("state.toml"));
-        assert!(matches!(refusal(folder.path()), StateError::NotAFile(_)));
-    }
-}
-
-#[test]
-fn a_file_of_somebody_else_is_refused() {
-    if own_uid() != 0 {
-        return; // Only root can give a file away.
-    }
-    let folder = folder();
-    let path = put(folder.path(), "version = 1\n");
-    chown(&path, Some(4321), None).unwrap();
-    assert!(matches!(
-        refusal(folder.path()),
-        StateError::Untrusted(TrustError::Owner { owner: 4321, own: 0, .. })
-    ));
-}
-
-#[test]
 fn a_file_that_is_too_long_is_refused_and_one_just_as_long_is_not() {
     let limit = usize::try_from(LIMIT).unwrap();
     let folder = folder();
@@ -273,4 +208,78 @@ fn a_file_that_breaks_while_the_daemon_runs_is_neither_believed_nor_overwritten(
     assert_eq!(state.profiles().into_keys().collect::<Vec<_>>(), [profile("a")]);
     assert!(matches!(state.record(&profile("b"), Keyring::Keyutils), Err(StateError::Malformed { .. })));
     assert_eq!(fs::read_to_string(path).unwrap(), "broken");
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
+
+    use dt_credd::platform::{TrustError, own_uid};
+
+    use super::*;
+
+    #[test]
+    fn files_are_private_and_nothing_else_is_left_in_the_folder() {
+        let folder = folder();
+        // What a daemon leaves that was killed while it wrote, and a trap laid for the next one.
+        symlink(folder.path().join("precious"), folder.path().join("state.toml.new")).unwrap();
+        fs::write(folder.path().join("precious"), "data").unwrap();
+        State::open(folder.path()).unwrap().record(&profile("a"), Keyring::Keyutils).unwrap();
+        let mut names: Vec<_> =
+            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["precious", "state.lock", "state.toml"]);
+        assert_eq!(fs::read(folder.path().join("precious")).unwrap(), b"data");
+        for name in ["state.lock", "state.toml"] {
+            let mode = fs::symlink_metadata(folder.path().join(name)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o7777, 0o600, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_open_to_others_is_refused() {
+        for mode in [0o640, 0o604, 0o660, 0o602, 0o644] {
+            let folder = folder();
+            let path = put(folder.path(), "version = 1\n");
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let error = refusal(folder.path());
+            assert!(
+                matches!(error, StateError::Untrusted(TrustError::Readable { mode: found, .. }) if found == mode),
+                "{error}"
+            );
+            assert!(error.to_string().contains("chmod 600"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_symlink_a_folder_and_a_pipe_are_refused() {
+        let there = folder();
+        let elsewhere = put(there.path(), "version = 1\n");
+        let makers: [fn(&Path, &Path); 3] = [
+            |_, path| fs::create_dir(path).unwrap(),
+            |elsewhere, path| symlink(elsewhere, path).unwrap(),
+            |_, path| {
+                assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+            },
+        ];
+        for make in makers {
+            let folder = folder();
+            make(&elsewhere, &folder.path().join("state.toml"));
+            assert!(matches!(refusal(folder.path()), StateError::NotAFile(_)));
+        }
+    }
+
+    #[test]
+    fn a_file_of_somebody_else_is_refused() {
+        if own_uid() != 0 {
+            return; // Only root can give a file away.
+        }
+        let folder = folder();
+        let path = put(folder.path(), "version = 1\n");
+        chown(&path, Some(4321), None).unwrap();
+        assert!(matches!(
+            refusal(folder.path()),
+            StateError::Untrusted(TrustError::Owner { owner: 4321, own: 0, .. })
+        ));
+    }
 }

@@ -3,7 +3,7 @@
 use std::{
     env, fmt,
     ops::RangeInclusive,
-    path::{Component, PathBuf},
+    path::{Component, PathBuf, is_separator},
     time::Duration,
 };
 
@@ -85,7 +85,7 @@ pub(super) fn path<'de, D: Deserializer<'de>>(value: D) -> Result<PathBuf, D::Er
     const EXAMPLE: &str = "path = \"~/.datatrails/bearer-token.txt\"";
     let word = string(value, EXAMPLE)?;
     let wrong = |why: &str| D::Error::custom(format!("path is {word:?}: {why}, as in `{EXAMPLE}`"));
-    let path = match word.strip_prefix("~/") {
+    let path = match word.strip_prefix('~').and_then(|rest| rest.strip_prefix(is_separator)) {
         Some(rest) => {
             let home =
                 platform::home(|name| env::var_os(name)).ok_or_else(|| wrong("there is no home folder"))?;
@@ -96,9 +96,12 @@ pub(super) fn path<'de, D: Deserializer<'de>>(value: D) -> Result<PathBuf, D::Er
     // As the two would be compared: `a//b` and `a/./b` are `a/b`.
     let plain: PathBuf = path.components().collect();
     if !path.is_absolute() || plain.components().any(|part| part == Component::ParentDir) {
-        return Err(wrong("write it from / or ~/ on, without .."));
+        return Err(wrong("write it from the root or ~/ on, without .."));
     }
-    if plain.file_name().is_none() || word.ends_with(['/', '.']) || word.contains(char::is_control) {
+    let ends = |c| is_separator(c) || c == '.';
+    // A colon after the drive's is a stream of another file, where there are such.
+    let is_stream = cfg!(windows) && path.iter().skip(1).any(|name| name.as_encoded_bytes().contains(&b':'));
+    if plain.file_name().is_none() || word.ends_with(ends) || word.contains(char::is_control) || is_stream {
         return Err(wrong("write the name of a file"));
     }
     Ok(plain)

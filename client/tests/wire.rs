@@ -1,11 +1,9 @@
 //! What the client makes of daemons that no real one is: of another version, talking nonsense, silent, gone.
-#![cfg(unix)]
 
 mod fake;
 
 use std::{
     io::Write,
-    os::unix::net::{UnixListener, UnixStream},
     sync::mpsc,
     time::{Duration, Instant},
 };
@@ -15,7 +13,7 @@ use dt_cred_proto::{
     message::{Failure, FailureKind, Keyring, Operation, Response, Token},
     secret::Secret,
 };
-use fake::{Sandbox, accept, answer, close, fall_silent_after, request, say, token};
+use fake::{Sandbox, answer, close, fall_silent_after, request, say, token};
 
 const HEADER_LINE: &str = "Authorization: Bearer aaa.bbb.ccc\n";
 
@@ -175,36 +173,6 @@ fn a_daemon_that_drips_for_ever_is_exit_1_too() {
     sandbox.run(&["get", "--timeout", "0.3"]).failed(1, "did not answer within 0.3 s");
 }
 
-/// A listener whose backlog is full, and the clients that fill it.
-fn full(sandbox: &Sandbox) -> (UnixListener, Vec<UnixStream>) {
-    let listener = UnixListener::bind(sandbox.socket()).expect("a socket");
-    rustix::net::listen(&listener, 0).expect("a short backlog");
-    // Linux takes one more than the backlog says.
-    let waiting = vec![UnixStream::connect(sandbox.socket()).expect("a connection")];
-    (listener, waiting)
-}
-
-#[test]
-fn a_daemon_with_no_room_is_waited_for_and_no_longer_than_the_time_out() {
-    let sandbox = Sandbox::new();
-    let _full = full(&sandbox);
-    sandbox.run(&["get", "--timeout", "0.3"]).failed(1, "took no connection within 0.3 s");
-}
-
-#[test]
-fn a_daemon_that_gets_room_in_time_is_asked() {
-    let sandbox = Sandbox::new();
-    let (listener, _waiting) = full(&sandbox);
-    let client = sandbox.client(&["get", "--timeout", "30"]).stdout(std::process::Stdio::piped()).spawn();
-    let client = client.expect("the client");
-    drop(accept(&listener));
-    let mut stream = accept(&listener);
-    request(&mut stream);
-    stream.write_all(&frame(&Response::Token(token()))).expect("sent");
-    let output = client.wait_with_output().expect("ended");
-    assert_eq!(output.stdout, HEADER_LINE.as_bytes());
-}
-
 #[test]
 fn a_token_that_would_break_a_header_is_never_printed() {
     for evil in ["", "a b", "a\r\nX-Evil: 1", "a\nb", "\"", "é"] {
@@ -233,8 +201,8 @@ fn where_nothing_listens_it_is_said_and_status_and_stop_are_content() {
     sandbox.run(&["status"]).said("no daemon is running; the next dt-cred get starts one\n");
     sandbox.run(&["status", "--json"]).said("{\"daemon\":null,\"files\":[],\"profiles\":[],\"schema\":1}\n");
     sandbox.run(&["stop"]).said("no daemon was running\n");
-    // A socket that a daemon left behind is nobody, too.
-    drop(UnixListener::bind(sandbox.socket()).expect("a socket"));
+    // What a daemon left behind is nobody, too.
+    drop(fake::listen(&sandbox.socket()));
     sandbox.run(&["get"]).failed(3, "no daemon listens on");
     sandbox.run(&["stop"]).said("no daemon was running\n");
 }
@@ -244,7 +212,7 @@ fn stop_waits_until_the_daemon_closes() {
     let stopping = || frame(&Response::Stopping { pid: 1 });
     let sandbox = Sandbox::new();
     sandbox.serve(vec![say(stopping())]);
-    sandbox.run(&["stop"]).said("stopped dt-credd, pid 1\n");
+    sandbox.run(&["stop"]).said(&format!("stopped dt-credd{}, pid 1\n", std::env::consts::EXE_SUFFIX));
 
     let sandbox = Sandbox::new();
     sandbox.serve(vec![fall_silent_after(stopping())]);
@@ -262,4 +230,42 @@ fn a_person_gets_a_minute_for_the_keyrings_prompt() {
     sandbox.run(&["unlock"]).said("the kernel keyring is open\n");
     let deadline = asked.recv().expect("a request");
     assert!((30_000..=60_000).contains(&deadline), "{deadline}");
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use super::{
+        fake::{Listener, Stream, accept, listen},
+        *,
+    };
+
+    /// A listener whose backlog is full, and the clients that fill it.
+    fn full(sandbox: &Sandbox) -> (Listener, Vec<Stream>) {
+        let listener = listen(&sandbox.socket());
+        rustix::net::listen(&listener, 0).expect("a short backlog");
+        // Linux takes one more than the backlog says.
+        let waiting = vec![Stream::connect(sandbox.socket()).expect("a connection")];
+        (listener, waiting)
+    }
+
+    #[test]
+    fn a_daemon_with_no_room_is_waited_for_and_no_longer_than_the_time_out() {
+        let sandbox = Sandbox::new();
+        let _full = full(&sandbox);
+        sandbox.run(&["get", "--timeout", "0.3"]).failed(1, "took no connection within 0.3 s");
+    }
+
+    #[test]
+    fn a_daemon_that_gets_room_in_time_is_asked() {
+        let sandbox = Sandbox::new();
+        let (listener, _waiting) = full(&sandbox);
+        let client = sandbox.client(&["get", "--timeout", "30"]).stdout(std::process::Stdio::piped()).spawn();
+        let client = client.expect("the client");
+        drop(accept(&listener));
+        let mut stream = accept(&listener);
+        request(&mut stream);
+        stream.write_all(&frame(&Response::Token(token()))).expect("sent");
+        let output = client.wait_with_output().expect("ended");
+        assert_eq!(output.stdout, HEADER_LINE.as_bytes());
+    }
 }

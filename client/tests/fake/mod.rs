@@ -3,13 +3,8 @@
 #![allow(dead_code, reason = "no test file uses all of it")]
 
 use std::{
-    fs,
     io::{Read, Write},
-    os::{
-        fd::AsFd,
-        unix::net::{UnixListener, UnixStream},
-    },
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Output, Stdio},
     thread,
 };
@@ -19,8 +14,16 @@ use dt_cred_proto::{
     message::{Request, Response, Token},
     secret::Secret,
 };
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tempfile::TempDir;
+
+#[cfg(unix)]
+#[path = "unix.rs"]
+mod platform;
+#[cfg(windows)]
+#[path = "windows.rs"]
+mod platform;
+
+pub(crate) use platform::*;
 
 /// The client's program.
 pub(crate) const CLIENT: &str = env!("CARGO_BIN_EXE_dt-cred");
@@ -43,12 +46,12 @@ impl Sandbox {
 
     /// Where the client looks for the daemon.
     pub(crate) fn socket(&self) -> PathBuf {
-        self.path("agent.sock")
+        socket(self.folder.path())
     }
 
     /// Listens, and lets each of `clients` play with one connection, one after the other.
     pub(crate) fn serve(&self, clients: Vec<Play>) -> thread::JoinHandle<()> {
-        let listener = UnixListener::bind(self.socket()).expect("a socket");
+        let listener = listen(&self.socket());
         thread::spawn(move || {
             for play in clients {
                 play(accept(&listener));
@@ -59,7 +62,8 @@ impl Sandbox {
     /// The client, with nothing in its environment but this socket.
     pub(crate) fn client(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(CLIENT);
-        command.env_clear().env("DT_CRED_SOCKET", self.socket()).args(arguments).stdin(Stdio::null());
+        command.env_clear().envs(variables()).env("DT_CRED_SOCKET", self.socket());
+        command.args(arguments).stdin(Stdio::null());
         command
     }
 
@@ -69,21 +73,8 @@ impl Sandbox {
     }
 }
 
-/// The next client; none within half a minute is a failure and no hang.
-pub(crate) fn accept(listener: &UnixListener) -> UnixStream {
-    readable(listener);
-    listener.accept().expect("a client").0
-}
-
-/// Waits for something to read, half a minute at most.
-pub(crate) fn readable(from: &impl AsFd) {
-    let limit = Timespec { tv_sec: 30, tv_nsec: 0 };
-    let ready = poll(&mut [PollFd::new(from, PollFlags::IN)], Some(&limit)).expect("polled");
-    assert_eq!(ready, 1, "nothing came within half a minute");
-}
-
 /// What a fake daemon does with one connection.
-pub(crate) type Play = Box<dyn FnOnce(UnixStream) + Send>;
+pub(crate) type Play = Box<dyn FnOnce(Stream) + Send>;
 
 /// Reads one request and answers it so.
 pub(crate) fn answer(response: Response) -> Play {
@@ -114,7 +105,7 @@ pub(crate) fn fall_silent_after(bytes: Vec<u8>) -> Play {
 }
 
 /// Reads one request.
-pub(crate) fn request(stream: &mut UnixStream) -> Request {
+pub(crate) fn request(stream: &mut Stream) -> Request {
     let mut header = [0; HEADER];
     stream.read_exact(&mut header).expect("a header");
     let mut body = vec![0; body_length::<Request>(header).expect("a length")];
@@ -169,24 +160,4 @@ impl Outcome {
     pub(crate) fn said(&self, stdout: &str) {
         assert_eq!((self.code, self.stdout.as_str(), self.stderr.as_str()), (Some(0), stdout, ""));
     }
-}
-
-/// Writes an executable file by way of another process: a file that this one holds open for writing, or a child that
-/// a parallel test is just making of it, could not be run.
-pub(crate) fn script(path: &Path, text: &str) {
-    let mut shell = Command::new("/bin/sh");
-    shell.args(["-c", "cat >\"$0\" && chmod 755 \"$0\""]).arg(path).stdin(Stdio::piped());
-    let mut shell = shell.spawn().expect("a shell");
-    shell.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("written");
-    assert!(shell.wait().expect("ended").success());
-}
-
-/// A second name for a program, on the same file system, so that it runs as one that lies there.
-pub(crate) fn link(program: impl AsRef<Path>, path: &Path) {
-    fs::hard_link(program, path).expect("a link");
-}
-
-/// A folder on the file system of the programs under test.
-pub(crate) fn beside_programs() -> TempDir {
-    TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder")
 }

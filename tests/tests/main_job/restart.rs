@@ -16,7 +16,7 @@ use dt_cred_tests::{
 #[test]
 fn a_killed_daemon_is_started_by_the_next_get_and_needs_no_login() {
     for issuer in AnyIssuer::every() {
-        let Some(user) = User::in_kernel_keyring() else { return };
+        let Some(user) = User::in_keyring() else { return };
         user.log_in(&issuer.account());
         let first = user.token();
         let generation = user.status()["generation"].as_u64().expect("a generation");
@@ -32,7 +32,7 @@ fn a_killed_daemon_is_started_by_the_next_get_and_needs_no_login() {
 #[test]
 fn generations_grow_across_restarts_whatever_the_wall_clock_says() {
     let sandbox = Sandbox::http();
-    let Some(user) = User::in_kernel_keyring() else { return };
+    let Some(user) = User::in_keyring() else { return };
     user.log_in(&Account::at(&sandbox));
     user.token();
     user.dt_cred(&["stop"]).done();
@@ -50,11 +50,11 @@ fn generations_grow_across_restarts_whatever_the_wall_clock_says() {
 #[test]
 fn after_erase_there_is_no_token_no_item_and_exit_5() {
     for issuer in AnyIssuer::every() {
-        let Some(user) = User::in_kernel_keyring() else { return };
+        let Some(user) = User::in_keyring() else { return };
         user.log_in(&issuer.account());
-        assert!(user.is_in_kernel_keyring());
+        assert!(user.is_in_keyring());
         user.dt_cred(&["erase"]).done();
-        assert!(!user.is_in_kernel_keyring());
+        assert!(!user.is_in_keyring());
         for round in ["the same daemon", "another daemon"] {
             let get = user.dt_cred(&["get"]);
             assert_eq!((get.code, get.stdout.as_str()), (Some(5), ""), "{round}");
@@ -72,7 +72,7 @@ fn a_caller_that_waits_for_the_clients_output_does_not_wait_for_the_daemon() {
         return;
     }
     let sandbox = Sandbox::http();
-    let Some(user) = User::in_kernel_keyring() else { return };
+    let Some(user) = User::in_keyring() else { return };
     user.log_in(&Account::at(&sandbox));
     user.dt_cred(&["stop"]).done();
     // It returns when every holder of the pipes has closed them; the daemon must be none.

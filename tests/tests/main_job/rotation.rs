@@ -11,7 +11,7 @@ use dt_cred_tests::{
 #[test]
 fn the_token_in_hand_is_served_to_its_end_and_then_the_refusal_is_told_until_a_login_heals_it() {
     let sandbox = Sandbox::http();
-    let Some(user) = User::in_kernel_keyring() else { return };
+    let Some(user) = User::in_keyring() else { return };
     sandbox.set(|settings| settings.lifetime = 8.0);
     let account = Account::at(&sandbox);
     user.log_in(&account);

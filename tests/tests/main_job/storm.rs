@@ -18,7 +18,7 @@ fn a_thousand_cold_gets_of_fifty_shells_cost_one_request() {
 }
 
 fn storm(issuer: &AnyIssuer) {
-    let Some(user) = User::in_kernel_keyring() else { return };
+    let Some(user) = User::in_keyring() else { return };
     user.log_in(&issuer.account());
     user.dt_cred(&["stop"]).done();
     let before = issuer.token_requests();

@@ -3,7 +3,7 @@
 use dt_cred_tests::{
     any_issuer::AnyIssuer,
     issuer::{Field, Sandbox},
-    parts::keyring::Profile,
+    parts::keyring::{self, Profile},
     user::{Account, User},
 };
 
@@ -123,7 +123,7 @@ fn a_token_for_another_use_is_not_served_after_an_unproven_change() {
 fn what_start_is_given_is_held_in_memory_and_nowhere_else() {
     let sandbox = Sandbox::http();
     let Some(user) = User::in_keyring() else { return };
-    let lines = format!("{}keyring=keyutils\n", Account::at(&sandbox).lines());
+    let lines = format!("{}keyring={}\n", Account::at(&sandbox).lines(), keyring::STORE);
     let start = user.home.dt_cred_with(&["start", "--from-stdin"], lines);
     assert_eq!((start.code, start.stdout.as_str()), (Some(2), ""), "{}", start.stderr);
     assert!(!user.is_in_keyring());
@@ -134,7 +134,8 @@ fn what_start_is_given_is_held_in_memory_and_nowhere_else() {
 fn a_store_that_cannot_be_used_is_told_before_the_issuer_sees_the_secret() {
     let sandbox = Sandbox::http();
     let user = User::in_memory();
-    for keyring in ["keychain", "credential-manager", "systemd", "command", "secret-service"] {
+    let stores = ["keychain", "credential-manager", "keyutils", "systemd", "command", "secret-service"];
+    for keyring in stores.into_iter().filter(|keyring| *keyring != keyring::STORE) {
         let lines = format!("{}keyring={keyring}\n", Account::at(&sandbox).lines());
         let store = user.home.dt_cred_with(&["store"], lines);
         assert_eq!((store.code, store.stdout.as_str()), (Some(6), ""), "{keyring}: {}", store.stderr);

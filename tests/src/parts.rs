@@ -1,5 +1,5 @@
 //! The real parts that the tests run: this project's binaries in a home of their own, a Secret Service on a private
-//! bus, an OpenID provider, the kernel keyring.
+//! bus, an OpenID provider, the user's own keyring.
 //!
 //! A test asks for a part and gets `None` where the machine does not have it:
 //! `let Some(keyring) = SecretService::start() else { return };`. That is said loudly, and under
@@ -10,16 +10,22 @@
 
 pub mod binaries;
 pub mod home;
-pub mod kernel_keyring;
+pub mod http;
+pub mod keyring;
 pub mod oidc_provider;
 pub mod process;
+#[cfg(target_os = "linux")]
 pub mod secret_service;
 pub mod session;
+#[cfg(target_os = "linux")]
 pub mod terminal;
 pub mod wait;
 
-#[cfg(target_os = "linux")]
-#[path = "parts/linux.rs"]
+#[cfg(unix)]
+#[path = "parts/unix.rs"]
+mod platform;
+#[cfg(windows)]
+#[path = "parts/windows.rs"]
 mod platform;
 
 use std::{
@@ -27,10 +33,13 @@ use std::{
     io::{self, Write},
 };
 
-use dt_cred_proto::platform::own_uid;
 pub use home::Home;
 pub use oidc_provider::OidcProvider;
+#[cfg(unix)]
+pub use platform::root;
+pub use platform::{Pid, private_folder};
 pub use process::{Output, Running, run};
+#[cfg(target_os = "linux")]
 pub use secret_service::SecretService;
 pub use wait::{BOUND, until};
 
@@ -50,16 +59,6 @@ pub fn require(what: &str, present: bool) -> bool {
         let _ = io::stderr().write_all(line.as_bytes());
     }
     present
-}
-
-/// Whether this process is root, who alone can play another user; says loudly what is left out where it is not. No
-/// failure also under [`REQUIRE_VARIABLE`]: it is no part that `tests/run` could install, and its last line says so.
-pub fn root(what: &str) -> bool {
-    let root = own_uid() == 0;
-    if !root {
-        let _ = io::stderr().write_all(format!("LEFT OUT: a test that needs root: {what}\n").as_bytes());
-    }
-    root
 }
 
 /// Whether every one of `programs` lies on the PATH.

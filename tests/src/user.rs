@@ -1,18 +1,22 @@
 //! A user of dt-cred: a home, a profile of its own, and an account at an issuer.
 
-use std::process::Command;
-
 use serde_json::Value;
 
 use crate::{
     issuer::{Client, Sandbox},
     parts::{
         Home, Output,
-        kernel_keyring::{self, Profile},
+        keyring::{self, Profile},
         oidc_provider::{self, OidcProvider},
-        run,
     },
 };
+
+#[cfg(target_os = "linux")]
+#[path = "user/linux.rs"]
+mod linux;
+#[cfg(unix)]
+#[path = "user/unix.rs"]
+mod unix;
 
 /// A client that an issuer knows.
 #[derive(Clone)]
@@ -80,9 +84,9 @@ impl User {
         Self::new("memory")
     }
 
-    /// One whose credentials are in the kernel keyring; none where the kernel permits none.
-    pub fn in_kernel_keyring() -> Option<Self> {
-        kernel_keyring::works().then(|| Self::new("keyutils"))
+    /// One whose credentials are in the store that is the user's own on this system; none where it cannot be used.
+    pub fn in_keyring() -> Option<Self> {
+        keyring::works().then(|| Self::new(keyring::STORE))
     }
 
     /// One whose credentials go into this store.
@@ -100,8 +104,8 @@ impl User {
         self.profile.name()
     }
 
-    /// Whether the kernel keyring holds their credentials.
-    pub fn is_in_kernel_keyring(&self) -> bool {
+    /// Whether that store holds their credentials.
+    pub fn is_in_keyring(&self) -> bool {
         self.profile.is_kept()
     }
 
@@ -143,20 +147,5 @@ impl User {
         let profiles = status["profiles"].as_array().expect("a list of profiles");
         let own = profiles.iter().find(|known| known["profile"] == self.profile());
         own.cloned().unwrap_or(Value::Null)
-    }
-
-    /// Runs a shell script in their home, with the client first on PATH.
-    #[track_caller]
-    pub fn shell(&self, script: &str) -> Output {
-        run(self.shell_command(script), "")
-    }
-
-    /// [`Self::shell`], not yet started.
-    pub fn shell_command(&self, script: &str) -> Command {
-        let mut shell = self.home.command("sh");
-        let folder = crate::parts::binaries::client();
-        let folder = folder.parent().expect("it lies in a folder").display().to_string();
-        shell.env("PATH", format!("{folder}:/usr/local/bin:/usr/bin:/bin")).args(["-c", script]);
-        shell
     }
 }

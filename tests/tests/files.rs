@@ -93,7 +93,7 @@ fn mode(path: &Path) -> u32 {
 #[test]
 fn a_file_is_written_though_nobody_asks_and_is_what_the_guides_curl_reads() {
     for issuer in AnyIssuer::every() {
-        let Some(user) = User::in_kernel_keyring() else { return };
+        let Some(user) = User::in_keyring() else { return };
         let reader = Reader::new(user);
         let account = issuer.account();
         reader.user.log_in(&account);
@@ -197,7 +197,7 @@ fn an_expired_token_stands_in_no_file() {
 #[test]
 fn what_a_killed_daemon_left_is_removed_by_the_next_one() {
     let sandbox = Sandbox::http();
-    let Some(user) = User::in_kernel_keyring() else { return };
+    let Some(user) = User::in_keyring() else { return };
     let reader = Reader::new(user);
     reader.user.log_in(&Account::at(&sandbox));
     reader.until(&header(&reader.user.token()));

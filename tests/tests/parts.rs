@@ -10,7 +10,7 @@ use std::{
 };
 
 use dt_cred_tests::parts::{
-    Home, OidcProvider, REQUIRE_VARIABLE, Running, SecretService, binaries, kernel_keyring,
+    Home, OidcProvider, REQUIRE_VARIABLE, Running, SecretService, binaries, keyring,
     oidc_provider::{CLIENT_ID, CLIENT_SECRET, Counts, Setup},
     on_path, require, run, secret_service, until,
     wait::until_changed,
@@ -300,10 +300,10 @@ fn a_real_provider_over_https_is_known_by_its_ca_and_by_one_name() {
 
 #[test]
 fn a_profile_of_the_kernel_keyring_is_a_name_of_its_own_that_nothing_is_kept_under() {
-    if !kernel_keyring::works() {
+    if !keyring::works() {
         return;
     }
-    let (one, other) = (kernel_keyring::Profile::unique("one"), kernel_keyring::Profile::unique("one"));
+    let (one, other) = (keyring::Profile::unique("one"), keyring::Profile::unique("one"));
     assert_ne!(one.name(), other.name());
     assert!(one.name().len() <= 64);
     assert!(!one.is_kept());
@@ -311,10 +311,10 @@ fn a_profile_of_the_kernel_keyring_is_a_name_of_its_own_that_nothing_is_kept_und
 
 #[test]
 fn what_is_kept_for_a_profile_in_the_kernel_keyring_goes_with_it() {
-    if !kernel_keyring::works() {
+    if !keyring::works() {
         return;
     }
-    let profile = kernel_keyring::Profile::unique("kept");
+    let profile = keyring::Profile::unique("kept");
     let (name, key) = (profile.name().to_owned(), format!("keyring:{}@dt-cred", profile.name()));
     let script = r#"keyctl add user "$KEY" x "$(keyctl get_persistent @s)""#;
     let mut keyctl = Command::new("keyctl");

@@ -2,65 +2,47 @@
 
 use std::{
     collections::BTreeMap,
-    env,
     ffi::{OsStr, OsString},
-    fs::{self, DirBuilder},
-    os::unix::fs::DirBuilderExt,
+    fs,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 
 use super::{
-    BOUND, Output, Running, binaries,
-    platform::{self, Process},
-    run, until,
+    BOUND, Output, Pid, Running, binaries,
+    platform::{self, Place, Process},
+    private_folder, run, until,
 };
-
-/// A longer path for temporary files leaves too little of `sun_path`'s 107 bytes (unix(7)).
-const TEMPORARY_LIMIT: usize = 40;
 
 /// How long a daemon has to end when it is told to, before it is killed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A folder that serves as HOME and holds the XDG folders. On drop a daemon that was started in it is ended, then
-/// all is removed.
+/// A folder that serves as the user's home and holds all of their folders. On drop a daemon that was started in it is
+/// ended, then all is removed.
+///
+/// Where the default socket is the user's and no home's, there is one home at a time: whoever asks for another one in the
+/// same thread waits for ever.
 pub struct Home {
     folder: TempDir,
     variables: BTreeMap<OsString, OsString>,
+    _place: Place,
 }
 
 impl Home {
-    /// An empty home. The session bus is one that is not there; [`Self::set`] names another.
+    /// An empty home. On Linux the session bus is one that is not there; [`Self::set`] names another.
     ///
     /// # Panics
     /// Where it cannot be made.
     pub fn new() -> Self {
-        let temporary = env::temp_dir();
-        let parent =
-            if temporary.as_os_str().len() > TEMPORARY_LIMIT { Path::new("/tmp") } else { &temporary };
-        let folder = tempfile::Builder::new().prefix("dtc-").tempdir_in(parent).expect("a temporary folder");
-        let path = folder.path().to_owned();
-        let mut home = Self { folder, variables: BTreeMap::new() };
-        home.set("PATH", env::var_os("PATH").unwrap_or_default());
-        home.set("LANG", "C.UTF-8");
-        home.set("HOME", &path);
-        home.set("DBUS_SESSION_BUS_ADDRESS", format!("unix:path={}/no-bus", path.display()));
-        for (variable, name) in [
-            ("XDG_RUNTIME_DIR", "run"),
-            ("XDG_CONFIG_HOME", "config"),
-            ("XDG_STATE_HOME", "state"),
-            ("XDG_DATA_HOME", "data"),
-            ("XDG_CACHE_HOME", "cache"),
-        ] {
-            let folder = path.join(name);
-            DirBuilder::new().mode(0o700).create(&folder).expect("a folder in the home");
-            home.set(variable, folder);
-        }
-        home
+        let place = Place::take();
+        let folder = tempfile::Builder::new().prefix("dtc-").tempdir_in(platform::temporary());
+        let folder = folder.expect("a temporary folder");
+        let variables = platform::furnish(folder.path());
+        let variables = variables.into_iter().map(|(name, value)| (name.into(), value)).collect();
+        Self { folder, variables, _place: place }
     }
 
     /// Its folder.
@@ -70,7 +52,15 @@ impl Home {
 
     /// Where the daemon listens when nothing else is said.
     pub fn socket(&self) -> PathBuf {
-        self.path().join("run/dt-cred/agent.sock")
+        platform::socket(self.path())
+    }
+
+    /// Another place for a daemon to listen, by a name of its own.
+    ///
+    /// # Panics
+    /// Where it cannot be made.
+    pub fn another_socket(&self, name: &str) -> PathBuf {
+        platform::another_socket(self.path(), name)
     }
 
     /// The daemon's state folder, with its log and `state.toml`.
@@ -88,18 +78,19 @@ impl Home {
         self.variables.remove(name.as_ref());
     }
 
+    /// Where the daemon's configuration lies.
+    pub fn configuration(&self) -> PathBuf {
+        self.path().join(platform::CONFIGURATION)
+    }
+
     /// Writes the daemon's configuration.
     ///
     /// # Panics
     /// Where it cannot.
     pub fn configure(&self, text: &str) {
-        let folder = self.path().join("config/dt-cred");
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&folder)
-            .expect("a folder for the configuration");
-        fs::write(folder.join("config.toml"), text).expect("a configuration");
+        let file = self.configuration();
+        private_folder(file.parent().expect("it lies in a folder"));
+        fs::write(file, text).expect("a configuration");
     }
 
     /// A command that lives in this home and sees nothing of the environment outside.
@@ -147,14 +138,14 @@ impl Home {
         platform::listener(&self.socket())
     }
 
-    /// Kills the daemon (SIGKILL) and waits until it is gone.
+    /// Kills the daemon and waits until it is gone.
     ///
     /// # Panics
     /// Where there is none.
     pub fn kill_daemon(&self) {
         let (daemon, socket) = (self.daemon(), self.socket());
         let daemon = daemon.unwrap_or_else(|| panic!("no daemon listens on {socket:?}"));
-        daemon.signal(Signal::KILL);
+        daemon.kill();
         assert!(daemon.ended(BOUND), "waited {} s for a killed daemon to be gone", BOUND.as_secs());
     }
 
@@ -179,10 +170,9 @@ impl Default for Home {
 impl Drop for Home {
     fn drop(&mut self) {
         if let Some(daemon) = self.daemon() {
-            daemon.signal(Signal::CONT);
-            daemon.signal(Signal::TERM);
+            daemon.terminate();
             if !daemon.ended(PATIENCE) {
-                daemon.signal(Signal::KILL);
+                daemon.kill();
                 daemon.ended(PATIENCE);
             }
         }

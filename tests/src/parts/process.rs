@@ -10,10 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal};
-
 use super::{
-    BOUND,
+    BOUND, Pid,
     platform::{self, Process},
 };
 
@@ -139,7 +137,7 @@ impl Running {
 
     /// Its process id.
     pub fn pid(&self) -> Pid {
-        Pid::from_child(&self.child)
+        platform::pid(&self.child)
     }
 
     /// The first line of its standard output, which it may still have to write.
@@ -190,18 +188,6 @@ impl Running {
     /// Whether it has not ended yet.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().is_ok_and(|status| status.is_none())
-    }
-
-    /// Sends it a signal.
-    pub fn signal(&self, signal: Signal) {
-        if let Some(process) = process(&self.child) {
-            process.signal(signal);
-        }
-    }
-
-    /// Stops it (SIGSTOP) and waits until it stands still. `signal(Signal::CONT)` lets it go on.
-    pub fn stop(&self) {
-        platform::stop(self.pid());
     }
 
     /// Kills it and waits until it is gone.
@@ -281,7 +267,7 @@ impl Lines {
 
 /// A child that has not been reaped.
 fn process(child: &Child) -> Option<Process> {
-    Process::of(Pid::from_child(child))
+    Process::of(platform::pid(child))
 }
 
 /// What the program is called in messages: its name and arguments, as none of them is a secret.

@@ -2,7 +2,6 @@
 
 use std::{
     io::{self, Read, Write},
-    os::unix::net::UnixStream,
     path::Path,
 };
 
@@ -11,10 +10,10 @@ use dt_cred_proto::{
     message::{Operation, Request, Response},
 };
 
-use super::BOUND;
+use super::platform::Connection;
 
-/// A connection. Every wait on it has the [`BOUND`].
-pub struct Session(UnixStream);
+/// A connection. Every wait on it has the [`BOUND`](super::BOUND).
+pub struct Session(Connection);
 
 impl Session {
     /// Connects to the daemon that listens on this socket.
@@ -23,11 +22,8 @@ impl Session {
     /// Where none does.
     #[track_caller]
     pub fn open(socket: &Path) -> Self {
-        let stream = UnixStream::connect(socket)
-            .unwrap_or_else(|error| panic!("cannot connect to {socket:?}: {error}"));
-        stream.set_read_timeout(Some(BOUND)).expect("a time-out");
-        stream.set_write_timeout(Some(BOUND)).expect("a time-out");
-        Self(stream)
+        let connection = Connection::open(socket);
+        Self(connection.unwrap_or_else(|error| panic!("cannot connect to {socket:?}: {error}")))
     }
 
     /// Sends these bytes; false where the daemon has closed the connection already.

@@ -12,7 +12,7 @@ use super::platform;
 pub const BOUND: Duration = Duration::from_secs(60);
 
 /// How often [`until`] looks.
-const LOOK: Duration = Duration::from_millis(10);
+pub(super) const LOOK: Duration = Duration::from_millis(10);
 
 /// Asks `probe` again and again until it has something: for what can only be asked, as the count of an issuer.
 ///

@@ -62,6 +62,7 @@ fn json_has_the_members_of_the_contract() {
     assert_eq!(json.as_object().map(serde_json::Map::len), Some(7));
 }
 
+#[cfg(unix)]
 #[test]
 fn a_shell_that_evaluates_the_env_format_has_the_token_and_the_url() {
     let sandbox = Sandbox::http();
@@ -109,6 +110,7 @@ fn the_profile_stands_before_or_after_the_command_or_in_the_environment() {
     assert_eq!(get.stderr.lines().count(), 1, "{}", get.stderr);
 }
 
+#[cfg(unix)]
 #[test]
 fn a_url_with_anything_in_it_reaches_a_shell_as_it_is() {
     let sandbox = Sandbox::http();

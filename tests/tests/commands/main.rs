@@ -1,12 +1,16 @@
 //! What every command prints, and how it fails, by the contract: exact output, exit codes, one line for each error.
-#![cfg(target_os = "linux")]
 
 mod bad_input;
 mod formats;
 mod frames;
 mod life;
+#[cfg(target_os = "linux")]
 mod login;
+#[cfg(target_os = "linux")]
 mod place;
+#[cfg(target_os = "linux")]
+mod starter;
 mod status;
+#[cfg(target_os = "linux")]
 mod strangers;
 mod streams;

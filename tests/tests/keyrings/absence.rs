@@ -4,7 +4,7 @@ use std::fs;
 
 use dt_cred_tests::{
     issuer::Sandbox,
-    parts::{Output, kernel_keyring},
+    parts::{Output, keyring},
     user::{Account, User},
 };
 
@@ -23,7 +23,7 @@ fn without_a_keyrings_program_on_the_bus_store_names_the_choices_and_keeps_nothi
 }
 
 fn without_a_secret_service(user: &User) {
-    if !kernel_keyring::works() {
+    if !keyring::works() {
         return;
     }
     let sandbox = Sandbox::http();

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use dt_cred_tests::{
     issuer::Sandbox,
-    parts::{Output, kernel_keyring, require, run},
+    parts::{Output, keyring, require, run},
     user::{Account, User},
 };
 
@@ -18,7 +18,7 @@ fn apart(user: &User, script: &str, stdin: &str) -> Option<Output> {
     const APART: [&str; 2] = ["--user", "--map-current-user"];
     let mut probe = Command::new("unshare");
     probe.args(APART).arg("true");
-    if !kernel_keyring::works() || !require("unshare with user namespaces", run(probe, "").code == Some(0)) {
+    if !keyring::works() || !require("unshare with user namespaces", run(probe, "").code == Some(0)) {
         return None;
     }
     let shell = user.shell_command(script);

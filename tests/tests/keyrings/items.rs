@@ -116,7 +116,7 @@ fn erase_removes_the_item_and_only_that() {
 #[test]
 fn a_profile_that_moves_to_another_store_leaves_nothing_in_the_old_one() {
     let sandbox = Sandbox::http();
-    if !dt_cred_tests::parts::kernel_keyring::works() {
+    if !dt_cred_tests::parts::keyring::works() {
         return;
     }
     let Some(desktop) = Desktop::start() else { return };

@@ -181,7 +181,7 @@ fn echoed(first: usize) {
 }
 
 fn kernel_keyring() -> Option<(User, Option<SecretService>)> {
-    Some((User::in_kernel_keyring()?, None))
+    Some((User::in_keyring()?, None))
 }
 
 fn desktop() -> Option<(User, Option<SecretService>)> {

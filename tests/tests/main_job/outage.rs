@@ -7,7 +7,7 @@ use dt_cred_tests::{any_issuer::AnyIssuer, user::User};
 #[test]
 fn without_a_token_get_fails_within_its_deadline_with_the_reason() {
     for issuer in AnyIssuer::every() {
-        let Some(user) = User::in_kernel_keyring() else { return };
+        let Some(user) = User::in_keyring() else { return };
         user.log_in(&issuer.account());
         user.dt_cred(&["stop"]).done();
         user.dt_cred(&["start"]).done();
@@ -50,12 +50,12 @@ fn a_valid_token_is_served_while_the_issuer_is_gone() {
 #[test]
 fn nothing_is_kept_where_the_issuer_could_not_be_asked() {
     for issuer in AnyIssuer::every() {
-        let Some(user) = User::in_kernel_keyring() else { return };
+        let Some(user) = User::in_keyring() else { return };
         let account = issuer.account();
         issuer.close();
         let store = user.store(&account.lines());
         assert_eq!((store.code, store.stdout.as_str()), (Some(1), ""), "{}", store.stderr);
-        assert!(!user.is_in_kernel_keyring());
+        assert!(!user.is_in_keyring());
         user.store(&format!("{}no_check=true\n", account.lines())).done();
         issuer.open();
         user.token();

@@ -3,20 +3,20 @@
 use dt_cred_tests::{
     any_issuer::AnyIssuer,
     issuer::{Field, Sandbox},
-    parts::kernel_keyring::Profile,
+    parts::keyring::{self, Profile},
     user::{Account, User},
 };
 
 #[test]
 fn a_wrong_secret_is_refused_with_the_issuers_reason_and_nothing_is_kept() {
     for issuer in AnyIssuer::every() {
-        let Some(user) = User::in_kernel_keyring() else { return };
+        let Some(user) = User::in_keyring() else { return };
         let wrong = Account { client_secret: "wrong".to_owned(), ..issuer.account() };
         let store = user.store(&wrong.lines());
         assert_eq!((store.code, store.stdout.as_str()), (Some(4), ""), "{}", store.stderr);
         assert!(store.stderr.contains("invalid_client"), "{}", store.stderr);
         assert_eq!(store.stderr.lines().count(), 1, "{}", store.stderr);
-        assert!(!user.is_in_kernel_keyring());
+        assert!(!user.is_in_keyring());
         assert_eq!(user.dt_cred(&["get"]).code, Some(5));
     }
 }
@@ -24,7 +24,7 @@ fn a_wrong_secret_is_refused_with_the_issuers_reason_and_nothing_is_kept() {
 #[test]
 fn a_wrong_secret_does_not_replace_the_right_one() {
     for issuer in AnyIssuer::every() {
-        let Some(user) = User::in_kernel_keyring() else { return };
+        let Some(user) = User::in_keyring() else { return };
         let account = issuer.account();
         user.log_in(&account);
         let token = user.token();
@@ -39,7 +39,7 @@ fn a_wrong_secret_does_not_replace_the_right_one() {
 #[test]
 fn a_rotated_secret_is_refused_once_and_healed_by_store_without_a_restart() {
     let sandbox = Sandbox::http();
-    let Some(user) = User::in_kernel_keyring() else { return };
+    let Some(user) = User::in_keyring() else { return };
     let account = Account::at(&sandbox);
     user.log_in(&account);
     let pid = user.home.daemon_pid();
@@ -82,7 +82,7 @@ fn credentials_of_the_environment_are_held_in_memory_only() {
     start.env("DATATRAILS_CLIENT_SECRET", &account.client_secret);
     dt_cred_tests::parts::run(start, "").done();
     user.token();
-    assert!(!user.is_in_kernel_keyring());
+    assert!(!user.is_in_keyring());
     user.dt_cred(&["stop"]).done();
     assert_eq!(user.dt_cred(&["get"]).code, Some(5));
     user.home.dt_cred_with(&["start", "--from-stdin"], account.lines()).done();
@@ -122,11 +122,11 @@ fn a_token_for_another_use_is_not_served_after_an_unproven_change() {
 #[test]
 fn what_start_is_given_is_held_in_memory_and_nowhere_else() {
     let sandbox = Sandbox::http();
-    let Some(user) = User::in_kernel_keyring() else { return };
-    let lines = format!("{}keyring=keyutils\n", Account::at(&sandbox).lines());
+    let Some(user) = User::in_keyring() else { return };
+    let lines = format!("{}keyring={}\n", Account::at(&sandbox).lines(), keyring::STORE);
     let start = user.home.dt_cred_with(&["start", "--from-stdin"], lines);
     assert_eq!((start.code, start.stdout.as_str()), (Some(2), ""), "{}", start.stderr);
-    assert!(!user.is_in_kernel_keyring());
+    assert!(!user.is_in_keyring());
     assert_eq!(user.home.daemon_pid(), None, "what is wrong is seen before anything is started");
 }
 
@@ -134,7 +134,8 @@ fn what_start_is_given_is_held_in_memory_and_nowhere_else() {
 fn a_store_that_cannot_be_used_is_told_before_the_issuer_sees_the_secret() {
     let sandbox = Sandbox::http();
     let user = User::in_memory();
-    for keyring in ["keychain", "credential-manager", "systemd", "command", "secret-service"] {
+    let stores = ["keychain", "credential-manager", "keyutils", "systemd", "command", "secret-service"];
+    for keyring in stores.into_iter().filter(|keyring| *keyring != keyring::STORE) {
         let lines = format!("{}keyring={keyring}\n", Account::at(&sandbox).lines());
         let store = user.home.dt_cred_with(&["store"], lines);
         assert_eq!((store.code, store.stdout.as_str()), (Some(6), ""), "{keyring}: {}", store.stderr);
@@ -179,7 +180,7 @@ fn a_min_ttl_that_no_token_can_meet_is_usage_and_costs_no_request() {
 #[test]
 fn credentials_whose_proof_arrives_expired_are_not_kept() {
     let sandbox = Sandbox::http();
-    let Some(user) = User::in_kernel_keyring() else { return };
+    let Some(user) = User::in_keyring() else { return };
     sandbox.set(|settings| {
         settings.expires_in = Field::Value(0.2.into());
         settings.latency = 400;
@@ -187,5 +188,5 @@ fn credentials_whose_proof_arrives_expired_are_not_kept() {
     let store = user.store(&Account::at(&sandbox).lines());
     assert_eq!((store.code, store.stdout.as_str()), (Some(1), ""), "{}", store.stderr);
     assert!(store.stderr.contains("clock"), "{}", store.stderr);
-    assert!(!user.is_in_kernel_keyring());
+    assert!(!user.is_in_keyring());
 }

@@ -55,6 +55,8 @@ fn the_same_token_again_is_served_with_a_warning() {
     assert_eq!(get.stderr.lines().count(), 1, "{}", get.stderr);
 }
 
+/// In a shell, as scripts do.
+#[cfg(unix)]
 #[test]
 fn curl_gets_the_assets_by_the_header_and_no_bearer_is_ever_late() {
     for issuer in AnyIssuer::every() {

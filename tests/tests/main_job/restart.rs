@@ -1,7 +1,5 @@
 //! The daemon comes and goes; what was stored stays, what was erased does not.
 
-use std::{io::Write, os::unix::net::UnixStream};
-
 use dt_cred_proto::{
     frame,
     message::{Operation, Request},
@@ -9,14 +7,14 @@ use dt_cred_proto::{
 use dt_cred_tests::{
     any_issuer::AnyIssuer,
     issuer::Sandbox,
-    parts::{Running, binaries, on_path, require, until},
+    parts::session::Session,
     user::{Account, User},
 };
 
 #[test]
 fn a_killed_daemon_is_started_by_the_next_get_and_needs_no_login() {
     for issuer in AnyIssuer::every() {
-        let Some(user) = User::in_kernel_keyring() else { return };
+        let Some(user) = User::in_keyring() else { return };
         user.log_in(&issuer.account());
         let first = user.token();
         let generation = user.status()["generation"].as_u64().expect("a generation");
@@ -32,7 +30,7 @@ fn a_killed_daemon_is_started_by_the_next_get_and_needs_no_login() {
 #[test]
 fn generations_grow_across_restarts_whatever_the_wall_clock_says() {
     let sandbox = Sandbox::http();
-    let Some(user) = User::in_kernel_keyring() else { return };
+    let Some(user) = User::in_keyring() else { return };
     user.log_in(&Account::at(&sandbox));
     user.token();
     user.dt_cred(&["stop"]).done();
@@ -50,11 +48,11 @@ fn generations_grow_across_restarts_whatever_the_wall_clock_says() {
 #[test]
 fn after_erase_there_is_no_token_no_item_and_exit_5() {
     for issuer in AnyIssuer::every() {
-        let Some(user) = User::in_kernel_keyring() else { return };
+        let Some(user) = User::in_keyring() else { return };
         user.log_in(&issuer.account());
-        assert!(user.is_in_kernel_keyring());
+        assert!(user.is_in_keyring());
         user.dt_cred(&["erase"]).done();
-        assert!(!user.is_in_kernel_keyring());
+        assert!(!user.is_in_keyring());
         for round in ["the same daemon", "another daemon"] {
             let get = user.dt_cred(&["get"]);
             assert_eq!((get.code, get.stdout.as_str()), (Some(5), ""), "{round}");
@@ -67,68 +65,12 @@ fn after_erase_there_is_no_token_no_item_and_exit_5() {
 }
 
 #[test]
-fn a_caller_that_waits_for_the_clients_output_does_not_wait_for_the_daemon() {
-    if !require("Python", on_path(&["python3"])) {
-        return;
-    }
-    let sandbox = Sandbox::http();
-    let Some(user) = User::in_kernel_keyring() else { return };
-    user.log_in(&Account::at(&sandbox));
-    user.dt_cred(&["stop"]).done();
-    // It returns when every holder of the pipes has closed them; the daemon must be none.
-    let python = "import subprocess\n\
-        done = subprocess.run(['dt-cred', 'get'], capture_output=True, timeout=60)\n\
-        print(done.returncode, done.stdout.decode().split()[0])";
-    let said = user.shell(&format!("python3 -c \"{python}\"")).done();
-    assert_eq!(said, "0 Authorization:\n");
-    assert!(user.home.daemon_pid().is_some());
-}
-
-#[test]
-fn a_daemon_whose_socket_was_removed_or_replaced_ends() {
-    let user = User::in_memory();
-    for replace in [false, true] {
-        user.dt_cred(&["start"]).done();
-        let mut socket = user.home.daemon_pid().map(|_| user.home.socket()).expect("a daemon");
-        std::fs::remove_file(&socket).expect("the socket is there");
-        if replace {
-            std::fs::write(&socket, "other").expect("a file in its place");
-        }
-        let place = socket.clone();
-        until("the daemon to let its lock go", || {
-            socket.set_extension("lock");
-            let lock = std::fs::File::open(&socket).expect("the lock file");
-            rustix::fs::flock(lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).ok()
-        });
-        let left = std::fs::read_to_string(&place).ok();
-        assert_eq!(left.as_deref(), replace.then_some("other"), "what is not its own stays");
-        let _ = std::fs::remove_file(place);
-    }
-}
-
-#[test]
-fn a_daemon_ends_when_a_folder_above_its_socket_is_moved_away() {
-    let mut user = User::in_memory();
-    let folder = user.home.path().join("above/below");
-    std::fs::create_dir_all(&folder).expect("a folder");
-    user.home.set("DT_CRED_SOCKET", folder.join("own/agent.sock"));
-    let mut daemon = Running::start(user.home.command(binaries::daemon()), "");
-    daemon.stderr_line(|line| line.contains("listening"));
-    // Once it has served, it watches.
-    user.dt_cred(&["status"]).done();
-    std::fs::rename(user.home.path().join("above"), user.home.path().join("moved")).expect("moved");
-    assert!(daemon.wait().success());
-}
-
-#[test]
 fn a_stop_whose_sender_has_left_ends_the_daemon_all_the_same() {
     let user = User::in_memory();
     let mut daemon = user.home.start_daemon();
     let request = Request { deadline_ms: 1000, operation: Operation::Stop };
     let frame = frame::encode(&request).expect("a frame");
-    let mut socket = UnixStream::connect(user.home.socket()).expect("the daemon listens");
-    socket.write_all(&frame).expect("sent");
-    drop(socket);
+    assert!(Session::open(&user.home.socket()).send(&frame), "sent, and left");
     assert!(daemon.wait().success());
 }
 

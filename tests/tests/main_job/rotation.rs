@@ -4,21 +4,21 @@ use std::thread;
 
 use dt_cred_tests::{
     issuer::{Fault, Sandbox},
-    parts::until,
+    parts::{http, until},
     user::{Account, User},
 };
 
 #[test]
 fn the_token_in_hand_is_served_to_its_end_and_then_the_refusal_is_told_until_a_login_heals_it() {
     let sandbox = Sandbox::http();
-    let Some(user) = User::in_kernel_keyring() else { return };
+    let Some(user) = User::in_keyring() else { return };
     sandbox.set(|settings| settings.lifetime = 8.0);
     let account = Account::at(&sandbox);
     user.log_in(&account);
     let (token, pid) = (user.token(), user.home.daemon_pid());
     let client_secret = sandbox.regenerate_secret(&account.client_id);
     let refused = sandbox.counts().tokens.refused;
-    user.shell(&format!("h=$(dt-cred get) && curl -fsS -H \"$h\" {}", sandbox.assets_url())).done();
+    assert_eq!(http::get(&sandbox.assets_url(), user.dt_cred(&["get"]).done().trim_end()), 200);
     // Asked again and again until its end: the refresh ahead is refused, and it is served all the same.
     let end = until("the token's end", || {
         let get = user.dt_cred(&["get", "--format", "raw"]);

@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use dt_cred_tests::{
     issuer::{Sandbox, Signals},
-    parts::{Home, binaries, kernel_keyring, on_path, run},
+    parts::{Home, binaries, keyring, on_path, run},
     user::Account,
 };
 
@@ -40,7 +40,7 @@ fn demo() -> Result<()> {
     tell(&format!("It knows a Custom Integration: CLIENT_ID {}, and its SECRET.", account.client_id))?;
 
     // A name of its own: the kernel keyring belongs to the user, not to the temporary home.
-    let profile = kernel_keyring::Profile::unique("demo");
+    let profile = keyring::Profile::unique("demo");
     let mut home = Home::new();
     home.set("DT_CRED_PROFILE", profile.name());
     tell(&format!(

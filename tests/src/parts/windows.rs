@@ -90,13 +90,13 @@ pub(super) fn furnish(home: &Path) -> Vec<(&'static str, OsString)> {
     outside.chain(own).collect()
 }
 
-/// Makes a folder that is the user's alone, by what it inherits, and what is missing above it.
+/// Makes a folder that is the user's alone, and what is missing above it.
 ///
 /// # Panics
 /// Where it cannot.
 #[track_caller]
 pub fn private_folder(folder: &Path) {
-    fs::create_dir_all(folder).expect("a private folder");
+    dt_cred_proto::platform::private_folder(folder, false).expect("a private folder");
 }
 
 pub(super) fn pid(child: &Child) -> Pid {

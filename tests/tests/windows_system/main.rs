@@ -3,3 +3,4 @@
 
 mod life;
 mod shells;
+mod trust;

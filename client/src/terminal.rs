@@ -1,7 +1,6 @@
 //! The person's terminal: prompts and answers go there, never to standard input or output.
 
 use std::{
-    fs::File,
     io::{self, Read, Write},
     sync::{
         Arc,
@@ -17,7 +16,7 @@ use dt_cred_proto::{
 use rpassword::{ConfigBuilder, read_password_with_config};
 use thiserror::Error;
 
-use crate::platform::{self, Silence};
+use crate::platform::{self, Keys, Screen, Silence};
 
 /// Longest line taken, in bytes: what a terminal itself takes.
 const LINE: usize = 4096;
@@ -27,8 +26,8 @@ const CTRL_C: u8 = 3;
 
 /// The terminal of this process.
 pub(crate) struct Terminal {
-    keys: File,
-    screen: File,
+    keys: Keys,
+    screen: Screen,
 }
 
 /// Why nobody can be asked.
@@ -80,7 +79,7 @@ impl Terminal {
     /// # Errors
     /// [`TerminalError::Interrupted`] where the terminal ends.
     pub(crate) fn ask(&mut self, prompt: &Text) -> Result<String, TerminalError> {
-        write!(&self.screen, "{prompt} ")?;
+        write!(self.screen, "{prompt} ")?;
         let mut line = Vec::new();
         while !line.ends_with(b"\n") && line.len() < LINE {
             let mut some = [0; LINE];
@@ -103,12 +102,12 @@ impl Terminal {
         let typed = {
             // First of all: whatever is typed ahead must not be shown either.
             let _silence = Silence::of(&self.keys)?;
-            write!(&self.screen, "{prompt} ")?;
-            let keys = Keys { terminal: self.keys.try_clone()?, interrupted: Arc::clone(&interrupted) };
+            write!(self.screen, "{prompt} ")?;
+            let keys = Uninterrupted { keys: self.keys.try_clone()?, interrupted: Arc::clone(&interrupted) };
             // Given a reader, rpassword leaves the terminal to us: by itself it dies of Ctrl-C with the echo off.
             let typed =
                 read_password_with_config(ConfigBuilder::new().input_reader(keys).output_discard().build());
-            writeln!(&self.screen)?;
+            writeln!(self.screen)?;
             typed
         };
         if interrupted.load(Ordering::Relaxed) {
@@ -127,15 +126,15 @@ impl Terminal {
 }
 
 /// The keys as they are pressed, until Ctrl-C or the end of the terminal.
-struct Keys {
-    terminal: File,
+struct Uninterrupted {
+    keys: Keys,
     interrupted: Arc<AtomicBool>,
 }
 
-impl Read for Keys {
+impl Read for Uninterrupted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = loop {
-            match self.terminal.read(buffer) {
+            match self.keys.read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 read => break read?,
             }

@@ -49,11 +49,17 @@ pub(crate) fn is_variable(name: &str, known: &str) -> bool {
     name == known
 }
 
+/// What is typed at a terminal.
+pub(crate) type Keys = File;
+
+/// What a terminal shows.
+pub(crate) type Screen = File;
+
 /// The terminal of this process: its keys and its screen.
 ///
 /// # Errors
 /// Where there is none.
-pub(crate) fn terminal() -> io::Result<(File, File)> {
+pub(crate) fn terminal() -> io::Result<(Keys, Screen)> {
     let terminal = File::options().read(true).write(true).open("/dev/tty")?;
     Ok((terminal.try_clone()?, terminal))
 }
@@ -193,7 +199,7 @@ fn is_of_private_group(path: &Path) -> bool {
 
 /// A terminal that shows nothing of what is typed and makes no signals of it, until this is dropped.
 pub(crate) struct Silence<'a> {
-    terminal: &'a File,
+    terminal: &'a Keys,
     before: Termios,
 }
 
@@ -202,7 +208,7 @@ impl<'a> Silence<'a> {
     ///
     /// # Errors
     /// As tcgetattr(3).
-    pub(crate) fn of(terminal: &'a File) -> io::Result<Self> {
+    pub(crate) fn of(terminal: &'a Keys) -> io::Result<Self> {
         let before = tcgetattr(terminal)?;
         let mut silent = before.clone();
         silent.local_modes -= LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG;

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, IsTerminal, Read, Write},
+    io::{self, Read, Write},
     mem::ManuallyDrop,
     os::windows::{
         io::{AsHandle, AsRawHandle, FromRawHandle, OwnedHandle},
@@ -14,23 +14,20 @@ use std::{
 
 use windows_sys::Win32::{
     Foundation::{HANDLE, HANDLE_FLAG_INHERIT, SetHandleInformation, WAIT_OBJECT_0},
-    System::{
-        Console::{
-            CONSOLE_MODE, ENABLE_ECHO_INPUT, ENABLE_LINE_INPUT, ENABLE_PROCESSED_INPUT, GetConsoleMode,
-            SetConsoleMode,
-        },
-        Threading::{
-            CREATE_BREAKAWAY_FROM_JOB, CREATE_NEW_PROCESS_GROUP, DETACHED_PROCESS, OpenProcess,
-            PROCESS_SYNCHRONIZE, WaitForSingleObject,
-        },
+    System::Threading::{
+        CREATE_BREAKAWAY_FROM_JOB, CREATE_NEW_PROCESS_GROUP, DETACHED_PROCESS, OpenProcess,
+        PROCESS_SYNCHRONIZE, WaitForSingleObject,
     },
 };
 
+#[path = "windows/console.rs"]
+mod console;
 #[path = "windows/lines.rs"]
 mod lines;
 #[path = "windows/pipe.rs"]
 mod pipe;
 
+pub(crate) use console::{Keys, Screen, Silence, terminal};
 pub(crate) use dt_cred_proto::platform::{TrustError, trusted_program};
 pub(crate) use pipe::{Stranger, Stream};
 
@@ -68,15 +65,6 @@ pub(crate) fn is_variable(name: &str, known: &str) -> bool {
 
 /// What the exit code of a process is that Ctrl-C has ended (`STATUS_CONTROL_C_EXIT` in ntstatus.h).
 const CONTROL_C_EXIT: u32 = 0xC000_013A;
-
-/// The console of this process: its keys and its screen.
-///
-/// # Errors
-/// Where there is none.
-pub(crate) fn terminal() -> io::Result<(File, File)> {
-    let open = |name| File::options().read(true).write(true).open(name);
-    Ok((open("CONIN$")?, open("CONOUT$")?))
-}
 
 /// Reads what there is of a child's output, at least a byte; zero is the end.
 ///
@@ -123,28 +111,19 @@ pub(crate) fn start_detached(command: &mut Command) -> io::Result<Child> {
 /// Writes to standard output, past the buffer of [`io::Stdout`], which would keep a copy; returns how much was taken.
 ///
 /// # Errors
-/// As WriteFile. A reader that left is [`io::ErrorKind::BrokenPipe`].
+/// As WriteFile or WriteConsole. A reader that left is [`io::ErrorKind::BrokenPipe`].
 pub(crate) fn write_output(bytes: &[u8]) -> io::Result<usize> {
-    let mut output = io::stdout();
-    // A console takes text, not bytes.
-    if output.is_terminal() {
-        output.write_all(bytes)?;
-        output.flush()?;
-        return Ok(bytes.len());
-    }
-    stream(&output)?.write(bytes)
+    let mut output = stream(&io::stdout())?;
+    if console::is_console(&*output) { console::show(&*output, bytes) } else { output.write(bytes) }
 }
 
-/// Reads from standard input, past the buffer of [`io::Stdin`], which would keep a copy; zero is the end.
+/// Reads from standard input where that is no console, past the buffer of [`io::Stdin`], which would keep a copy; zero is
+/// the end.
 ///
 /// # Errors
 /// As ReadFile.
 fn read_input(buffer: &mut [u8]) -> io::Result<usize> {
-    let input = io::stdin();
-    if input.is_terminal() {
-        return input.lock().read(buffer);
-    }
-    match stream(&input)?.read(buffer) {
+    match stream(&io::stdin())?.read(buffer) {
         // The writer's end of a pipe was closed.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
         read => read,
@@ -153,8 +132,13 @@ fn read_input(buffer: &mut [u8]) -> io::Result<usize> {
 
 /// Standard input, to be read for its lines, which end with CR LF here.
 pub(crate) fn line_input() -> impl FnMut(&mut [u8]) -> io::Result<usize> {
-    let mut lines = lines::Lines::default();
-    move |buffer| lines.read(buffer, read_input)
+    let (mut lines, mut keys) = (lines::Lines::default(), Keys::of(&io::stdin()));
+    move |buffer| {
+        lines.read(buffer, |buffer| match &mut keys {
+            Some(keys) => keys.read(buffer),
+            None => read_input(buffer),
+        })
+    }
 }
 
 /// A standard stream as a file that is not closed when it is dropped.
@@ -167,43 +151,6 @@ fn stream(standard: &impl AsHandle) -> io::Result<ManuallyDrop<File>> {
     // SAFETY: the handle is open for as long as the process runs, and never closed by the file that is made of it.
     let file = unsafe { File::from_raw_handle(handle) };
     Ok(ManuallyDrop::new(file))
-}
-
-/// A console that shows nothing of what is typed and makes no signals of it, until this is dropped.
-pub(crate) struct Silence<'a> {
-    keys: &'a File,
-    before: CONSOLE_MODE,
-}
-
-impl<'a> Silence<'a> {
-    /// Silences the console of these `keys`.
-    ///
-    /// # Errors
-    /// As GetConsoleMode and SetConsoleMode.
-    pub(crate) fn of(keys: &'a File) -> io::Result<Self> {
-        let mut before = 0;
-        #[expect(unsafe_code, reason = "a console's mode has no safe wrapper")]
-        // SAFETY: the handle is open for as long as it is borrowed, and the pointer is to a live variable.
-        unsafe {
-            let silent = |mode| mode & !(ENABLE_ECHO_INPUT | ENABLE_LINE_INPUT | ENABLE_PROCESSED_INPUT);
-            if GetConsoleMode(keys.as_raw_handle(), &raw mut before) == 0
-                || SetConsoleMode(keys.as_raw_handle(), silent(before)) == 0
-            {
-                return Err(io::Error::last_os_error());
-            }
-        }
-        Ok(Self { keys, before })
-    }
-}
-
-impl Drop for Silence<'_> {
-    fn drop(&mut self) {
-        #[expect(unsafe_code, reason = "a console's mode has no safe wrapper")]
-        // SAFETY: the handle is open for as long as it is borrowed. Nothing can be done about a console that is gone.
-        unsafe {
-            SetConsoleMode(self.keys.as_raw_handle(), self.before);
-        }
-    }
 }
 
 /// Ends this process as Ctrl-C would have.

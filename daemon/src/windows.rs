@@ -25,8 +25,11 @@ mod files;
 pub use crate::ticks::Alarm;
 pub use dt_cred_proto::platform::{TrustError, home, private_file, private_folder, trusted, trusted_parents};
 pub use files::{
-    FileId, Lock, Stamp, append_private, create_private, is_own_file, open_regular, sync_folder,
+    FileId, Lock, Stamp, append_private, create_private, is_own_file, open_regular, replace, sync_folder,
 };
+
+/// How often it is looked whether a file is still as it was written.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// Time since the machine started, time asleep included (GetTickCount64). QueryInterruptTime says the same, finer than
 /// this needs it, and is not to be had under wine.
@@ -132,21 +135,27 @@ pub fn stranger(_stream: &local::Stream) -> io::Result<Option<String>> {
     Ok(None)
 }
 
-/// Tells of changes to a pipe's name: there are none for as long as its process lives.
-pub struct Watch;
+/// Tells when it is time to look at a file's folder again; never of a pipe, whose name is ours for as long as this process
+/// lives.
+pub struct Watch {
+    is_pipe: bool,
+}
 
 impl Watch {
-    /// Watches nothing.
+    /// Watches the folder of the file, or the pipe, at this path.
     ///
     /// # Errors
     /// None.
-    pub fn new(_path: &Path) -> io::Result<Self> {
-        Ok(Self)
+    pub fn new(path: &Path) -> io::Result<Self> {
+        Ok(Self { is_pipe: path.starts_with(r"\\.\pipe\") })
     }
 
-    /// Never.
+    /// Waits until it may have changed.
     pub async fn changed(&mut self) {
-        std::future::pending::<()>().await;
+        if self.is_pipe {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(LOOK).await;
     }
 }
 

@@ -104,7 +104,8 @@ impl Sink {
         let mut file = platform::create_private(&new).map_err(io("create", &new))?;
         let written = file.write_all(&line).and_then(|()| file.sync_all()).map_err(io("write", &new));
         drop(file);
-        let replaced = written.and_then(|()| fs::rename(&new, &self.path).map_err(io("replace", &self.path)));
+        let replaced =
+            written.and_then(|()| platform::replace(&new, &self.path).map_err(io("replace", &self.path)));
         if replaced.is_err() {
             // A part of a token on a full disk is of no use to anybody.
             let _ = fs::remove_file(&new);

@@ -312,7 +312,7 @@ impl State {
         let mut file = platform::create_private(&new).map_err(io("create", &new))?;
         let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
         written.map_err(io("write", &new))?;
-        fs::rename(&new, &path).map_err(io("replace", &path))?;
+        platform::replace(&new, &path).map_err(io("replace", &path))?;
         platform::sync_folder(&self.folder).map_err(io("write", &self.folder))
     }
 }

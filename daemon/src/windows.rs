@@ -5,6 +5,7 @@ use std::{
     io,
     os::windows::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use dt_cred_proto::{endpoint::Endpoint, platform::Sid};
@@ -28,8 +29,11 @@ pub use clock::boot_time;
 pub use dt_cred_proto::platform::{
     TrustError, create_private, home, private_file, private_folder, trusted, trusted_parents,
 };
-pub use files::{FileId, Lock, Stamp, append_private, is_own_file, open_regular, sync_folder};
+pub use files::{FileId, Lock, Stamp, append_private, is_own_file, open_regular, replace, sync_folder};
 use session_end::SessionEnd;
+
+/// How often it is looked whether a file is still as it was written.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// Nothing: what a process makes is its user's by what their folders say.
 pub fn settle() {}
@@ -134,21 +138,27 @@ pub fn stranger(_stream: &local::Stream) -> io::Result<Option<String>> {
     Ok(None)
 }
 
-/// Tells of changes to a pipe's name: there are none for as long as its process lives.
-pub struct Watch;
+/// Tells when it is time to look at a file's folder again; never of a pipe, whose name is ours for as long as this process
+/// lives.
+pub struct Watch {
+    is_pipe: bool,
+}
 
 impl Watch {
-    /// Watches nothing.
+    /// Watches the folder of the file, or the pipe, at this path.
     ///
     /// # Errors
     /// None.
-    pub fn new(_path: &Path) -> io::Result<Self> {
-        Ok(Self)
+    pub fn new(path: &Path) -> io::Result<Self> {
+        Ok(Self { is_pipe: path.starts_with(r"\\.\pipe\") })
     }
 
-    /// Never.
+    /// Waits until it may have changed.
     pub async fn changed(&mut self) {
-        std::future::pending::<()>().await;
+        if self.is_pipe {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(LOOK).await;
     }
 }
 

@@ -17,6 +17,9 @@ mod linux;
 #[cfg(unix)]
 #[path = "user/unix.rs"]
 mod unix;
+#[cfg(windows)]
+#[path = "user/windows.rs"]
+mod windows;
 
 /// A client that an issuer knows.
 #[derive(Clone)]

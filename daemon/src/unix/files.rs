@@ -86,6 +86,14 @@ pub fn create_private(path: &Path) -> io::Result<fs::File> {
     no_follow(fs::OpenOptions::new().write(true).create_new(true)).open(path)
 }
 
+/// Puts the file `new` in the place of `path`, whoever reads the old one.
+///
+/// # Errors
+/// As rename(2).
+pub fn replace(new: &Path, path: &Path) -> io::Result<()> {
+    fs::rename(new, path)
+}
+
 /// Sees that what was renamed in `folder` survives a power cut.
 ///
 /// # Errors

@@ -4,12 +4,19 @@ use std::{
     fs, io,
     os::windows::fs::{MetadataExt, OpenOptionsExt},
     path::Path,
+    thread,
+    time::Duration,
 };
 
 use dt_cred_proto::platform::Sid;
 use windows_sys::Win32::{
-    Foundation::ERROR_SHARING_VIOLATION, Storage::FileSystem::FILE_FLAG_OPEN_REPARSE_POINT,
+    Foundation::{ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION},
+    Storage::FileSystem::FILE_FLAG_OPEN_REPARSE_POINT,
 };
+
+/// How often and how long whoever reads a file that is to be replaced is waited for: it is one short line.
+const ATTEMPTS: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// A lock file that this process holds for as long as the value lives.
 pub struct Lock(#[expect(dead_code, reason = "held for its lock")] fs::File);
@@ -60,6 +67,25 @@ pub fn append_private(path: &Path) -> io::Result<fs::File> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
     }
     Ok(file)
+}
+
+/// Puts the file `new` in the place of `path`. Who reads the old one without sharing its removal, or on a system that
+/// knows no such sharing, keeps it from that for a moment, which is waited out.
+///
+/// # Errors
+/// As MoveFileEx.
+pub fn replace(new: &Path, path: &Path) -> io::Result<()> {
+    let held = |error: &io::Error| {
+        let code = error.raw_os_error().and_then(|code| u32::try_from(code).ok());
+        matches!(code, Some(ERROR_ACCESS_DENIED | ERROR_SHARING_VIOLATION))
+    };
+    for _ in 1..ATTEMPTS {
+        match fs::rename(new, path) {
+            Err(error) if held(&error) => thread::sleep(PAUSE),
+            replaced => return replaced,
+        }
+    }
+    fs::rename(new, path)
 }
 
 /// Nothing: the system has no way to write a folder's entries out.

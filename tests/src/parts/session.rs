@@ -37,11 +37,20 @@ impl Session {
     /// Where there is none, or it cannot be understood.
     #[track_caller]
     pub fn answer(&mut self) -> Response {
+        frame::decode(&self.body()).expect("an answer")
+    }
+
+    /// The body of the next answer.
+    ///
+    /// # Panics
+    /// Where there is none.
+    #[track_caller]
+    pub fn body(&mut self) -> Vec<u8> {
         let mut header = [0; HEADER];
         self.0.read_exact(&mut header).expect("a header");
         let mut body = vec![0; frame::body_length::<Response>(header).expect("a length")];
         self.0.read_exact(&mut body).expect("a body");
-        frame::decode(&body).expect("an answer")
+        body
     }
 
     /// Asks, and waits for the answer.

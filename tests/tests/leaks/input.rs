@@ -14,6 +14,8 @@ fn lines_that_are_wrong_are_refused_without_repeating_them() {
         format!("{SECRET}\n"),
         format!("{SECRET}=x\nclient_id=a\n"),
         format!("client_id=a\nclient_secret={SECRET}\nclient_secret={SECRET}\n"),
+        // On Windows it is how a line ends.
+        #[cfg(unix)]
         format!("client_id=a\nclient_secret={SECRET}\r\n"),
         format!("client_id=a\nclient_secret={SECRET}\0\n"),
         format!("client_secret={SECRET}\n"),

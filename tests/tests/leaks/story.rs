@@ -1,20 +1,18 @@
 //! A whole story, told in a log at trace level: neither it nor anything that is left holds a secret or a token.
 
-use std::{
-    fs,
-    io::{Read, Write},
-    os::unix::net::UnixStream,
-    thread,
-};
+use std::{fs, thread};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use dt_cred_proto::{
     frame,
-    message::{Describe, Operation, Request, Response},
+    message::{Describe, Operation, Response},
 };
 use dt_cred_tests::{
     issuer::{Fault, Sandbox},
-    parts::{Output, SecretService},
+    parts::{
+        Output,
+        session::{Session, request},
+    },
     user::{Account, User},
 };
 
@@ -64,13 +62,9 @@ impl<'a> Story<'a> {
         self.run(&["status", "--json"]).done();
         self.run(&["status", "--check"]);
         let operation = Operation::Describe(Describe { profile: self.user.profile().parse().ok() });
-        let request = frame::encode(&Request { deadline_ms: 60_000, operation }).expect("a request");
-        let mut socket = UnixStream::connect(self.user.home.socket()).expect("a daemon");
-        socket.write_all(&request).expect("it is taken");
-        let mut header = [0; frame::HEADER];
-        socket.read_exact(&mut header).expect("an answer");
-        let mut body = vec![0; frame::body_length::<Response>(header).expect("an answer's header")];
-        socket.read_exact(&mut body).expect("a whole answer");
+        let mut session = Session::open(&self.user.home.socket());
+        assert!(session.send(request(operation)), "it is taken");
+        let body = session.body();
         assert!(matches!(frame::decode::<Response>(&body), Ok(Response::Described(_))));
         self.said.push(("describe".to_owned(), body));
     }
@@ -132,22 +126,31 @@ impl<'a> Story<'a> {
 
 #[test]
 fn a_whole_story_leaves_no_secret_and_no_token_in_a_file_a_log_or_a_message_wherever_they_are_kept() {
-    let users = [Some((User::in_memory(), None)), kernel_keyring(), desktop()];
-    for (user, _desktop) in users.into_iter().flatten() {
-        let sandbox = Sandbox::http();
-        let mut story = Story::of(&user, &sandbox);
-        story.log_in_get_and_reject();
-        let echo = format!("the secret {SECRET} is wrong");
-        story.refused("an echo", Fault::oauth(401, "invalid_client", &echo));
-        story.erase_and_stop();
-        let log = fs::read_to_string(user.home.state().join("dt-credd.log")).expect("a log");
-        // It tells the story, by this project's own events.
-        for word in ["listening", "stored", "granted", "no token", "ending"] {
-            assert!(log.contains(word), "{word}: {log}");
-        }
-        assert!(log.lines().all(|line| line.contains(" dt_credd")), "{log}");
-        story.holds_nothing(&log);
+    told(&User::in_memory());
+    if let Some(user) = User::in_keyring() {
+        told(&user);
     }
+    #[cfg(target_os = "linux")]
+    if let Some((_service, user)) = super::desktop::user() {
+        told(&user);
+    }
+}
+
+/// A whole story of this user.
+fn told(user: &User) {
+    let sandbox = Sandbox::http();
+    let mut story = Story::of(user, &sandbox);
+    story.log_in_get_and_reject();
+    let echo = format!("the secret {SECRET} is wrong");
+    story.refused("an echo", Fault::oauth(401, "invalid_client", &echo));
+    story.erase_and_stop();
+    let log = fs::read_to_string(user.home.state().join("dt-credd.log")).expect("a log");
+    // It tells the story, by this project's own events.
+    for word in ["listening", "stored", "granted", "no token", "ending"] {
+        assert!(log.contains(word), "{word}: {log}");
+    }
+    assert!(log.lines().all(|line| line.contains(" dt_credd")), "{log}");
+    story.holds_nothing(&log);
 }
 
 #[test]
@@ -178,14 +181,4 @@ fn echoed(first: usize) {
     let log = daemon.said();
     assert!(log.contains("no token") && log.contains("granted"), "{log}");
     story.holds_nothing(&log);
-}
-
-fn kernel_keyring() -> Option<(User, Option<SecretService>)> {
-    Some((User::in_keyring()?, None))
-}
-
-fn desktop() -> Option<(User, Option<SecretService>)> {
-    let (service, mut user) = (SecretService::start()?, User::new("secret-service"));
-    user.home.set("DBUS_SESSION_BUS_ADDRESS", service.address());
-    Some((user, Some(service)))
 }

@@ -1,10 +1,8 @@
-//! What only Windows has: pipes whose name anybody may take, handles that are inherited, the Credential Manager.
-#![cfg(windows)]
+//! The named pipe, whose name anybody may take.
 
 use std::{
     fs,
     io::{self, Read, Write},
-    os::windows::io::AsRawHandle,
     path::Path,
     sync::mpsc,
     thread,
@@ -13,22 +11,15 @@ use std::{
 
 use dt_cred_proto::platform::Sid;
 use dt_cred_tests::{
-    issuer::Sandbox,
-    parts::{BOUND, Output, Running, binaries, keyring::Profile},
-    user::{Account, User},
+    parts::{BOUND, Running, binaries},
+    user::User,
 };
 use interprocess::{
     local_socket::{GenericFilePath, Listener, ListenerOptions, prelude::*},
     os::windows::{local_socket::ListenerOptionsExt, security_descriptor::SecurityDescriptor},
 };
-use windows_sys::Win32::Foundation::{HANDLE_FLAG_INHERIT, SetHandleInformation};
 
-#[track_caller]
-fn failed(output: &Output, code: i32, words: &str) {
-    assert_eq!((output.code, output.stdout.as_str()), (Some(code), ""), "{}", output.stderr);
-    assert!(output.stderr.contains(words), "{words:?} is not in {}", output.stderr);
-    assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);
-}
+use super::failed;
 
 /// Listens on a pipe, its owner and rights as the SDDL says.
 fn squat(pipe: &Path, sddl: Option<&str>) -> io::Result<Listener> {
@@ -46,35 +37,6 @@ fn squat(pipe: &Path, sddl: Option<&str>) -> io::Result<Listener> {
 fn private() -> String {
     let own = Sid::own().expect("a SID");
     format!("O:{own}D:P(A;;GA;;;{own})")
-}
-
-#[test]
-fn store_keeps_the_contracts_json_in_the_credential_manager_and_erase_removes_it() {
-    let sandbox = Sandbox::http();
-    let Some(user) = User::in_keyring() else { return };
-    assert_eq!(user.item(), None);
-    let account = Account::at(&sandbox);
-    user.log_in(&account);
-    let item: serde_json::Value = serde_json::from_str(&user.item().expect("an item")).expect("JSON");
-    assert_eq!((&item["v"], &item["client_secret"]), (&1.into(), &account.client_secret.into()));
-    assert_eq!(user.dt_cred(&["erase"]).done(), format!("erased profile {}\n", user.profile()));
-    assert_eq!(user.item(), None);
-}
-
-#[test]
-fn erasing_every_profile_finds_what_another_program_kept() {
-    let sandbox = Sandbox::http();
-    let Some(user) = User::in_keyring() else { return };
-    let other = Profile::unique("another.one");
-    user.log_in(&Account::at(&sandbox));
-    user.home.dt_cred_with(&["store", "-p", other.name()], Account::at(&sandbox).lines()).done();
-    user.dt_cred(&["stop"]).done();
-    fs::remove_file(user.home.state().join("state.toml")).expect("a state file");
-    let erased = user.dt_cred(&["erase", "--all"]).done();
-    for profile in [user.profile(), other.name()] {
-        assert!(erased.contains(&format!("{profile}\n")), "{erased}");
-    }
-    assert_eq!((user.item(), other.item()), (None, None));
 }
 
 #[test]
@@ -160,42 +122,4 @@ fn only_a_pipe_of_this_machine_is_taken() {
         user.home.set("DT_CRED_SOCKET", name);
         failed(&user.dt_cred(&["get"]), 2, "DT_CRED_SOCKET");
     }
-}
-
-#[test]
-fn powershell_is_the_shell_where_none_is_named() {
-    let sandbox = Sandbox::http();
-    let user = User::in_memory();
-    user.log_in(&Account::at(&sandbox));
-    let (token, url) = (user.token(), sandbox.url());
-    let expected = format!("$env:DATATRAILS_AUTHTOKEN = '{token}'\n$env:DATATRAILS_URL = '{url}'\n");
-    assert_eq!(user.dt_cred(&["get", "--format", "env"]).done(), expected);
-}
-
-#[test]
-fn a_daemon_that_the_client_starts_inherits_no_handle_of_whoever_started_the_client() {
-    let user = User::in_memory();
-    let (mut reader, writer) = io::pipe().expect("a pipe");
-    #[expect(unsafe_code, reason = "a handle's inheritance has no safe wrapper")]
-    // SAFETY: the handle is open for as long as the writer lives.
-    let inheritable =
-        unsafe { SetHandleInformation(writer.as_raw_handle(), HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT) };
-    assert_ne!(inheritable, 0);
-    user.dt_cred(&["start"]).done();
-    drop(writer);
-    let (sender, ended) = mpsc::channel();
-    thread::spawn(move || sender.send(reader.read_to_end(&mut Vec::new())));
-    assert!(matches!(ended.recv_timeout(BOUND), Ok(Ok(0))), "its end is seen while the daemon runs");
-    assert!(user.home.daemon_pid().is_some());
-}
-
-#[test]
-fn store_takes_lines_as_the_systems_pipes_end_them() {
-    let sandbox = Sandbox::http();
-    let user = User::in_memory();
-    let lines = format!("{}keyring=memory\n", Account::at(&sandbox).lines()).replace('\n', "\r\n");
-    user.home.dt_cred_with(&["store"], format!("\u{feff}{lines}")).done();
-    user.token();
-    let store = user.home.dt_cred_with(&["store"], "client_id=a\rb\r\nclient_secret=c\r\n");
-    failed(&store, 2, "holds a control character");
 }

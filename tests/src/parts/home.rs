@@ -35,13 +35,17 @@ impl Home {
     /// An empty home. On Linux the session bus is one that is not there; [`Self::set`] names another.
     ///
     /// # Panics
-    /// Where it cannot be made.
+    /// Where it cannot be made, or the user's own daemon listens where one of this home would.
     pub fn new() -> Self {
         let place = Place::take();
         let folder = tempfile::Builder::new().prefix("dtc-").tempdir_in(platform::temporary());
         let folder = folder.expect("a temporary folder");
         let variables = platform::furnish(folder.path());
         let variables = variables.into_iter().map(|(name, value)| (name.into(), value)).collect();
+        let socket = platform::socket(folder.path());
+        // Where the place is the user's it may be a daemon of theirs, which no test may speak to, or end.
+        let listener = platform::listener(&socket);
+        assert_eq!(listener, None, "a daemon listens on {socket:?} already: end it by `dt-cred stop`");
         Self { folder, variables, _place: place }
     }
 

@@ -60,7 +60,7 @@ pub struct Terminal {
 struct Witness {
     questions: PipeWriter,
     answers: PipeReader,
-    _process: OwnedHandle,
+    _process: Process,
 }
 
 impl Terminal {
@@ -231,6 +231,19 @@ impl Witness {
     }
 }
 
+/// A process that is ended at the latest when it is dropped.
+struct Process(OwnedHandle);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        #[expect(unsafe_code, reason = "a process that was not started by std has no safe wrapper")]
+        // SAFETY: the handle is open. One that has ended stays as it ended.
+        unsafe {
+            TerminateProcess(self.0.as_raw_handle(), 1);
+        }
+    }
+}
+
 /// Whether this process has a console.
 ///
 /// # Panics
@@ -254,7 +267,7 @@ fn witness() -> PathBuf {
 
 /// A command that runs at a console.
 pub struct Started {
-    process: OwnedHandle,
+    process: Process,
     stdout: PipeReader,
     stderr: PipeReader,
 }
@@ -274,7 +287,7 @@ impl Started {
             })
         };
         let (stdout, stderr) = (text(self.stdout), text(self.stderr));
-        let process = self.process.as_raw_handle();
+        let process = self.process.0.as_raw_handle();
         let mut code = 0;
         #[expect(unsafe_code, reason = "a process that was not started by std has no safe wrapper")]
         // SAFETY: the handle is open, and the pointer is to a live variable.
@@ -318,7 +331,7 @@ impl Started {
             >(routine);
             let parameter = ptr::without_provenance(usize::try_from(event).expect("small"));
             let thread = CreateRemoteThread(
-                self.process.as_raw_handle(),
+                self.process.0.as_raw_handle(),
                 ptr::null(),
                 0,
                 Some(routine),
@@ -342,7 +355,7 @@ fn is_wine() -> bool {
 }
 
 /// Starts a command at a console with these standard streams, and with no environment but what it names.
-fn start(console: HPCON, command: &Command, streams: [HANDLE; 3]) -> OwnedHandle {
+fn start(console: HPCON, command: &Command, streams: [HANDLE; 3]) -> Process {
     let mut line = wide(&command_line(command));
     let mut environment = environment(command);
     let folder = command.get_current_dir().map(|folder| wide(folder.as_os_str()));
@@ -403,7 +416,7 @@ fn start(console: HPCON, command: &Command, streams: [HANDLE; 3]) -> OwnedHandle
         DeleteProcThreadAttributeList(attributes);
         assert_ne!(started, 0, "cannot start {:?}: {error}", command.get_program());
         drop(OwnedHandle::from_raw_handle(process.hThread));
-        OwnedHandle::from_raw_handle(process.hProcess)
+        Process(OwnedHandle::from_raw_handle(process.hProcess))
     }
 }
 

@@ -13,7 +13,7 @@ use std::{
     process::Command,
     ptr,
     sync::mpsc::{self, Receiver},
-    thread::{self, JoinHandle},
+    thread,
 };
 
 use windows_sys::{
@@ -52,7 +52,6 @@ pub struct Terminal {
     screen: Receiver<Vec<u8>>,
     sent: Vec<u8>,
     shown: String,
-    reader: Option<JoinHandle<()>>,
     witness: Witness,
 }
 
@@ -88,7 +87,7 @@ impl Terminal {
         assert_eq!(made, 0, "no pseudo console: {made:#x}");
         let (sender, receiver) = mpsc::channel();
         // A thread, so that the console never waits for a test that does not look.
-        let reader = thread::spawn(move || {
+        thread::spawn(move || {
             let mut screen = screen;
             let mut some = [0; 4096];
             while let Ok(read @ 1..) = screen.read(&mut some) {
@@ -98,15 +97,7 @@ impl Terminal {
             }
         });
         let witness = Witness::at(console);
-        Self {
-            console,
-            person,
-            screen: receiver,
-            sent: Vec::new(),
-            shown: String::new(),
-            reader: Some(reader),
-            witness,
-        }
+        Self { console, person, screen: receiver, sent: Vec::new(), shown: String::new(), witness }
     }
 
     /// Starts a command at this console; what it writes to its standard streams does not go there.
@@ -205,12 +196,9 @@ impl Default for Terminal {
 impl Drop for Terminal {
     fn drop(&mut self) {
         #[expect(unsafe_code, reason = "a pseudo console has no safe wrapper")]
-        // SAFETY: it is closed once, and the thread empties its output until then.
+        // SAFETY: it is closed once, and the thread empties its output until it has ended.
         unsafe {
             ClosePseudoConsole(self.console);
-        }
-        if let Some(reader) = self.reader.take() {
-            let _ = reader.join();
         }
     }
 }
@@ -280,11 +268,13 @@ impl Started {
     #[track_caller]
     pub fn ended(self) -> Output {
         let text = |mut pipe: PipeReader| {
+            let (sender, text) = mpsc::channel();
             thread::spawn(move || {
                 let mut text = String::new();
                 pipe.read_to_string(&mut text).expect("text");
-                text
-            })
+                let _ = sender.send(text);
+            });
+            text
         };
         let (stdout, stderr) = (text(self.stdout), text(self.stderr));
         let process = self.process.0.as_raw_handle();
@@ -302,8 +292,8 @@ impl Started {
         };
         let output = Output {
             code: Some(code.cast_signed()),
-            stdout: stdout.join().expect("text"),
-            stderr: stderr.join().expect("text"),
+            stdout: stdout.recv_timeout(BOUND).expect("it lets its output go"),
+            stderr: stderr.recv_timeout(BOUND).expect("it lets its output go"),
         };
         assert!(ended, "waited {} s for a command at a console: {}", BOUND.as_secs(), output.stderr);
         output

@@ -413,9 +413,13 @@ fn a_daemon_in_the_foreground_ends_cleanly_on_ctrl_c() {
 #[test]
 fn a_daemon_in_the_foreground_ends_cleanly_on_every_event_of_its_console() {
     let (user, terminal) = (User::new("foreground"), Terminal::new());
-    for (event, name) in
-        [(CTRL_C_EVENT, "Ctrl-C"), (CTRL_BREAK_EVENT, "Ctrl-Break"), (CTRL_CLOSE_EVENT, "the console closes")]
-    {
+    for (event, name) in [
+        (CTRL_C_EVENT, "Ctrl-C"),
+        (CTRL_BREAK_EVENT, "Ctrl-Break"),
+        (CTRL_CLOSE_EVENT, "the console closes"),
+        (CTRL_LOGOFF_EVENT, "a logoff"),
+        (CTRL_SHUTDOWN_EVENT, "a shutdown"),
+    ] {
         let daemon = user.foreground(&terminal);
         daemon.event(event);
         let output = daemon.ended();

@@ -13,7 +13,7 @@ use std::{
     process::Command,
     ptr,
     sync::mpsc::{self, Receiver},
-    thread::{self, JoinHandle},
+    thread,
 };
 
 use windows_sys::{
@@ -52,7 +52,6 @@ pub struct Terminal {
     screen: Receiver<Vec<u8>>,
     sent: Vec<u8>,
     shown: String,
-    reader: Option<JoinHandle<()>>,
     witness: Witness,
 }
 
@@ -60,7 +59,7 @@ pub struct Terminal {
 struct Witness {
     questions: PipeWriter,
     answers: PipeReader,
-    _process: OwnedHandle,
+    _process: Process,
 }
 
 impl Terminal {
@@ -88,7 +87,7 @@ impl Terminal {
         assert_eq!(made, 0, "no pseudo console: {made:#x}");
         let (sender, receiver) = mpsc::channel();
         // A thread, so that the console never waits for a test that does not look.
-        let reader = thread::spawn(move || {
+        thread::spawn(move || {
             let mut screen = screen;
             let mut some = [0; 4096];
             while let Ok(read @ 1..) = screen.read(&mut some) {
@@ -98,15 +97,7 @@ impl Terminal {
             }
         });
         let witness = Witness::at(console);
-        Self {
-            console,
-            person,
-            screen: receiver,
-            sent: Vec::new(),
-            shown: String::new(),
-            reader: Some(reader),
-            witness,
-        }
+        Self { console, person, screen: receiver, sent: Vec::new(), shown: String::new(), witness }
     }
 
     /// Starts a command at this console; what it writes to its standard streams does not go there.
@@ -205,12 +196,9 @@ impl Default for Terminal {
 impl Drop for Terminal {
     fn drop(&mut self) {
         #[expect(unsafe_code, reason = "a pseudo console has no safe wrapper")]
-        // SAFETY: it is closed once, and the thread empties its output until then.
+        // SAFETY: it is closed once, and the thread empties its output until it has ended.
         unsafe {
             ClosePseudoConsole(self.console);
-        }
-        if let Some(reader) = self.reader.take() {
-            let _ = reader.join();
         }
     }
 }
@@ -228,6 +216,19 @@ impl Witness {
 
     fn ask(&self, question: &str) {
         (&self.questions).write_all(format!("{question}\n").as_bytes()).expect("asked");
+    }
+}
+
+/// A process that is ended at the latest when it is dropped.
+struct Process(OwnedHandle);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        #[expect(unsafe_code, reason = "a process that was not started by std has no safe wrapper")]
+        // SAFETY: the handle is open. One that has ended stays as it ended.
+        unsafe {
+            TerminateProcess(self.0.as_raw_handle(), 1);
+        }
     }
 }
 
@@ -254,7 +255,7 @@ fn witness() -> PathBuf {
 
 /// A command that runs at a console.
 pub struct Started {
-    process: OwnedHandle,
+    process: Process,
     stdout: PipeReader,
     stderr: PipeReader,
 }
@@ -267,14 +268,16 @@ impl Started {
     #[track_caller]
     pub fn ended(self) -> Output {
         let text = |mut pipe: PipeReader| {
+            let (sender, text) = mpsc::channel();
             thread::spawn(move || {
                 let mut text = String::new();
                 pipe.read_to_string(&mut text).expect("text");
-                text
-            })
+                let _ = sender.send(text);
+            });
+            text
         };
         let (stdout, stderr) = (text(self.stdout), text(self.stderr));
-        let process = self.process.as_raw_handle();
+        let process = self.process.0.as_raw_handle();
         let mut code = 0;
         #[expect(unsafe_code, reason = "a process that was not started by std has no safe wrapper")]
         // SAFETY: the handle is open, and the pointer is to a live variable.
@@ -289,8 +292,8 @@ impl Started {
         };
         let output = Output {
             code: Some(code.cast_signed()),
-            stdout: stdout.join().expect("text"),
-            stderr: stderr.join().expect("text"),
+            stdout: stdout.recv_timeout(BOUND).expect("it lets its output go"),
+            stderr: stderr.recv_timeout(BOUND).expect("it lets its output go"),
         };
         assert!(ended, "waited {} s for a command at a console: {}", BOUND.as_secs(), output.stderr);
         output
@@ -318,7 +321,7 @@ impl Started {
             >(routine);
             let parameter = ptr::without_provenance(usize::try_from(event).expect("small"));
             let thread = CreateRemoteThread(
-                self.process.as_raw_handle(),
+                self.process.0.as_raw_handle(),
                 ptr::null(),
                 0,
                 Some(routine),
@@ -342,7 +345,7 @@ fn is_wine() -> bool {
 }
 
 /// Starts a command at a console with these standard streams, and with no environment but what it names.
-fn start(console: HPCON, command: &Command, streams: [HANDLE; 3]) -> OwnedHandle {
+fn start(console: HPCON, command: &Command, streams: [HANDLE; 3]) -> Process {
     let mut line = wide(&command_line(command));
     let mut environment = environment(command);
     let folder = command.get_current_dir().map(|folder| wide(folder.as_os_str()));
@@ -403,7 +406,7 @@ fn start(console: HPCON, command: &Command, streams: [HANDLE; 3]) -> OwnedHandle
         DeleteProcThreadAttributeList(attributes);
         assert_ne!(started, 0, "cannot start {:?}: {error}", command.get_program());
         drop(OwnedHandle::from_raw_handle(process.hThread));
-        OwnedHandle::from_raw_handle(process.hProcess)
+        Process(OwnedHandle::from_raw_handle(process.hProcess))
     }
 }
 

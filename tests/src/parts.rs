@@ -19,6 +19,9 @@ pub mod secret_service;
 pub mod session;
 #[cfg(target_os = "linux")]
 pub mod terminal;
+#[cfg(windows)]
+#[path = "parts/terminal/windows.rs"]
+pub mod terminal;
 pub mod wait;
 
 #[cfg(unix)]

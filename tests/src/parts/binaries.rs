@@ -27,6 +27,12 @@ pub fn sandbox() -> PathBuf {
     program("sandbox-issuer")
 }
 
+/// What stays at a console of Windows, as a shell does.
+#[cfg(windows)]
+pub fn console_witness() -> PathBuf {
+    program("console-witness")
+}
+
 fn program(name: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     // A failure is a panic in the first test; the others then try again and fail alike.

@@ -37,7 +37,7 @@ use windows_sys::{
     w,
 };
 
-use super::{BOUND, Output};
+use super::{BOUND, Output, Pid, binaries};
 
 /// Wide enough that no line of ours is broken.
 const SIZE: COORD = COORD { X: 1200, Y: 40 };
@@ -236,7 +236,7 @@ impl Drop for Process {
 ///
 /// # Panics
 /// Where that cannot be told.
-pub fn has_console(pid: u64) -> bool {
+pub fn has_console(pid: Pid) -> bool {
     let output =
         Command::new(witness()).arg("has-console").arg(pid.to_string()).output().expect("the witness");
     match output.stdout.trim_ascii() {
@@ -246,11 +246,9 @@ pub fn has_console(pid: u64) -> bool {
     }
 }
 
-/// The program that stays at a console; it lies beside the others, which lie beside the tests' folder.
+/// The program that stays at a console.
 fn witness() -> PathBuf {
-    let this = std::env::current_exe().expect("a path");
-    let folder = this.parent().and_then(|folder| folder.parent()).expect("cargo's folder");
-    folder.join("console-witness.exe")
+    binaries::console_witness()
 }
 
 /// A command that runs at a console.

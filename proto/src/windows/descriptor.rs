@@ -24,7 +24,8 @@ use windows_sys::Win32::{
         PSECURITY_DESCRIPTOR, SECURITY_ATTRIBUTES,
     },
     Storage::FileSystem::{
-        CREATE_NEW, CreateDirectoryW, CreateFileW, FILE_ATTRIBUTE_NORMAL, FILE_SHARE_DELETE, FILE_SHARE_READ,
+        CREATE_NEW, CreateDirectoryW, CreateFileW, FILE_FLAG_OPEN_REPARSE_POINT, FILE_SHARE_DELETE,
+        FILE_SHARE_READ,
     },
     System::SystemServices::{ACCESS_ALLOWED_ACE_TYPE, ACCESS_ALLOWED_CALLBACK_ACE_TYPE},
 };
@@ -205,7 +206,8 @@ pub fn create_private(path: &Path) -> io::Result<File> {
     #[expect(unsafe_code, reason = "a file with rights of its own has no safe wrapper")]
     // SAFETY: the path ends with a NUL; both outlive the call; a handle that is given is owned by the file from then on.
     unsafe {
-        let (share, kind) = (FILE_SHARE_READ | FILE_SHARE_DELETE, FILE_ATTRIBUTE_NORMAL);
+        // A link lies there too, wherever it leads.
+        let (share, kind) = (FILE_SHARE_READ | FILE_SHARE_DELETE, FILE_FLAG_OPEN_REPARSE_POINT);
         let handle = CreateFileW(
             path.as_ptr(),
             GENERIC_WRITE,

@@ -49,7 +49,8 @@ impl Output {
 pub fn run(mut command: Command, stdin: impl AsRef<[u8]>) -> Output {
     let name = name(&command);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
+    let mut child =
+        platform::spawn(&mut command).unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
     let mut input = child.stdin.take().expect("piped");
     let bytes = stdin.as_ref().to_vec();
     // Threads, so that neither side waits for a pipe that the other one does not empty. One that ends without
@@ -111,7 +112,8 @@ impl Running {
     pub fn start(mut command: Command, stdin: impl AsRef<[u8]>) -> Self {
         let name = name(&command);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
+        let mut child =
+            platform::spawn(&mut command).unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
         let stdout = Lines::of(child.stdout.take().expect("piped"));
         let stderr = Lines::of(child.stderr.take().expect("piped"));
         let mut running = Self { name, child, stdout, stderr };

@@ -8,7 +8,7 @@ use std::{
         unix::{fs::DirBuilderExt, net::UnixStream},
     },
     path::{Path, PathBuf},
-    process::Child,
+    process::{Child, Command},
     time::{Duration, Instant},
 };
 
@@ -52,6 +52,11 @@ pub fn root(what: &str) -> bool {
 #[track_caller]
 pub fn private_folder(folder: &Path) {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).expect("a private folder");
+}
+
+/// Starts a program.
+pub(super) fn spawn(command: &mut Command) -> io::Result<Child> {
+    command.spawn()
 }
 
 impl Process {

@@ -7,7 +7,7 @@ use std::{
     io::{self, Read, Write},
     os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle},
     path::{Path, PathBuf},
-    process::{self, Child},
+    process::{self, Child, Command},
     ptr,
     sync::{Mutex, MutexGuard, PoisonError},
     thread,
@@ -16,7 +16,7 @@ use std::{
 
 use dt_cred_proto::platform::Sid;
 use windows_sys::Win32::{
-    Foundation::{ERROR_PIPE_BUSY, WAIT_OBJECT_0},
+    Foundation::{ERROR_INTERNAL_ERROR, ERROR_PIPE_BUSY, WAIT_OBJECT_0},
     System::{
         Pipes::{GetNamedPipeServerProcessId, PeekNamedPipe},
         Threading::{
@@ -97,6 +97,15 @@ pub(super) fn furnish(home: &Path) -> Vec<(&'static str, OsString)> {
 #[track_caller]
 pub fn private_folder(folder: &Path) {
     dt_cred_proto::platform::private_folder(folder, false).expect("a private folder");
+}
+
+/// Starts a program. Of some thousands wine 8 loses one before it begins, and says so by an error that Windows does not
+/// have for this; nothing of ours has run then.
+pub(super) fn spawn(command: &mut Command) -> io::Result<Child> {
+    match command.spawn() {
+        Err(error) if error.raw_os_error() == i32::try_from(ERROR_INTERNAL_ERROR).ok() => command.spawn(),
+        started => started,
+    }
 }
 
 pub(super) fn pid(child: &Child) -> Pid {

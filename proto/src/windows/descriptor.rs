@@ -5,9 +5,10 @@ use std::{
     io,
     os::windows::{
         ffi::OsStrExt,
+        fs::OpenOptionsExt,
         io::{AsHandle, AsRawHandle, FromRawHandle},
     },
-    path::{Component, Path, PathBuf, Prefix},
+    path::{Component, Path, Prefix},
     ptr,
 };
 
@@ -16,16 +17,16 @@ use windows_sys::Win32::{
     Security::{
         ACCESS_ALLOWED_ACE, ACE_HEADER, ACL,
         Authorization::{
-            ConvertStringSecurityDescriptorToSecurityDescriptorW, GetNamedSecurityInfoW, GetSecurityInfo,
-            SDDL_REVISION_1, SE_FILE_OBJECT, SE_OBJECT_TYPE, SetNamedSecurityInfoW,
+            ConvertStringSecurityDescriptorToSecurityDescriptorW, GetSecurityInfo, SDDL_REVISION_1,
+            SE_FILE_OBJECT, SE_OBJECT_TYPE, SetNamedSecurityInfoW,
         },
         DACL_SECURITY_INFORMATION, GetAce, GetSecurityDescriptorDacl, GetSecurityDescriptorOwner,
         INHERIT_ONLY_ACE, OWNER_SECURITY_INFORMATION, PROTECTED_DACL_SECURITY_INFORMATION,
         PSECURITY_DESCRIPTOR, SECURITY_ATTRIBUTES,
     },
     Storage::FileSystem::{
-        CREATE_NEW, CreateDirectoryW, CreateFileW, FILE_FLAG_OPEN_REPARSE_POINT, FILE_SHARE_DELETE,
-        FILE_SHARE_READ,
+        CREATE_NEW, CreateDirectoryW, CreateFileW, FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT,
+        FILE_SHARE_DELETE, FILE_SHARE_READ, READ_CONTROL,
     },
     System::SystemServices::{ACCESS_ALLOWED_ACE_TYPE, ACCESS_ALLOWED_CALLBACK_ACE_TYPE},
 };
@@ -36,30 +37,16 @@ use super::Sid;
 pub(super) struct Descriptor(PSECURITY_DESCRIPTOR);
 
 impl Descriptor {
-    /// That of the file or folder at `path`, symbolic links followed.
+    /// That of the file, folder or link at `path`: of a link itself, not of what it leads to.
     ///
     /// # Errors
-    /// As GetNamedSecurityInfo.
+    /// As CreateFile and GetSecurityInfo.
     pub(super) fn of_path(path: &Path) -> io::Result<Self> {
-        let path = wide(path)?;
-        Self::asked(|what, descriptor| {
-            let none = ptr::null_mut;
-            #[expect(unsafe_code, reason = "a file's rights have no safe wrapper")]
-            // SAFETY: the path ends with a NUL and outlives the call, and the pointer is to a live variable.
-            unsafe {
-                let none = (none(), none(), ptr::null_mut(), ptr::null_mut());
-                GetNamedSecurityInfoW(
-                    path.as_ptr(),
-                    SE_FILE_OBJECT,
-                    what,
-                    none.0,
-                    none.1,
-                    none.2,
-                    none.3,
-                    descriptor,
-                )
-            }
-        })
+        let mut options = File::options();
+        options
+            .access_mode(READ_CONTROL)
+            .custom_flags(FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT);
+        Self::of_handle(options.open(path)?, SE_FILE_OBJECT)
     }
 
     /// That of what is open.
@@ -103,7 +90,7 @@ impl Descriptor {
     ///
     /// # Errors
     /// Where the system refuses.
-    fn of_text(text: &str) -> io::Result<Self> {
+    pub(super) fn of_text(text: &str) -> io::Result<Self> {
         let text: Vec<u16> = text.encode_utf16().chain([0]).collect();
         let mut descriptor: PSECURITY_DESCRIPTOR = ptr::null_mut();
         #[expect(unsafe_code, reason = "a descriptor is made by the system alone")]
@@ -161,7 +148,7 @@ impl Descriptor {
                 }
                 let entry = entry.cast::<ACCESS_ALLOWED_ACE>();
                 let who = Sid::read((&raw mut (*entry).SidStart).cast())?;
-                if (*entry).Mask & rights != 0 && who != *own && !who.is_system() && !who.is_owner() {
+                if (*entry).Mask & rights != 0 && !who.is_trusted_by(own) && !who.is_owner() {
                     return Ok(Some(who));
                 }
             }
@@ -279,15 +266,17 @@ fn attributes(descriptor: &Descriptor) -> SECURITY_ATTRIBUTES {
 /// (Maximum Path Length Limitation).
 fn wide(path: &Path) -> io::Result<Vec<u16>> {
     let path = std::path::absolute(path)?;
-    let path = match path.components().next() {
-        Some(Component::Prefix(prefix)) if matches!(prefix.kind(), Prefix::Disk(_)) => {
-            let mut long = PathBuf::from(r"\\?\").into_os_string();
-            long.push(path);
-            PathBuf::from(long)
-        }
-        _ => path,
+    let kind = path.components().next();
+    let (start, rest) = match kind {
+        Some(Component::Prefix(prefix)) => match prefix.kind() {
+            Prefix::Disk(_) => (r"\\?\", 0),
+            // Of `\\server\share` one backslash stays.
+            Prefix::UNC(..) => (r"\\?\UNC", 1),
+            _ => ("", 0),
+        },
+        _ => ("", 0),
     };
-    Ok(path.as_os_str().encode_wide().chain([0]).collect())
+    Ok(start.encode_utf16().chain(path.as_os_str().encode_wide().skip(rest)).chain([0]).collect())
 }
 
 /// Gives somebody else rights to what is at `path`, for tests.

@@ -28,10 +28,9 @@ use super::descriptor::Descriptor;
 const SYSTEM: [&str; 3] =
     ["S-1-5-18", "S-1-5-32-544", "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464"];
 
-/// What a machine's or a domain's SID begins with, and the numbers in it of the first administrator and of the domain's
-/// administrators, who are administrators of its machines.
-const DOMAIN: &str = "S-1-5-21-";
-const ADMINISTRATORS: [&str; 2] = ["-500", "-512"];
+/// How the number of the first administrator ends, and that of a domain's administrators, who are administrators of its
+/// machines.
+const ADMINISTRATORS: [&str; 2] = ["500", "512"];
 
 /// A security identifier, as `S-1-…`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -105,10 +104,22 @@ impl Sid {
         }
     }
 
-    /// Whether it is the system's or an administrator's, who can do everything anyway.
+    /// Whether it is the system itself or its administrators.
     pub fn is_system(&self) -> bool {
-        let of_domain = |number| self.0.starts_with(DOMAIN) && self.0.ends_with(number);
-        SYSTEM.contains(&self.0.as_str()) || ADMINISTRATORS.into_iter().any(of_domain)
+        SYSTEM.contains(&self.0.as_str())
+    }
+
+    /// Whether it is an administrator of the machine or the domain that `user` is of, who can do everything anyway.
+    fn is_administrator_of(&self, user: &Self) -> bool {
+        let parts =
+            |sid: &Self| sid.0.rsplit_once('-').map(|(of, number)| (of.to_owned(), number.to_owned()));
+        let (Some((of, number)), Some((of_user, _))) = (parts(self), parts(user)) else { return false };
+        of == of_user && of.starts_with("S-1-5-21-") && ADMINISTRATORS.contains(&number.as_str())
+    }
+
+    /// Whether `user` need not mind what it may do: it is theirs, the system's or an administrator's.
+    pub(super) fn is_trusted_by(&self, user: &Self) -> bool {
+        self == user || self.is_system() || self.is_administrator_of(user)
     }
 
     /// Whether it stands for the owner of whatever it is said of: `CREATOR OWNER`, `OWNER RIGHTS`.
@@ -129,11 +140,21 @@ mod tests {
 
     #[test]
     fn only_the_system_and_its_administrators_are_the_system() {
-        for sid in ["S-1-5-18", "S-1-5-32-544", "S-1-5-21-1-2-3-500", "S-1-5-21-1-2-3-512"] {
-            assert!(Sid(sid.to_owned()).is_system(), "{sid}");
+        let sid = |sid: &str| Sid(sid.to_owned());
+        for system in ["S-1-5-18", "S-1-5-32-544"] {
+            assert!(sid(system).is_system(), "{system}");
         }
-        for sid in ["S-1-1-0", "S-1-5-11", "S-1-5-32-545", "S-1-5-21-1-2-3-1500", "S-1-5-99-500", "S-1-3-0"] {
-            assert!(!Sid(sid.to_owned()).is_system(), "{sid}");
+        for other in ["S-1-1-0", "S-1-5-11", "S-1-5-32-545", "S-1-5-21-1-2-3-500", "S-1-3-0"] {
+            assert!(!sid(other).is_system(), "{other}");
+        }
+        let user = sid("S-1-5-21-1-2-3-1001");
+        for administrator in ["S-1-5-21-1-2-3-500", "S-1-5-21-1-2-3-512"] {
+            assert!(sid(administrator).is_administrator_of(&user), "{administrator}");
+        }
+        for other in
+            ["S-1-5-21-1-2-4-500", "S-1-5-21-1-2-3-1500", "S-1-5-21-1-2-3-4-500", "S-1-5-32-500", "S"]
+        {
+            assert!(!sid(other).is_administrator_of(&user), "{other}");
         }
     }
 }

@@ -11,7 +11,7 @@ use windows_sys::Win32::{
     Security::Authorization::SE_FILE_OBJECT,
     Storage::FileSystem::{
         DELETE, FILE_ADD_FILE, FILE_ADD_SUBDIRECTORY, FILE_APPEND_DATA, FILE_DELETE_CHILD,
-        FILE_LIST_DIRECTORY, FILE_READ_DATA, FILE_WRITE_DATA, WRITE_DAC, WRITE_OWNER,
+        FILE_LIST_DIRECTORY, FILE_READ_DATA, FILE_WRITE_ATTRIBUTES, FILE_WRITE_DATA, WRITE_DAC, WRITE_OWNER,
     },
 };
 
@@ -19,6 +19,7 @@ use super::{
     Sid,
     descriptor::{Descriptor, create_private_folder, make_private},
 };
+use crate::text::Text;
 
 /// Whoever has one of these can put another one into its place, or take the others.
 const REPLACE: u32 = DELETE | FILE_DELETE_CHILD | WRITE_DAC | WRITE_OWNER | GENERIC_ALL;
@@ -34,7 +35,7 @@ const READ: u32 = FILE_READ_DATA | FILE_LIST_DIRECTORY | GENERIC_READ | GENERIC_
 #[derive(Debug, Error)]
 pub enum TrustError {
     /// Somebody else's.
-    #[error("{path:?} belongs to {owner}, not to you ({own}): move it away, or choose another place")]
+    #[error("{} belongs to {owner}, not to you ({own}): move it away, or choose another place", shown(path))]
     Owner {
         /// What.
         path: PathBuf,
@@ -44,9 +45,7 @@ pub enum TrustError {
         own: Sid,
     },
     /// Others may change it.
-    #[error(
-        "{path:?} can be changed by {who}: choose another place, or icacls {path:?} /inheritance:d /remove:g *{who}"
-    )]
+    #[error("{} can be changed by {who}: choose another place{}", shown(path), icacls(path, who))]
     Writable {
         /// What.
         path: PathBuf,
@@ -54,9 +53,7 @@ pub enum TrustError {
         who: Sid,
     },
     /// Others may read it, or what is in it.
-    #[error(
-        "{path:?} is open to {who}: choose another place, or icacls {path:?} /inheritance:d /remove:g *{who}"
-    )]
+    #[error("{} is open to {who}: choose another place{}", shown(path), icacls(path, who))]
     Open {
         /// What.
         path: PathBuf,
@@ -64,16 +61,32 @@ pub enum TrustError {
         who: Sid,
     },
     /// A link or a file where a folder must be.
-    #[error("{0:?} is not a folder: move it away, or choose another place")]
+    #[error("{} is not a folder: move it away, or choose another place", shown(.0))]
     NotAFolder(PathBuf),
     /// The system refused to look or to make it.
-    #[error("cannot use {path:?}: {source}")]
+    #[error("cannot use {}: {source}", shown(path))]
     Io {
         /// What.
         path: PathBuf,
         /// Why.
         source: io::Error,
     },
+}
+
+/// A path as people write it, to be pasted into either shell.
+fn shown(path: &Path) -> Text {
+    let path = path.to_string_lossy();
+    let plain = match path.strip_prefix(r"\\?\") {
+        Some(rest) if rest.get(1..3) == Some(r":\") => rest,
+        _ => &path,
+    };
+    Text::from(format!("\"{plain}\"").as_str())
+}
+
+/// The command that takes somebody's rights away; none for a drive, whose other users need theirs.
+fn icacls(path: &Path, who: &Sid) -> Text {
+    let command = format!(", or icacls {} /inheritance:d /remove:g *{who}", shown(path));
+    Text::from(if path.parent().is_some() { command.as_str() } else { "" })
 }
 
 /// Makes `folder` and what is missing above it, the user's alone, and sees that nobody else can look or change what is
@@ -87,7 +100,7 @@ pub fn private_folder(folder: &Path, repair: bool) -> Result<(), TrustError> {
     let folder = std::path::absolute(folder).map_err(io(folder))?;
     let missing: Vec<_> = folder.ancestors().take_while(|path| fs::symlink_metadata(path).is_err()).collect();
     let there = folder.ancestors().nth(missing.len().max(1));
-    there.map_or(Ok(()), |there| judged(there, REPLACE).and_then(|()| trusted_above(there)))?;
+    there.map_or(Ok(()), trusted_folder)?;
     for path in missing.into_iter().rev() {
         match create_private_folder(path) {
             // Somebody else was quicker: judged below.
@@ -95,7 +108,8 @@ pub fn private_folder(folder: &Path, repair: bool) -> Result<(), TrustError> {
             made => made.map_err(io(path))?,
         }
     }
-    trusted_above(&folder)?;
+    // Again: somebody else may have made what was missing a moment before us.
+    folder.parent().map_or(Ok(()), trusted_folder)?;
     let found = fs::symlink_metadata(&folder).map_err(io(&folder))?;
     if !found.is_dir() {
         return Err(TrustError::NotAFolder(folder));
@@ -108,21 +122,43 @@ pub fn private_folder(folder: &Path, repair: bool) -> Result<(), TrustError> {
     }
 }
 
-/// Sees that nobody else can put something into the folder that holds `path`, or another one into the place of a folder
-/// above it.
+/// Sees that nobody else can put something into the folder that holds `path`, or make it lead elsewhere.
 ///
 /// # Errors
 /// [`TrustError`] for the first that is not so.
 pub fn trusted_parents(path: &Path) -> Result<(), TrustError> {
     let path = std::path::absolute(path).map_err(io(path))?;
     let Some(folder) = path.parent() else { return Ok(()) };
-    judged(folder, CHANGE)?;
-    trusted_above(folder)
+    trusted_folder(folder)?;
+    judged(&fs::canonicalize(folder).map_err(io(folder))?, CHANGE)
 }
 
-/// Sees that nobody else can put another one into the place of a folder above `folder`.
-fn trusted_above(folder: &Path) -> Result<(), TrustError> {
-    folder.ancestors().skip(1).try_for_each(|path| judged(path, REPLACE))
+/// Most links followed for one path, as the system does (Reparse Points and File Operations).
+const LINKS: usize = 63;
+
+/// Sees that nobody else can make `folder` lead elsewhere: nobody can replace what stands in its path, nor what stands in
+/// the path of a link's target, nor what a drive letter stands for.
+fn trusted_folder(folder: &Path) -> Result<(), TrustError> {
+    led(folder, LINKS)?;
+    led(&fs::canonicalize(folder).map_err(io(folder))?, 0)
+}
+
+fn led(folder: &Path, links: usize) -> Result<(), TrustError> {
+    let above: Vec<_> = folder.ancestors().collect();
+    for path in above.into_iter().rev() {
+        if !fs::symlink_metadata(path).map_err(io(path))?.is_symlink() {
+            // A drive is not removed, nor renamed, by whoever may remove files from it.
+            judged(path, if path.parent().is_none() { REPLACE & !DELETE } else { REPLACE })?;
+            continue;
+        }
+        // Whoever can write to a link decides where it leads.
+        judged(path, CHANGE | FILE_WRITE_ATTRIBUTES)?;
+        let next = links.checked_sub(1).ok_or_else(|| TrustError::NotAFolder(folder.to_owned()))?;
+        let target = fs::read_link(path).map_err(io(path))?;
+        let target = path.parent().map_or_else(|| target.clone(), |folder| folder.join(&target));
+        led(&std::path::absolute(&target).map_err(io(&target))?, next)?;
+    }
+    Ok(())
 }
 
 /// Sees that nobody but the user, the administrators and the system can change what is at `path`.
@@ -160,11 +196,11 @@ fn judged(path: &Path, rights: u32) -> Result<(), TrustError> {
 fn judge(path: &Path, descriptor: &Descriptor, rights: u32) -> Result<(), TrustError> {
     let own = Sid::own().map_err(io(path))?;
     let owner = descriptor.owner().map_err(io(path))?;
-    if owner != own && !owner.is_system() {
+    if !owner.is_trusted_by(&own) {
         return Err(TrustError::Owner { path: path.to_owned(), owner, own });
     }
     let stranger = |rights| descriptor.stranger(&own, rights).map_err(io(path));
-    if let Some(who) = stranger(rights & CHANGE)? {
+    if let Some(who) = stranger(rights & (CHANGE | FILE_WRITE_ATTRIBUTES))? {
         return Err(TrustError::Writable { path: path.to_owned(), who });
     }
     match stranger(rights & READ)? {
@@ -183,7 +219,8 @@ mod tests {
     use std::{fs, path::Path};
 
     use super::{
-        TrustError, judged, private_file, private_folder, trusted, trusted_parents, trusted_program,
+        CHANGE, DELETE, Descriptor, READ, REPLACE, Sid, TrustError, judge, judged, private_file,
+        private_folder, trusted, trusted_parents, trusted_program,
     };
     use crate::platform::{create_private, descriptor::opened_to};
 
@@ -195,19 +232,22 @@ mod tests {
         let folder = ground.path().join(r"a\b");
         private_folder(&folder, false).unwrap();
         private_folder(&folder, false).unwrap();
-        judged(&ground.path().join("a"), super::CHANGE | super::READ).unwrap();
+        judged(&ground.path().join("a"), CHANGE | READ).unwrap();
         drop(create_private(&folder.join("file")).unwrap());
         private_file(&folder.join("file"), &fs::File::open(folder.join("file")).unwrap()).unwrap();
         assert!(create_private(&folder.join("file")).is_err(), "what lies there stays");
     }
 
     #[test]
-    fn a_path_of_any_length_is_judged() {
+    fn a_file_of_a_path_of_any_length_is_made_and_judged() {
         let ground = tempfile::tempdir().unwrap();
-        let folder = (0..8).fold(ground.path().to_owned(), |path, _| path.join("x".repeat(60)));
+        // wine tells no longer folder's real path.
+        let folder = (0..3).fold(ground.path().to_owned(), |path, _| path.join("x".repeat(60)));
+        let file = folder.join("x".repeat(100));
+        assert!(file.as_os_str().len() > 260);
         private_folder(&folder, false).unwrap();
-        drop(create_private(&folder.join("file")).unwrap());
-        trusted_program(&folder.join("file")).unwrap();
+        drop(create_private(&file).unwrap());
+        trusted_program(&file).unwrap();
     }
 
     #[test]
@@ -273,6 +313,99 @@ mod tests {
         let file = ground.path().join("file");
         fs::write(&file, "").unwrap();
         assert!(matches!(private_folder(&file, true), Err(TrustError::NotAFolder(_))));
+    }
+
+    /// What is judged of a file with this owner and list, in the Security Descriptor Definition Language.
+    fn of(text: &str, rights: u32) -> Result<(), TrustError> {
+        judge(Path::new(r"C:\x\y"), &Descriptor::of_text(text).unwrap(), rights)
+    }
+
+    #[test]
+    fn only_what_is_ours_or_the_systems_is_trusted() {
+        let own = Sid::own().unwrap();
+        for owner in [own.to_string().as_str(), "SY", "BA"] {
+            of(&format!("O:{owner}D:P(A;;FA;;;{owner})"), CHANGE).unwrap();
+        }
+        for owner in ["WD", "AU", "BU", "S-1-5-21-9-9-9-1001", "S-1-5-21-9-9-9-500"] {
+            let judged = of(&format!("O:{owner}D:P(A;;FA;;;{own})"), CHANGE);
+            assert!(matches!(judged, Err(TrustError::Owner { .. })), "{owner}: {judged:?}");
+        }
+    }
+
+    #[test]
+    fn whoever_is_let_in_counts_and_whoever_is_not_does_not() {
+        let own = Sid::own().unwrap();
+        let judged = |list: &str| of(&format!("O:{own}D:{list}"), CHANGE | READ);
+        for private in [
+            "P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FA;;;OW)",
+            // For what is made in it, and not for itself.
+            "P(A;OICIIO;FA;;;WD)(A;;FA;;;SY)",
+            "P(D;;FA;;;WD)",
+            // To see that it is there is nothing.
+            "P(A;;0x100080;;;WD)",
+            "P",
+        ] {
+            judged(private).unwrap();
+        }
+        for (open, writable) in [
+            ("P(A;;FA;;;WD)", true),
+            ("P(A;;GA;;;AU)", true),
+            ("P(A;;GW;;;BU)", true),
+            ("P(A;;SD;;;BU)", true),
+            ("P(A;;WD;;;BU)", true),
+            ("P(A;;WO;;;BU)", true),
+            ("P(A;;GR;;;BU)", false),
+            ("P(A;;FR;;;AC)", false),
+            // A list that denies first and then lets somebody in is not weighed.
+            ("P(D;;FA;;;BU)(A;;FA;;;BU)", true),
+        ] {
+            match judged(open) {
+                Err(TrustError::Writable { .. }) if writable => {}
+                Err(TrustError::Open { .. }) if !writable => {}
+                other => panic!("{open}: {other:?}"),
+            }
+        }
+        // Without a list everybody may do everything.
+        assert!(matches!(of(&format!("O:{own}"), CHANGE), Err(TrustError::Io { .. })));
+    }
+
+    #[test]
+    fn a_data_drives_own_rights_do_not_spoil_what_is_private_on_it() {
+        // Those of a drive that Windows has formatted.
+        let own = Sid::own().unwrap();
+        let drive =
+            format!("O:{own}D:P(A;OICI;FA;;;BA)(A;OICI;FA;;;SY)(A;OICI;0x1301bf;;;AU)(A;OICI;FRFX;;;BU)");
+        of(&drive, REPLACE & !DELETE).unwrap();
+        assert!(of(&drive, REPLACE).is_err());
+    }
+
+    #[test]
+    fn the_mend_can_be_pasted_and_is_none_for_a_drive() {
+        let who = || Sid::own().unwrap();
+        let told = |path: &str| TrustError::Writable { path: path.into(), who: who() }.to_string();
+        let icacls = format!(r#"icacls "C:\a b\c" /inheritance:d /remove:g *{}"#, who());
+        assert!(told(r"\\?\C:\a b\c").ends_with(&icacls), "{}", told(r"\\?\C:\a b\c"));
+        assert!(told(r"\\server\share\x").contains(r#"icacls "\\server\share\x" /inh"#));
+        for drive in ["D:\\", r"\\?\D:\"] {
+            assert!(!told(drive).contains("icacls"), "{}", told(drive));
+        }
+    }
+
+    #[test]
+    fn where_a_link_leads_is_judged_too() {
+        let ground = tempfile::tempdir().unwrap();
+        let (open, link) = (ground.path().join("open"), ground.path().join("link"));
+        private_folder(&open.join(r"inner\below"), false).unwrap();
+        let _ = std::os::windows::fs::symlink_dir(open.join("inner"), &link);
+        // Not everybody may make one, and wine makes none and says it did.
+        if fs::symlink_metadata(&link).is_err() {
+            eprintln!("LEFT OUT: where a link leads, which needs the right to make one");
+            return;
+        }
+        private_folder(&link.join("below"), false).unwrap();
+        opened_to(&open, EVERYBODY, "FA").unwrap();
+        let judged = private_folder(&link.join("below"), false);
+        assert!(matches!(judged, Err(TrustError::Writable { .. })), "{judged:?}");
     }
 
     #[test]

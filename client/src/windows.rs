@@ -15,8 +15,8 @@ use std::{
 use windows_sys::Win32::{
     Foundation::{HANDLE, HANDLE_FLAG_INHERIT, SetHandleInformation, WAIT_OBJECT_0},
     System::Threading::{
-        CREATE_BREAKAWAY_FROM_JOB, CREATE_NEW_PROCESS_GROUP, DETACHED_PROCESS, OpenProcess,
-        PROCESS_SYNCHRONIZE, WaitForSingleObject,
+        CREATE_BREAKAWAY_FROM_JOB, CREATE_NEW_PROCESS_GROUP, DETACHED_PROCESS, GetCurrentProcess,
+        GetProcessHandleCount, OpenProcess, PROCESS_SYNCHRONIZE, WaitForSingleObject,
     },
 };
 
@@ -78,8 +78,30 @@ pub(crate) fn read_child(
     pipe::read(output, buffer, deadline)
 }
 
-/// More than the largest handle that this small program can have, which grow by four.
-const HANDLES: usize = 1 << 16;
+/// Larger than any handle: they grow by four, and a million are more than a process has.
+const LARGEST: usize = 1 << 22;
+
+/// As far as is looked where the system does not count handles, as wine 8.
+const LARGEST_UNCOUNTED: usize = 1 << 16;
+
+/// Keeps every handle of this process from what it starts, whoever gave it to us. What a process inherits has the number
+/// that it had before, which may be large: handles are looked for until all that there are have been found.
+fn keep_handles() {
+    let mut count = 0;
+    #[expect(unsafe_code, reason = "handles that nobody owns have no safe wrapper")]
+    // SAFETY: the pointer is to a live variable; a number that is no handle is refused, and one that is keeps all but that
+    // it may be inherited.
+    unsafe {
+        GetProcessHandleCount(GetCurrentProcess(), &raw mut count);
+        let (mut left, end) = if count == 0 { (u32::MAX, LARGEST_UNCOUNTED) } else { (count, LARGEST) };
+        for handle in (4..end).step_by(4) {
+            left -= u32::from(SetHandleInformation(handle as HANDLE, HANDLE_FLAG_INHERIT, 0) != 0);
+            if left == 0 {
+                break;
+            }
+        }
+    }
+}
 
 /// Starts the daemon without a console, so that no Ctrl-C of ours reaches it, and outside the job that this process is in,
 /// where that may be left: it would end with the job, as with an SSH session.
@@ -91,13 +113,7 @@ const HANDLES: usize = 1 << 16;
 /// # Errors
 /// As CreateProcess.
 pub(crate) fn start_detached(command: &mut Command) -> io::Result<Child> {
-    for handle in (4..HANDLES).step_by(4) {
-        #[expect(unsafe_code, reason = "a handle's inheritance has no safe wrapper")]
-        // SAFETY: a number that is no handle is refused, and one that is keeps all but that it may be inherited.
-        unsafe {
-            SetHandleInformation(handle as HANDLE, HANDLE_FLAG_INHERIT, 0);
-        }
-    }
+    keep_handles();
     let flags = DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP;
     match command.creation_flags(flags | CREATE_BREAKAWAY_FROM_JOB).spawn() {
         // The job lets nobody leave.

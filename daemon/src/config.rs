@@ -15,7 +15,7 @@ use dt_cred_proto::{
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::platform::{TrustError, open_regular, trusted, trusted_parents};
+use crate::platform::{TrustError, folded, open_regular, trusted, trusted_parents};
 
 mod value;
 
@@ -111,6 +111,9 @@ pub enum ConfigError {
     /// A folder or a device.
     #[error("the configuration {0:?} is not a regular file: move it away")]
     NotAFile(PathBuf),
+    /// As what PowerShell 5 writes with `>`.
+    #[error("the configuration {0:?} is not UTF-8 text: save it as UTF-8")]
+    NotText(PathBuf),
     /// Longer than any configuration.
     #[error("the configuration {0:?} is longer than {LIMIT} bytes: shorten it")]
     TooLong(PathBuf),
@@ -195,7 +198,10 @@ impl Config {
         trusted(&real, false)?;
         let file = open_regular(&real).map_err(io)?.ok_or_else(|| ConfigError::NotAFile(path.to_owned()))?;
         let mut text = String::new();
-        file.take(LIMIT + 1).read_to_string(&mut text).map_err(io)?;
+        file.take(LIMIT + 1).read_to_string(&mut text).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => ConfigError::NotText(path.to_owned()),
+            _ => io(error),
+        })?;
         if u64::try_from(text.len()).unwrap_or(u64::MAX) > LIMIT {
             return Err(ConfigError::TooLong(path.to_owned()));
         }
@@ -206,7 +212,7 @@ impl Config {
         })?;
         let mut named = BTreeSet::new();
         let files = config.profile.values().flat_map(|preferences| &preferences.files);
-        match files.map(|file| &file.path).find(|path| !named.insert(*path)) {
+        match files.map(|file| &file.path).find(|path| !named.insert(folded(path))) {
             Some(twice) => Err(ConfigError::Twice { config: path.to_owned(), path: twice.clone() }),
             None => Ok(config),
         }

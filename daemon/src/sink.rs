@@ -135,7 +135,7 @@ impl Sink {
     /// Becomes the one who writes the file.
     fn take(&mut self, state: &State) -> Result<(), SinkError> {
         if self.lock.is_none() {
-            let name = &digest(self.path.as_os_str().as_encoded_bytes())[..16];
+            let name = &digest(platform::folded(&self.path).as_os_str().as_encoded_bytes())[..16];
             let path = state.folder().join(format!("file-{name}.lock"));
             let lock = Lock::take(&path).map_err(io("lock", &path))?;
             self.lock = Some(lock.ok_or_else(|| SinkError::Shared(self.path.clone()))?);

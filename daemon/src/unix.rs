@@ -32,7 +32,8 @@ pub use dt_cred_proto::platform::{
     TrustError, home, own_uid, private_file, private_folder, state_home, trusted, trusted_parents,
 };
 pub use files::{
-    FileId, Lock, Stamp, append_private, create_private, is_own_file, open_regular, replace, sync_folder,
+    FileId, Lock, Stamp, append_private, create_private, folded, is_own_file, open_regular, replace,
+    sync_folder,
 };
 pub use system::{Alarm, Watch, boot_time, is_answered};
 

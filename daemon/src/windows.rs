@@ -14,7 +14,7 @@ use interprocess::{
     os::windows::{local_socket::ListenerOptionsExt, security_descriptor::SecurityDescriptor},
 };
 use sha2::{Digest, Sha256};
-use tokio::signal::windows::{CtrlBreak, CtrlC, CtrlClose, CtrlLogoff, CtrlShutdown};
+use tokio::signal::windows::{CtrlBreak, CtrlC, CtrlClose};
 use windows_sys::Win32::{Foundation::ERROR_PIPE_BUSY, Storage::FileSystem::SECURITY_IDENTIFICATION};
 
 #[path = "windows/clock.rs"]
@@ -29,7 +29,9 @@ pub use clock::boot_time;
 pub use dt_cred_proto::platform::{
     TrustError, create_private, home, private_file, private_folder, trusted, trusted_parents,
 };
-pub use files::{FileId, Lock, Stamp, append_private, is_own_file, open_regular, replace, sync_folder};
+pub use files::{
+    FileId, Lock, Stamp, append_private, folded, is_own_file, open_regular, replace, sync_folder,
+};
 use session_end::SessionEnd;
 
 /// How often it is looked whether a file is still as it was written.
@@ -167,8 +169,6 @@ pub struct Signals {
     interrupt: CtrlC,
     break_: CtrlBreak,
     close: CtrlClose,
-    logoff: CtrlLogoff,
-    shutdown: CtrlShutdown,
     session_end: Option<SessionEnd>,
 }
 
@@ -178,7 +178,7 @@ impl Signals {
     /// # Errors
     /// Where the system refuses.
     pub fn new() -> io::Result<Self> {
-        use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown};
+        use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close};
         let session_end = SessionEnd::watch().inspect_err(|error| {
             // What it leaves then is removed by the next one.
             tracing::info!(%error, "the end of the session will not be noticed");
@@ -187,8 +187,6 @@ impl Signals {
             interrupt: ctrl_c()?,
             break_: ctrl_break()?,
             close: ctrl_close()?,
-            logoff: ctrl_logoff()?,
-            shutdown: ctrl_shutdown()?,
             session_end: session_end.ok(),
         })
     }
@@ -205,9 +203,6 @@ impl Signals {
             _ = self.interrupt.recv() => "Ctrl-C",
             _ = self.break_.recv() => "Ctrl-Break",
             _ = self.close.recv() => "the console closes",
-            // Where there can be no window these tell.
-            _ = self.logoff.recv() => "a logoff",
-            _ = self.shutdown.recv() => "a shutdown",
             () = session_end => "the session ends",
         }
     }

@@ -285,8 +285,9 @@ fn a_folder_a_pipe_and_what_is_no_text_are_errors_that_name_the_file() {
         let path = folder.path().join("config.toml");
         make(&path);
         let error = Config::load(&path).unwrap_err();
-        assert!(matches!(error, ConfigError::NotAFile(_) | ConfigError::Io { .. }), "{error}");
-        assert!(error.to_string().contains("config.toml"), "{error}");
+        let expected =
+            matches!(error, ConfigError::NotAFile(_) | ConfigError::NotText(_) | ConfigError::Io { .. });
+        assert!(expected && error.to_string().contains("config.toml"), "{error}");
     }
 }
 
@@ -295,6 +296,13 @@ fn a_file_that_is_too_long_is_refused_and_one_just_as_long_is_not() {
     let limit = usize::try_from(LIMIT).unwrap();
     assert!(load(&format!("#{}", "x".repeat(limit - 1))).is_ok());
     assert!(matches!(load(&format!("#{}", "x".repeat(limit))), Err(ConfigError::TooLong(_))));
+}
+
+#[cfg(any(windows, target_os = "macos"))]
+#[test]
+fn a_file_has_one_writer_whatever_the_case_of_its_name() {
+    let text = "[[profile.a.file]]\npath = \"/t/Token\"\n[[profile.b.file]]\npath = \"/T/token\"\n";
+    assert!(matches!(load(text), Err(ConfigError::Twice { .. })));
 }
 
 #[cfg(windows)]

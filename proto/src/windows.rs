@@ -34,7 +34,11 @@ pub(crate) fn named_endpoint(named: OsString) -> Result<PathBuf, EndpointError> 
     let rest = path.to_str().and_then(|name| Some((name.get(..PIPES.len())?, name.get(PIPES.len()..)?)));
     // A pipe of another machine, or a file, would be opened as willingly.
     let is_pipe = rest.is_some_and(|(start, name)| {
-        start.eq_ignore_ascii_case(PIPES) && !name.is_empty() && !name.contains(['\\', '/'])
+        // A name that ends with a dot, and so `.` and `..`, is another one to the system, or a folder.
+        start.eq_ignore_ascii_case(PIPES)
+            && !name.is_empty()
+            && !name.contains(['\\', '/'])
+            && !name.ends_with('.')
     });
     if is_pipe { Ok(path) } else { Err(EndpointError::NotAPipe(path)) }
 }
@@ -77,6 +81,9 @@ mod tests {
             r"\\server\pipe\mine",
             r"\\.\pipe\",
             r"\\.\pipe\..\C:\x",
+            r"\\.\pipe\..",
+            r"\\.\pipe\.",
+            r"\\.\pipe\a.",
             r"\\.\pipe\a/b",
             r"C:\Users\u\agent.sock",
             r"\\?\pipe\mine",

@@ -34,8 +34,9 @@ pub enum KeyringError {
     Sealed,
     /// The prompt was raised, and it is still locked.
     #[error(
-        "the keyring's prompt was dismissed, not answered, or could not be shown: run `dt-cred unlock` where its \
+        "the keyring's prompt was dismissed, not answered, or could not be shown: run {AGAIN} where its \
          window can appear, or keep the profile elsewhere, as with `{ELSEWHERE}`",
+        AGAIN = stores::AGAIN,
         ELSEWHERE = stores::ELSEWHERE
     )]
     Unanswered,
@@ -142,8 +143,8 @@ pub enum KeyringError {
     /// This logon has no store, as one over the network.
     #[error(
         "this logon has no {keyring}, as one over SSH with a key, or a task that runs without its user's password: \
-         run `dt-cred unlock` where the user has logged in with a password, or hold the credentials in memory with \
-         `dt-cred start --from-stdin`"
+         run `dt-cred stop` and then `dt-cred unlock` where the user has logged in with a password, or hold the \
+         credentials in memory with `dt-cred start --from-stdin`"
     )]
     NoLogon {
         /// Which store.

@@ -18,6 +18,9 @@ mod keyutils;
 #[path = "linux/secret_service.rs"]
 mod secret_service;
 
+/// What raises the prompt again.
+pub(super) const AGAIN: &str = "`dt-cred unlock`";
+
 /// What keeps a profile where the user's own store cannot.
 pub(super) const ELSEWHERE: &str = "dt-cred login --keyring keyutils";
 

@@ -10,6 +10,9 @@ use super::{
     library::{entry, failed, text, unavailable},
 };
 
+/// What raises the prompt again: a daemon that was started over SSH can show none.
+pub(super) const AGAIN: &str = "`dt-cred stop` and then `dt-cred unlock`";
+
 /// What keeps a profile where the user's own store cannot.
 pub(super) const ELSEWHERE: &str = "dt-cred start --from-stdin";
 

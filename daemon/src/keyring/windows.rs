@@ -12,6 +12,9 @@ use super::{
     library::{entry, failed, text, unavailable},
 };
 
+/// What raises the prompt again.
+pub(super) const AGAIN: &str = "`dt-cred unlock`";
+
 /// What keeps a profile where the user's own store cannot.
 pub(super) const ELSEWHERE: &str = "dt-cred start --from-stdin";
 

@@ -3,7 +3,7 @@
 use std::{
     fs, io,
     os::windows::fs::{MetadataExt, OpenOptionsExt},
-    path::Path,
+    path::{Path, PathBuf},
     thread,
     time::Duration,
 };
@@ -38,6 +38,11 @@ impl Lock {
     }
 }
 
+/// What two paths have in common that name the same file: all but the case of their letters.
+pub fn folded(path: &Path) -> PathBuf {
+    PathBuf::from(path.to_string_lossy().to_lowercase())
+}
+
 /// Opens a regular file to read it; none where a link, a folder or a device lies there.
 ///
 /// # Errors
@@ -65,6 +70,9 @@ pub fn append_private(path: &Path) -> io::Result<fs::File> {
     let file = options.append(true).create(true).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT).open(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+    }
+    if !is_own_file(&file) {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it belongs to somebody else"));
     }
     Ok(file)
 }

@@ -10,4 +10,9 @@ impl User {
     pub fn item(&self) -> Option<String> {
         self.profile.item()
     }
+
+    /// Whether that item stays on this machine.
+    pub fn item_is_local(&self) -> bool {
+        self.profile.is_local()
+    }
 }

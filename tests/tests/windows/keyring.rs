@@ -9,7 +9,7 @@ use dt_cred_tests::{
 };
 
 #[test]
-fn store_keeps_the_contracts_json_in_the_credential_manager_and_erase_removes_it() {
+fn store_keeps_the_contracts_json_in_the_credential_manager_of_this_machine_and_erase_removes_it() {
     let sandbox = Sandbox::http();
     let Some(user) = User::in_keyring() else { return };
     assert_eq!(user.item(), None);
@@ -17,6 +17,7 @@ fn store_keeps_the_contracts_json_in_the_credential_manager_and_erase_removes_it
     user.log_in(&account);
     let item: serde_json::Value = serde_json::from_str(&user.item().expect("an item")).expect("JSON");
     assert_eq!((&item["v"], &item["client_secret"]), (&1.into(), &account.client_secret.into()));
+    assert!(user.item_is_local());
     assert_eq!(user.dt_cred(&["erase"]).done(), format!("erased profile {}\n", user.profile()));
     assert_eq!(user.item(), None);
 }

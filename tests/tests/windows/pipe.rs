@@ -3,7 +3,9 @@
 use std::{
     fs,
     io::{self, Read, Write},
+    os::windows::io::{AsHandle, AsRawHandle, FromRawHandle, OwnedHandle},
     path::Path,
+    ptr,
     sync::mpsc,
     thread,
     time::{Duration, Instant},
@@ -11,12 +13,27 @@ use std::{
 
 use dt_cred_proto::platform::Sid;
 use dt_cred_tests::{
-    parts::{BOUND, Running, binaries},
+    parts::{BOUND, Running, binaries, terminal::is_wine},
     user::User,
 };
 use interprocess::{
-    local_socket::{GenericFilePath, Listener, ListenerOptions, prelude::*},
+    local_socket::{self, GenericFilePath, Listener, ListenerOptions, prelude::*},
     os::windows::{local_socket::ListenerOptionsExt, security_descriptor::SecurityDescriptor},
+};
+
+use windows_sys::Win32::{
+    Security::{
+        Authorization::{
+            ConvertSecurityDescriptorToStringSecurityDescriptorW, GetSecurityInfo, SDDL_REVISION_1,
+            SE_KERNEL_OBJECT,
+        },
+        DACL_SECURITY_INFORMATION, GetTokenInformation, OWNER_SECURITY_INFORMATION, RevertToSelf,
+        SecurityIdentification, TOKEN_QUERY, TokenImpersonationLevel,
+    },
+    System::{
+        Pipes::ImpersonateNamedPipeClient,
+        Threading::{GetCurrentThread, OpenThreadToken},
+    },
 };
 
 use super::failed;
@@ -122,4 +139,81 @@ fn only_a_pipe_of_this_machine_is_taken() {
         user.home.set("DT_CRED_SOCKET", name);
         failed(&user.dt_cred(&["get"]), 2, "DT_CRED_SOCKET");
     }
+}
+
+#[test]
+fn the_pipe_is_its_users_alone() {
+    let user = User::in_memory();
+    user.dt_cred(&["start"]).done();
+    let pipe = fs::File::options().read(true).write(true).open(user.home.socket()).expect("it listens");
+    let (mut descriptor, mut text, none) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut);
+    let what = OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION;
+    #[expect(unsafe_code, reason = "a pipe's rights have no safe wrapper")]
+    // SAFETY: the handle is open; what the system allocates is left to the end of the process; the text ends with a NUL.
+    let rights = unsafe {
+        let (handle, kind) = (pipe.as_raw_handle(), SE_KERNEL_OBJECT);
+        let lists = (ptr::null_mut(), ptr::null_mut());
+        assert_eq!(
+            GetSecurityInfo(handle, kind, what, none(), none(), lists.0, lists.1, &raw mut descriptor),
+            0
+        );
+        let (revision, length) = (SDDL_REVISION_1, ptr::null_mut());
+        let told = ConvertSecurityDescriptorToStringSecurityDescriptorW(
+            descriptor,
+            revision,
+            what,
+            &raw mut text,
+            length,
+        );
+        assert_ne!(told, 0);
+        widestring::U16CStr::from_ptr_str(text).to_string().expect("text")
+    };
+    let own = Sid::own().expect("a SID").to_string();
+    let (owner, list) = rights.split_once("D:").expect("a list");
+    assert!(owner.starts_with(&format!("O:{own}")), "{rights}");
+    assert!(list.matches('(').count() == 1 && list.ends_with(&format!(";;;{own})")), "{rights}");
+}
+
+#[test]
+fn whoever_listens_may_learn_who_the_client_is_and_not_act_as_it() {
+    if is_wine() {
+        let _ = io::stderr()
+            .write_all(b"LEFT OUT: what a pipe's server may do as its client: wine lets it do all\n");
+        return;
+    }
+    let user = User::in_memory();
+    let listener = squat(&user.home.socket(), Some(&private())).expect("nobody listens");
+    let level = thread::spawn(move || {
+        let mut client = listener.accept().expect("a client");
+        // Its level is known once something of it was read.
+        client.read_exact(&mut [0]).expect("a request");
+        let local_socket::Stream::NamedPipe(client) = client;
+        let (mut token, mut level, mut length) = (ptr::null_mut(), 0_i32, 0);
+        #[expect(unsafe_code, reason = "impersonation has no safe wrapper")]
+        // SAFETY: the handle is open, the token is owned as soon as it is opened, and the level is as long as is said.
+        unsafe {
+            assert_ne!(
+                ImpersonateNamedPipeClient(client.as_handle().as_raw_handle()),
+                0,
+                "{}",
+                io::Error::last_os_error()
+            );
+            assert_ne!(OpenThreadToken(GetCurrentThread(), TOKEN_QUERY, 1, &raw mut token), 0);
+            let token = OwnedHandle::from_raw_handle(token);
+            let (kind, size) = (TokenImpersonationLevel, u32::try_from(size_of_val(&level)).expect("small"));
+            let told = GetTokenInformation(
+                token.as_raw_handle(),
+                kind,
+                (&raw mut level).cast(),
+                size,
+                &raw mut length,
+            );
+            RevertToSelf();
+            assert_ne!(told, 0, "{}", io::Error::last_os_error());
+        }
+        level
+    });
+    // What changes something is asked once.
+    failed(&user.dt_cred(&["reject"]), 3, "without an answer");
+    assert_eq!(level.join().expect("it was told"), SecurityIdentification);
 }

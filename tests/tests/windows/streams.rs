@@ -2,17 +2,21 @@
 
 use std::{
     io::{self, Read},
-    os::windows::io::AsRawHandle,
+    os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle},
+    ptr,
     sync::mpsc,
     thread,
 };
 
 use dt_cred_tests::{
     issuer::Sandbox,
-    parts::BOUND,
+    parts::{BOUND, terminal::is_wine},
     user::{Account, User},
 };
-use windows_sys::Win32::Foundation::{HANDLE_FLAG_INHERIT, SetHandleInformation};
+use windows_sys::Win32::{
+    Foundation::{HANDLE_FLAG_INHERIT, SetHandleInformation},
+    System::Threading::CreateEventW,
+};
 
 use super::failed;
 
@@ -26,10 +30,21 @@ fn powershell_is_the_shell_where_none_is_named() {
     assert_eq!(user.dt_cred(&["get", "--format", "env"]).done(), expected);
 }
 
+fn event() -> OwnedHandle {
+    #[expect(unsafe_code, reason = "an event has no safe wrapper")]
+    // SAFETY: nothing is pointed to, and the handle that is made is owned from then on.
+    unsafe {
+        OwnedHandle::from_raw_handle(CreateEventW(ptr::null(), 0, 0, ptr::null()))
+    }
+}
+
 #[test]
 fn a_daemon_that_the_client_starts_inherits_no_handle_of_whoever_started_the_client() {
     let user = User::in_memory();
+    // What is inherited keeps its number, which is large where its maker has many. wine does not count them.
+    let many: Vec<_> = (0..if is_wine() { 10_000 } else { 20_000 }).map(|_| event()).collect();
     let (mut reader, writer) = io::pipe().expect("a pipe");
+    drop(many);
     #[expect(unsafe_code, reason = "a handle's inheritance has no safe wrapper")]
     // SAFETY: the handle is open for as long as the writer lives.
     let inheritable =

@@ -4,7 +4,9 @@ use std::{io, ptr, slice};
 
 use windows_sys::Win32::{
     Foundation::ERROR_NOT_FOUND,
-    Security::Credentials::{CRED_TYPE_GENERIC, CredDeleteW, CredFree, CredReadW},
+    Security::Credentials::{
+        CRED_PERSIST, CRED_PERSIST_LOCAL_MACHINE, CRED_TYPE_GENERIC, CredDeleteW, CredFree, CredReadW,
+    },
 };
 
 use super::{Profile, SERVICE};
@@ -38,11 +40,21 @@ impl Profile {
     /// Where it cannot be asked, or it is no text.
     pub fn item(&self) -> Option<String> {
         let item = read(self).expect("the Credential Manager can be asked");
-        item.map(|bytes| String::from_utf8(bytes).expect("text"))
+        item.map(|(bytes, _)| String::from_utf8(bytes).expect("text"))
+    }
+
+    /// Whether what the store holds for it stays on this machine, and does not go to each that its user logs in to.
+    ///
+    /// # Panics
+    /// Where it cannot be asked.
+    pub fn is_local(&self) -> bool {
+        let item = read(self).expect("the Credential Manager can be asked");
+        item.is_some_and(|(_, persistence)| persistence == CRED_PERSIST_LOCAL_MACHINE)
     }
 }
 
-fn read(profile: &Profile) -> io::Result<Option<Vec<u8>>> {
+/// The blob of an item and how long and where it persists.
+fn read(profile: &Profile) -> io::Result<Option<(Vec<u8>, CRED_PERSIST)>> {
     let target = target(profile);
     let mut found = ptr::null_mut();
     #[expect(unsafe_code, reason = "the Credential Manager has no safe wrapper here")]
@@ -57,8 +69,9 @@ fn read(profile: &Profile) -> io::Result<Option<Vec<u8>>> {
         let (blob, length) = ((*found).CredentialBlob, (*found).CredentialBlobSize);
         let length = usize::try_from(length).expect("it is in memory");
         let bytes = if length == 0 { Vec::new() } else { slice::from_raw_parts(blob, length).to_vec() };
+        let persistence = (*found).Persist;
         CredFree(found.cast());
-        Ok(Some(bytes))
+        Ok(Some((bytes, persistence)))
     }
 }
 

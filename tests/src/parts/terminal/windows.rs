@@ -334,7 +334,7 @@ impl Started {
 }
 
 /// Whether this system is wine, which has this function of its own (wine's "Developer's Guide").
-fn is_wine() -> bool {
+pub fn is_wine() -> bool {
     #[expect(unsafe_code, reason = "a library's functions have no safe wrapper")]
     // SAFETY: ntdll is loaded in every process, and the names end with a NUL.
     unsafe {

@@ -108,7 +108,8 @@ mod tests {
     use std::{ptr, time::Duration};
 
     use windows_sys::Win32::UI::WindowsAndMessaging::{
-        FindWindowW, SMTO_NORMAL, SendMessageTimeoutW, SendNotifyMessageW, WM_ENDSESSION, WM_QUERYENDSESSION,
+        FindWindowExW, GetWindowThreadProcessId, SMTO_NORMAL, SendMessageTimeoutW, SendNotifyMessageW,
+        WM_ENDSESSION, WM_QUERYENDSESSION,
     };
 
     use super::{NAME, SessionEnd};
@@ -118,10 +119,15 @@ mod tests {
         let mut session_end = SessionEnd::watch().unwrap();
         let mut agreed = 0;
         #[expect(unsafe_code, reason = "windows have no safe wrapper")]
-        // SAFETY: the name ends with a NUL, and the pointer is to a live variable.
+        // SAFETY: the name ends with a NUL, and the pointers are to live variables.
         unsafe {
-            let window = FindWindowW(NAME, ptr::null());
-            assert!(!window.is_null());
+            // Another daemon of the user may have one.
+            let (mut window, mut pid) = (ptr::null_mut(), 0);
+            while pid != std::process::id() {
+                window = FindWindowExW(ptr::null_mut(), window, NAME, ptr::null());
+                assert!(!window.is_null());
+                GetWindowThreadProcessId(window, &raw mut pid);
+            }
             // One that somebody has stopped is told of by a zero.
             assert_ne!(
                 SendMessageTimeoutW(window, WM_QUERYENDSESSION, 0, 0, SMTO_NORMAL, 60_000, &raw mut agreed),

@@ -24,9 +24,14 @@ use crate::text::Text;
 /// Whoever has one of these can put another one into its place, or take the others.
 const REPLACE: u32 = DELETE | FILE_DELETE_CHILD | WRITE_DAC | WRITE_OWNER | GENERIC_ALL;
 
-/// Whoever has one of these can change what is in it.
-const CHANGE: u32 =
-    REPLACE | FILE_WRITE_DATA | FILE_APPEND_DATA | FILE_ADD_FILE | FILE_ADD_SUBDIRECTORY | GENERIC_WRITE;
+/// Whoever has one of these can change what is in it, or make a link of it (FSCTL_SET_REPARSE_POINT).
+const CHANGE: u32 = FILE_WRITE_ATTRIBUTES
+    | REPLACE
+    | FILE_WRITE_DATA
+    | FILE_APPEND_DATA
+    | FILE_ADD_FILE
+    | FILE_ADD_SUBDIRECTORY
+    | GENERIC_WRITE;
 
 /// Whoever has one of these can see what is in it.
 const READ: u32 = FILE_READ_DATA | FILE_LIST_DIRECTORY | GENERIC_READ | GENERIC_ALL;
@@ -76,16 +81,18 @@ pub enum TrustError {
 /// A path as people write it, to be pasted into either shell.
 fn shown(path: &Path) -> Text {
     let path = path.to_string_lossy();
-    let plain = match path.strip_prefix(r"\\?\") {
-        Some(rest) if rest.get(1..3) == Some(r":\") => rest,
-        _ => &path,
+    let plain = match (path.strip_prefix(r"\\?\UNC\"), path.strip_prefix(r"\\?\")) {
+        (Some(share), _) => format!(r"\\{share}"),
+        (None, Some(rest)) if rest.get(1..3) == Some(r":\") => rest.to_owned(),
+        _ => path.into_owned(),
     };
     Text::from(format!("\"{plain}\"").as_str())
 }
 
 /// The command that takes somebody's rights away; none for a drive, whose other users need theirs.
 fn icacls(path: &Path, who: &Sid) -> Text {
-    let command = format!(", or icacls {} /inheritance:d /remove:g *{who}", shown(path));
+    let link = if fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) { " /L" } else { "" };
+    let command = format!(", or icacls {} /inheritance:d /remove:g *{who}{link}", shown(path));
     Text::from(if path.parent().is_some() { command.as_str() } else { "" })
 }
 
@@ -140,7 +147,7 @@ const LINKS: usize = 63;
 /// the path of a link's target, nor what a drive letter stands for.
 fn trusted_folder(folder: &Path) -> Result<(), TrustError> {
     led(folder, LINKS)?;
-    led(&fs::canonicalize(folder).map_err(io(folder))?, 0)
+    led(&fs::canonicalize(folder).map_err(io(folder))?, LINKS)
 }
 
 fn led(folder: &Path, links: usize) -> Result<(), TrustError> {
@@ -152,10 +159,13 @@ fn led(folder: &Path, links: usize) -> Result<(), TrustError> {
             continue;
         }
         // Whoever can write to a link decides where it leads.
-        judged(path, CHANGE | FILE_WRITE_ATTRIBUTES)?;
+        judged(path, CHANGE)?;
         let next = links.checked_sub(1).ok_or_else(|| TrustError::NotAFolder(folder.to_owned()))?;
-        let target = fs::read_link(path).map_err(io(path))?;
-        let target = path.parent().map_or_else(|| target.clone(), |folder| folder.join(&target));
+        let mut target = fs::read_link(path).map_err(io(path))?;
+        if let Some(folder) = path.parent().filter(|_| target.is_relative()) {
+            // From where the link really lies.
+            target = fs::canonicalize(folder).map_err(io(folder))?.join(target);
+        }
         led(&std::path::absolute(&target).map_err(io(&target))?, next)?;
     }
     Ok(())
@@ -200,7 +210,7 @@ fn judge(path: &Path, descriptor: &Descriptor, rights: u32) -> Result<(), TrustE
         return Err(TrustError::Owner { path: path.to_owned(), owner, own });
     }
     let stranger = |rights| descriptor.stranger(&own, rights).map_err(io(path));
-    if let Some(who) = stranger(rights & (CHANGE | FILE_WRITE_ATTRIBUTES))? {
+    if let Some(who) = stranger(rights & CHANGE)? {
         return Err(TrustError::Writable { path: path.to_owned(), who });
     }
     match stranger(rights & READ)? {
@@ -216,7 +226,11 @@ fn io(path: &Path) -> impl Fn(io::Error) -> TrustError + use<> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path};
+    use std::{
+        fs,
+        io::{self, Write},
+        path::Path,
+    };
 
     use super::{
         CHANGE, DELETE, Descriptor, READ, REPLACE, Sid, TrustError, judge, judged, private_file,
@@ -352,6 +366,7 @@ mod tests {
             ("P(A;;GA;;;AU)", true),
             ("P(A;;GW;;;BU)", true),
             ("P(A;;SD;;;BU)", true),
+            ("P(A;;0x100;;;BU)", true),
             ("P(A;;WD;;;BU)", true),
             ("P(A;;WO;;;BU)", true),
             ("P(A;;GR;;;BU)", false),
@@ -385,7 +400,9 @@ mod tests {
         let told = |path: &str| TrustError::Writable { path: path.into(), who: who() }.to_string();
         let icacls = format!(r#"icacls "C:\a b\c" /inheritance:d /remove:g *{}"#, who());
         assert!(told(r"\\?\C:\a b\c").ends_with(&icacls), "{}", told(r"\\?\C:\a b\c"));
-        assert!(told(r"\\server\share\x").contains(r#"icacls "\\server\share\x" /inh"#));
+        for share in [r"\\server\share\x", r"\\?\UNC\server\share\x"] {
+            assert!(told(share).contains(r#"icacls "\\server\share\x" /inh"#), "{}", told(share));
+        }
         for drive in ["D:\\", r"\\?\D:\"] {
             assert!(!told(drive).contains("icacls"), "{}", told(drive));
         }
@@ -399,7 +416,8 @@ mod tests {
         let _ = std::os::windows::fs::symlink_dir(open.join("inner"), &link);
         // Not everybody may make one, and wine makes none and says it did.
         if fs::symlink_metadata(&link).is_err() {
-            eprintln!("LEFT OUT: where a link leads, which needs the right to make one");
+            let _ =
+                io::stderr().write_all(b"LEFT OUT: where a link leads, which needs the right to make one\n");
             return;
         }
         private_folder(&link.join("below"), false).unwrap();

@@ -487,9 +487,14 @@ fn shown(sent: &[u8]) -> String {
                         _ => {}
                     }
                 }
-                // A title, up to its end.
+                // A title, which may hold a path, up to BEL or ESC and a backslash.
                 Some(']') => {
-                    rest.by_ref().find(|c| matches!(c, '\x07' | '\\'));
+                    let mut before = '\0';
+                    let _ = rest.by_ref().find(|c| {
+                        let ends = *c == '\x07' || (before == '\x1b' && *c == '\\');
+                        before = *c;
+                        ends
+                    });
                 }
                 _ => {}
             },
@@ -528,6 +533,8 @@ mod tests {
             ("\x1b[2J\x1b[m\x1b[H\x1b[?25lId:\x1b[K\x1b[1C\x1b[?25h", "Id: "),
             ("a\r\nb: ", "a\r\nb: "),
             ("\x1b]0;dt-cred\x07a\r\n\r\nb", "a\r\n\r\nb"),
+            ("\x1b]0;C:\\a\\b.exe\x07x", "x"),
+            ("\x1b]0;C:\\a\\b.exe\x1b\\x", "x"),
             ("abc\x08\x08\x1b[K", "a"),
             ("abc\r", ""),
             ("abc\x1b[1G\x1b[2X\x1b[3C", "  c"),

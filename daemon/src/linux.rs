@@ -3,7 +3,7 @@
 use std::{
     io,
     os::fd::{FromRawFd, OwnedFd},
-    path::Path,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -23,6 +23,11 @@ pub fn boot_time() -> Duration {
     let now = clock_gettime(ClockId::Boottime);
     let nanoseconds = u32::try_from(now.tv_nsec).unwrap_or_default();
     Duration::new(u64::try_from(now.tv_sec).unwrap_or_default(), nanoseconds)
+}
+
+/// What two paths have in common that name the same file: themselves.
+pub fn folded(path: &Path) -> PathBuf {
+    path.to_owned()
 }
 
 /// Whether somebody listens at `path`.

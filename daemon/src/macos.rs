@@ -3,7 +3,7 @@
 use std::{
     io,
     os::fd::{FromRawFd, OwnedFd},
-    path::Path,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -24,6 +24,11 @@ pub fn boot_time() -> Duration {
     debug_assert_eq!(result, 0, "the clock is there since macOS 10.12");
     let nanoseconds = u32::try_from(now.tv_nsec).unwrap_or_default();
     Duration::new(u64::try_from(now.tv_sec).unwrap_or_default(), nanoseconds)
+}
+
+/// What two paths have in common that name the same file: all but the case of their letters.
+pub fn folded(path: &Path) -> PathBuf {
+    PathBuf::from(path.to_string_lossy().to_lowercase())
 }
 
 /// Whether somebody listens at `path`. A full backlog refuses here, and does not keep waiting.

@@ -32,10 +32,10 @@ pub use dt_cred_proto::platform::{
     TrustError, home, own_uid, private_file, private_folder, state_home, trusted, trusted_parents,
 };
 pub use files::{
-    FileId, Lock, Stamp, append_private, create_private, folded, is_own_file, open_regular, replace,
+    FileId, Lock, Stamp, append_private, create_private, is_own_file, is_stream, open_regular, replace,
     sync_folder,
 };
-pub use system::{Alarm, Watch, boot_time, is_answered};
+pub use system::{Alarm, Watch, boot_time, folded, is_answered};
 
 /// What no file descriptor of this process may ever exceed, whatever the system allows.
 const DESCRIPTORS: u64 = 65_536;

@@ -99,9 +99,11 @@ pub(super) fn path<'de, D: Deserializer<'de>>(value: D) -> Result<PathBuf, D::Er
         return Err(wrong("write it from the root or ~/ on, without .."));
     }
     let ends = |c| is_separator(c) || c == '.';
-    // A colon after the drive's is a stream of another file, where there are such.
-    let is_stream = cfg!(windows) && path.iter().skip(1).any(|name| name.as_encoded_bytes().contains(&b':'));
-    if plain.file_name().is_none() || word.ends_with(ends) || word.contains(char::is_control) || is_stream {
+    if plain.file_name().is_none()
+        || word.ends_with(ends)
+        || word.contains(char::is_control)
+        || platform::is_stream(&path)
+    {
         return Err(wrong("write the name of a file"));
     }
     Ok(plain)

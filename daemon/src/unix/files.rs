@@ -3,7 +3,7 @@
 use std::{
     fs, io,
     os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use dt_cred_proto::platform::own_uid;
@@ -37,13 +37,9 @@ fn no_follow(options: &mut fs::OpenOptions) -> &mut fs::OpenOptions {
     options.mode(0o600).custom_flags(i32::try_from(flags).unwrap_or_default())
 }
 
-/// What two paths have in common that name the same file: themselves, and on macOS without regard to case.
-pub fn folded(path: &Path) -> PathBuf {
-    if cfg!(target_os = "macos") {
-        PathBuf::from(path.to_string_lossy().to_lowercase())
-    } else {
-        path.to_owned()
-    }
+/// Never: no name of a file here is another one's stream.
+pub fn is_stream(_path: &Path) -> bool {
+    false
 }
 
 /// Opens a regular file to read it; none where a symlink, a folder, a pipe or a device lies there.

@@ -43,6 +43,11 @@ pub fn folded(path: &Path) -> PathBuf {
     PathBuf::from(path.to_string_lossy().to_lowercase())
 }
 
+/// Whether a name in `path` is that of another file's stream: it has a colon, as the drive alone may.
+pub fn is_stream(path: &Path) -> bool {
+    path.iter().skip(1).any(|name| name.as_encoded_bytes().contains(&b':'))
+}
+
 /// Opens a regular file to read it; none where a link, a folder or a device lies there.
 ///
 /// # Errors

@@ -10,7 +10,6 @@ use std::{
     path::{Path, PathBuf},
     ptr,
     sync::{Mutex, MutexGuard, PoisonError},
-    thread,
     time::Duration,
 };
 
@@ -21,7 +20,6 @@ use rustix::{
 };
 
 use super::{private_folder, readable};
-use crate::parts::wait::LOOK;
 
 /// Where the configuration lies in a home.
 pub(in crate::parts) const CONFIGURATION: &str = "Library/Application Support/dt-cred/config.toml";
@@ -98,19 +96,4 @@ pub(in crate::parts) fn listener(path: &Path) -> Option<Pid> {
         libc::getsockopt(socket, libc::SOL_LOCAL, libc::LOCAL_PEERPID, (&raw mut pid).cast(), &raw mut length)
     };
     Pid::from_raw(pid).filter(|pid| result == 0 && *pid != getpid())
-}
-
-/// The changes in a folder, which the caller looks for often.
-pub(in crate::parts) struct Changes;
-
-impl Changes {
-    pub(in crate::parts) fn of(_folder: &Path) -> Self {
-        Self
-    }
-
-    /// Whether there is time within `limit` to look once more.
-    pub(in crate::parts) fn next(&self, limit: Duration) -> bool {
-        thread::sleep(LOOK.min(limit));
-        !limit.is_zero()
-    }
 }

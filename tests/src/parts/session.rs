@@ -10,7 +10,7 @@ use dt_cred_proto::{
     message::{Operation, Request, Response},
 };
 
-use super::platform::Connection;
+use super::platform::{self, Connection};
 
 /// A connection. Every wait on it has the [`BOUND`](super::BOUND).
 pub struct Session(Connection);
@@ -22,7 +22,7 @@ impl Session {
     /// Where none does.
     #[track_caller]
     pub fn open(socket: &Path) -> Self {
-        let connection = Connection::open(socket);
+        let connection = platform::connect(socket);
         Self(connection.unwrap_or_else(|error| panic!("cannot connect to {socket:?}: {error}")))
     }
 

@@ -2,7 +2,7 @@
 
 use std::{
     env, fs,
-    io::{self, Read, Write},
+    io::{self, Write},
     os::{
         fd::AsFd,
         unix::{fs::DirBuilderExt, net::UnixStream},
@@ -29,7 +29,9 @@ mod system;
 mod system;
 
 pub use rustix::process::Pid;
-pub(super) use system::{CONFIGURATION, Changes, Place, Process, furnish, listener, socket};
+#[cfg(target_os = "linux")]
+pub(super) use system::Changes;
+pub(super) use system::{CONFIGURATION, Place, Process, furnish, listener, socket};
 
 /// A longer path for temporary files leaves too little of `sun_path`'s bytes (unix(7)).
 const TEMPORARY_LIMIT: usize = 40;
@@ -109,32 +111,15 @@ pub(super) fn another_socket(home: &Path, name: &str) -> PathBuf {
     folder.join("agent.sock")
 }
 
-/// A connection whose every wait has the [`BOUND`].
-pub(super) struct Connection(UnixStream);
+/// A connection.
+pub(super) type Connection = UnixStream;
 
-impl Connection {
-    pub(super) fn open(socket: &Path) -> io::Result<Self> {
-        let stream = UnixStream::connect(socket)?;
-        stream.set_read_timeout(Some(BOUND))?;
-        stream.set_write_timeout(Some(BOUND))?;
-        Ok(Self(stream))
-    }
-}
-
-impl Read for Connection {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
-    }
-}
-
-impl Write for Connection {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
+/// Connects to a socket; every wait on it has the [`BOUND`].
+pub(super) fn connect(socket: &Path) -> io::Result<Connection> {
+    let stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(BOUND))?;
+    stream.set_write_timeout(Some(BOUND))?;
+    Ok(stream)
 }
 
 /// Whether something can be read within `limit`, or the other end is gone.

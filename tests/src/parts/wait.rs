@@ -6,13 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::platform;
+#[cfg(target_os = "linux")]
+use super::platform::Changes;
 
 /// How long any wait may last. Never reached by a test that works.
 pub const BOUND: Duration = Duration::from_secs(60);
 
 /// How often [`until`] looks.
-pub(super) const LOOK: Duration = Duration::from_millis(10);
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Asks `probe` again and again until it has something: for what can only be asked, as the count of an issuer.
 ///
@@ -35,7 +36,7 @@ pub fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
 /// When [`BOUND`] has passed, saying `what` was waited for, or where the folder cannot be watched.
 pub fn until_changed<T>(folder: &Path, what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
     // Watched before the first look, so that no change falls between the two.
-    let changes = platform::Changes::of(folder);
+    let changes = Changes::of(folder);
     let end = Instant::now() + BOUND;
     loop {
         if let Some(found) = probe() {
@@ -43,5 +44,22 @@ pub fn until_changed<T>(folder: &Path, what: &str, mut probe: impl FnMut() -> Op
         }
         let changed = changes.next(end.saturating_duration_since(Instant::now()));
         assert!(changed, "waited {} s for {what} in {folder:?}", BOUND.as_secs());
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+/// The changes in a folder, which the caller looks for often.
+struct Changes;
+
+#[cfg(not(target_os = "linux"))]
+impl Changes {
+    fn of(_folder: &Path) -> Self {
+        Self
+    }
+
+    /// Whether there is time within `limit` to look once more.
+    fn next(&self, limit: Duration) -> bool {
+        thread::sleep(LOOK.min(limit));
+        !limit.is_zero()
     }
 }

@@ -10,7 +10,6 @@ use std::{
     process::{self, Child, Command},
     ptr,
     sync::{Mutex, MutexGuard, PoisonError},
-    thread,
     time::Duration,
 };
 
@@ -25,7 +24,7 @@ use windows_sys::Win32::{
     },
 };
 
-use super::{until, wait::LOOK};
+use super::until;
 
 /// Where the configuration lies in a home.
 pub(super) const CONFIGURATION: &str = r"config\config.toml";
@@ -152,7 +151,7 @@ impl Process {
 
 /// Who listens on the pipe, if anybody does and it is not this process itself.
 pub(super) fn listener(pipe: &Path) -> Option<Pid> {
-    let connection = Connection::open(pipe).ok()?;
+    let connection = connect(pipe).ok()?;
     let mut pid = 0;
     #[expect(unsafe_code, reason = "the pipe's server has no safe wrapper")]
     // SAFETY: the handle is open for as long as the file lives, and the pointer is to a live variable.
@@ -163,15 +162,14 @@ pub(super) fn listener(pipe: &Path) -> Option<Pid> {
 /// A connection on which every wait for the daemon's words has the bound.
 pub(super) struct Connection(File);
 
-impl Connection {
-    pub(super) fn open(pipe: &Path) -> io::Result<Self> {
-        until("an instance of the pipe that is free", || {
-            match File::options().read(true).write(true).open(pipe) {
-                Err(error) if error.raw_os_error() == i32::try_from(ERROR_PIPE_BUSY).ok() => None,
-                opened => Some(opened.map(Self)),
-            }
-        })
-    }
+/// Connects to a pipe.
+pub(super) fn connect(pipe: &Path) -> io::Result<Connection> {
+    until("an instance of the pipe that is free", || {
+        match File::options().read(true).write(true).open(pipe) {
+            Err(error) if error.raw_os_error() == i32::try_from(ERROR_PIPE_BUSY).ok() => None,
+            opened => Some(opened.map(Connection)),
+        }
+    })
 }
 
 impl Read for Connection {
@@ -198,20 +196,5 @@ impl Write for Connection {
 
     fn flush(&mut self) -> io::Result<()> {
         self.0.flush()
-    }
-}
-
-/// The changes in a folder, which the caller looks for often.
-pub(super) struct Changes;
-
-impl Changes {
-    pub(super) fn of(_folder: &Path) -> Self {
-        Self
-    }
-
-    /// Whether there is time within `limit` to look once more.
-    pub(super) fn next(&self, limit: Duration) -> bool {
-        thread::sleep(LOOK.min(limit));
-        !limit.is_zero()
     }
 }

@@ -62,6 +62,8 @@ pub(crate) enum Command {
     Stop,
     /// Open the keyring by its own prompt, which waits up to 60 s
     Unlock,
+    /// Show what is kept where, or keep a profile elsewhere
+    Keyring(KeyringArguments),
 }
 
 const STORE_HELP: &str = "The keys: client_id, client_secret, url, token_url, auth, scope, audience, resource, ca_file, \
@@ -160,6 +162,31 @@ pub(crate) struct StartArguments {
     pub(crate) from_stdin: bool,
 }
 
+/// The arguments of `keyring`.
+#[derive(Args, Debug, PartialEq)]
+pub(crate) struct KeyringArguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: KeyringCommand,
+}
+
+/// What there is to do with keyrings.
+#[derive(Subcommand, Debug, PartialEq)]
+pub(crate) enum KeyringCommand {
+    /// Show what every keyring holds; changes nothing
+    List {
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Keep a profile in another keyring: the new item is read back before the old one goes
+    Move {
+        /// Where to keep it: secret-service or keyutils (Linux); elsewhere a system has one keyring only
+        #[arg(long, value_name = "STORE")]
+        to: Keyring,
+    },
+}
+
 /// What the arguments ask for.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Asked {
@@ -225,6 +252,9 @@ mod tests {
             &["start", "--from-env", "--from-stdin"],
             &["login", "--keyring", "disk"],
             &["login", "--auth", "digest"],
+            &["keyring"],
+            &["keyring", "move"],
+            &["keyring", "move", "--to", "disk"],
         ];
         for words in cases {
             let failure = read(words).expect_err(&words.join(" "));

@@ -129,7 +129,14 @@ pub(crate) fn nobody(settings: &Settings) -> Failure {
 
 /// Whether it does no harm to ask the same twice.
 fn is_repeatable(operation: &Operation) -> bool {
-    matches!(operation, Operation::Get(_) | Operation::Describe(_) | Operation::Status)
+    matches!(
+        operation,
+        Operation::Get(_)
+            | Operation::Describe(_)
+            | Operation::Preview(_)
+            | Operation::Keyrings
+            | Operation::Status
+    )
 }
 
 fn judge(response: Response) -> Result<Response, Failure> {

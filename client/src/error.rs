@@ -6,6 +6,7 @@ use dt_cred_proto::{
     message::{Failure, FailureKind},
     text::Text,
 };
+use serde_json::{Value, json};
 
 /// Tells `failure` and gives its exit code.
 pub(crate) fn report(failure: &Failure) -> ExitCode {
@@ -32,6 +33,11 @@ fn hint(kind: FailureKind, sudo_user: Option<&OsStr>) -> String {
         }
         _ => String::new(),
     }
+}
+
+/// A failure for programs, as every `--json` has it.
+pub(crate) fn json(failure: &Failure) -> Value {
+    json!({ "exit_code": failure.kind.exit_code(), "message": failure.message })
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! `dt-cred login`: asks for client id and secret on the terminal, proves them, keeps them.
 
 use dt_cred_proto::{
-    message::{Attributes, Describe, Described, Failure, FailureKind, Keyring, Operation, Response, Store},
+    message::{
+        Attributes, ClientAuth, Describe, Described, Failure, FailureKind, Keyring, Operation, Preview,
+        Previewed, Response, Store,
+    },
     text::Text,
 };
 use thiserror::Error;
@@ -41,18 +44,29 @@ pub(crate) fn run(settings: &Settings, arguments: LoginArguments) -> Result<(), 
     let mut terminal = Terminal::open()?;
     let (mut attributes, chosen, check) = given(arguments);
     kept::resolve_ca(&mut attributes)?;
-    let describe = Operation::Describe(Describe { profile: settings.profile.clone() });
-    let Response::Described(known) = daemon::ask(settings, describe, Deadline::after(settings.timeout))?
-    else {
-        return Err(daemon::unexpected());
+    let known = match describe(settings) {
+        // One prompt, before anything is typed: nothing asks again once the keyring is open.
+        Err(locked) if locked.kind == FailureKind::Keyring => match unlock::ask(settings) {
+            Ok(_) => Some(describe(settings)?),
+            // What cannot be opened keeps nobody from another one.
+            Err(_) if chosen.is_some() => None,
+            Err(failure) => return Err(failure),
+        },
+        described => Some(described?),
     };
-    terminal.say(&heading(&known, &attributes))?;
-    let keyring = match chosen.or(known.keyring) {
-        Some(keyring) => keyring,
-        None => choose(&mut terminal, &known.note)?,
+    if known.is_some() {
+        for line in heading(&*preview(settings, &attributes)?) {
+            terminal.say(&line)?;
+        }
+    }
+    let keyring = match (chosen.or(known.as_ref().and_then(|known| known.keyring)), &known) {
+        (Some(keyring), _) => keyring,
+        (None, Some(known)) => choose(&mut terminal, &known.note)?,
+        (None, None) => return Err(LoginError::NoKeyring.into()),
     };
     if attributes.client_id.is_none() {
-        attributes.client_id = client_id(&mut terminal, known.client_id.as_ref())?;
+        let known = known.as_ref().and_then(|known| known.client_id.as_ref());
+        attributes.client_id = client_id(&mut terminal, known)?;
     }
     let secret = terminal.secret(&"Client secret (not shown):".into())?;
     if secret.expose().is_empty() {
@@ -84,11 +98,52 @@ fn given(arguments: LoginArguments) -> (Attributes, Option<Keyring>, bool) {
     (attributes, keyring, !no_check)
 }
 
-/// What is about to be entered, and where it will be sent as far as that is known here.
-fn heading(known: &Described, given: &Attributes) -> Text {
-    let url = given.token_url.as_deref().or(given.url.as_deref()).or(known.url.as_ref().map(Text::as_str));
-    let whither = url.map(|url| format!(" at {url}")).unwrap_or_default();
-    Text::from(format!("Credentials of profile {}{whither}", known.profile))
+fn describe(settings: &Settings) -> Result<Described, Failure> {
+    let describe = Operation::Describe(Describe { profile: settings.profile.clone() });
+    match daemon::ask(settings, describe, Deadline::after(settings.timeout))? {
+        Response::Described(known) => Ok(known),
+        _ => Err(daemon::unexpected()),
+    }
+}
+
+/// Where the credentials will be sent, by what is kept and what is given.
+fn preview(settings: &Settings, given: &Attributes) -> Result<Box<Previewed>, Failure> {
+    let Attributes { url, token_url, client_id, client_secret: _, auth, scope, audience, resource, ca_file } =
+        given;
+    let attributes = Attributes {
+        url: url.clone(),
+        token_url: token_url.clone(),
+        client_id: client_id.clone(),
+        client_secret: None,
+        auth: *auth,
+        scope: scope.clone(),
+        audience: audience.clone(),
+        resource: resource.clone(),
+        ca_file: ca_file.clone(),
+    };
+    let preview = Operation::Preview(Box::new(Preview { profile: settings.profile.clone(), attributes }));
+    match daemon::ask(settings, preview, Deadline::after(settings.timeout))? {
+        Response::Previewed(previewed) => Ok(previewed),
+        _ => Err(daemon::unexpected()),
+    }
+}
+
+/// What is about to be entered, and where it will be sent.
+fn heading(previewed: &Previewed) -> Vec<Text> {
+    let Previewed { profile, url, token_url, auth, scope, audience, resource, ca_file } = previewed;
+    let auth = (*auth != ClientAuth::default()).then(|| Text::from(auth.to_string()));
+    let endpoints = [
+        ("url", Some(url)),
+        ("token_url", Some(token_url)),
+        ("auth", auth.as_ref()),
+        ("scope", scope.as_ref()),
+        ("audience", audience.as_ref()),
+        ("resource", resource.as_ref()),
+        ("ca_file", ca_file.as_ref()),
+    ];
+    let lines = endpoints.into_iter().filter_map(|(name, value)| Some(format!("{name}: {}", value?)));
+    let title = format!("Credentials of profile {profile}, which are used with");
+    std::iter::once(title).chain(lines).map(Text::from).collect()
 }
 
 /// The client id that is typed; none keeps the one that is known.
@@ -113,5 +168,39 @@ fn choose(terminal: &mut Terminal, note: &Text) -> Result<Keyring, Failure> {
     match answer?.to_ascii_lowercase().as_str() {
         "y" | "yes" => Ok(Keyring::Keyutils),
         _ => Err(LoginError::NoKeyring.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_that_says_where_the_secret_goes_is_shown_before_it_is_typed() {
+        let previewed = Previewed {
+            profile: "work".parse().expect("a name"),
+            url: "https://app.example".into(),
+            token_url: "https://app.example/token".into(),
+            auth: ClientAuth::Post,
+            scope: None,
+            audience: None,
+            resource: None,
+            ca_file: None,
+        };
+        let shown = |previewed: &Previewed| {
+            heading(previewed).iter().map(ToString::to_string).collect::<Vec<_>>().join("|")
+        };
+        let start = "Credentials of profile work, which are used with|url: https://app.example|token_url: ";
+        assert_eq!(shown(&previewed), format!("{start}https://app.example/token"));
+        let all = Previewed {
+            auth: ClientAuth::Basic,
+            scope: Some("a b".into()),
+            audience: Some("c".into()),
+            resource: Some("d".into()),
+            ca_file: Some("/ca.pem".into()),
+            ..previewed
+        };
+        let rest = "|auth: basic|scope: a b|audience: c|resource: d|ca_file: /ca.pem";
+        assert_eq!(shown(&all), format!("{start}https://app.example/token{rest}"));
     }
 }

@@ -1,6 +1,7 @@
 //! `dt-cred`: asks dt-credd, prints the answer.
 
 mod cli;
+mod columns;
 mod connection;
 mod daemon;
 mod deadline;
@@ -11,6 +12,7 @@ mod fast;
 mod format;
 mod get;
 mod kept;
+mod keyring;
 mod login;
 mod output;
 mod reject;
@@ -71,6 +73,7 @@ fn dispatch(globals: &Globals, command: Command) -> Result<(), Failure> {
         Command::Status(arguments) => status::run(&settings, globals, &arguments),
         Command::Start(arguments) => start::run(&settings, &arguments),
         Command::Stop => stop::run(&settings),
+        Command::Keyring(arguments) => keyring::run(&settings, globals, &arguments.command),
         Command::Unlock => unlock::run(&settings),
     }
 }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use dt_cred_proto::{
+    environment,
     message::{Failure, FailureKind},
     text::Text,
 };
@@ -71,7 +72,7 @@ pub(crate) fn start(deadline: Deadline) -> Result<(), SpawnError> {
         .arg("--background")
         .env_clear()
         .envs(std::env::vars_os().filter(|(name, _)| is_kept(name)))
-        .envs(platform::DAEMON_PATH.map(|path| ("PATH", path)))
+        .envs(environment::PATH.map(|path| ("PATH", path)))
         .current_dir(path.ancestors().last().unwrap_or(&path))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -97,12 +98,7 @@ fn program() -> Result<PathBuf, SpawnError> {
 
 /// Whether the daemon gets this variable: it outlives the shell that happened to start it.
 fn is_kept(name: &OsStr) -> bool {
-    const PROXIES: [&str; 4] = ["http_proxy", "https_proxy", "all_proxy", "no_proxy"];
-    let Some(name) = name.to_str() else { return false };
-    let proxy = |known: &&str| name == *known || name == known.to_ascii_uppercase();
-    platform::KEPT.iter().any(|known| platform::is_variable(name, known))
-        || PROXIES.iter().any(proxy)
-        || ["XDG_", "DT_CRED_"].iter().any(|prefix| name.starts_with(prefix))
+    environment::is_kept(name) || name.to_str().is_some_and(|name| name.starts_with("DT_CRED_"))
 }
 
 /// The first line that the daemon says, or what it said before it closed its output.
@@ -145,57 +141,10 @@ fn kind_of(code: u8) -> FailureKind {
 mod tests {
     use super::*;
 
-    #[cfg(windows)]
     #[test]
-    fn what_the_system_needs_is_kept_whatever_its_case() {
-        for name in ["SYSTEMROOT", "SystemRoot", "LocalAppData", "USERPROFILE", "temp", "https_proxy"] {
-            assert!(is_kept(OsStr::new(name)), "{name}");
-        }
-        for name in ["Path", "PATHEXT", "DATATRAILS_CLIENT_SECRET", "SSL_CERT_FILE", "HOME"] {
-            assert!(!is_kept(OsStr::new(name)), "{name}");
-        }
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn of_the_environment_only_what_the_contract_names_is_kept() {
-        let kept = [
-            "HOME",
-            "USER",
-            "LOGNAME",
-            "LANG",
-            "TZ",
-            "DBUS_SESSION_BUS_ADDRESS",
-            "XDG_RUNTIME_DIR",
-            "XDG_STATE_HOME",
-            "http_proxy",
-            "HTTPS_PROXY",
-            "all_proxy",
-            "NO_PROXY",
-            "DT_CRED_LOG",
-            "DT_CRED_SOCKET",
-        ];
-        let dropped = [
-            "PATH",
-            "LD_PRELOAD",
-            "LD_LIBRARY_PATH",
-            "SSL_CERT_FILE",
-            "SSL_CERT_DIR",
-            "DATATRAILS_CLIENT_SECRET",
-            "DATATRAILS_AUTHTOKEN",
-            "HTTP_proxy",
-            "ftp_proxy",
-            "LC_ALL",
-            "PWD",
-            "MY_DT_CRED_",
-            "TMPDIR",
-            "SUDO_USER",
-        ];
-        for name in kept {
-            assert!(is_kept(OsStr::new(name)), "{name}");
-        }
-        for name in dropped {
-            assert!(!is_kept(OsStr::new(name)), "{name}");
+    fn the_daemon_gets_its_own_variables_too() {
+        for (name, kept) in [("DT_CRED_LOG", true), ("DT_CRED_SOCKET", true), ("MY_DT_CRED_", false)] {
+            assert_eq!(is_kept(OsStr::new(name)), kept, "{name}");
         }
     }
 

@@ -3,14 +3,12 @@
 use std::{
     fs::File,
     io::{self, Read},
-    os::{fd::AsFd, unix::fs::MetadataExt},
-    path::Path,
+    os::fd::AsFd,
     process::{Child, ChildStdout, Command},
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
-use dt_cred_proto::platform::trusted;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr},
@@ -25,7 +23,7 @@ mod system;
 #[path = "macos.rs"]
 mod system;
 
-pub(crate) use dt_cred_proto::platform::{TrustError, own_uid};
+pub(crate) use dt_cred_proto::platform::{TrustError, trusted_program};
 pub(crate) use socket::{Stranger, Stream};
 pub(crate) use system::Process;
 
@@ -37,17 +35,6 @@ pub(crate) const DAEMON: &str = "dt-credd";
 /// What to look at where the socket cannot be reached.
 pub(crate) const ENDPOINT_MEND: &str =
     "see that XDG_RUNTIME_DIR and HOME are your own, as after `su -`, or set DT_CRED_SOCKET";
-
-/// Variables that the daemon gets besides the proxies' and its own.
-pub(crate) const KEPT: [&str; 6] = ["HOME", "USER", "LOGNAME", "LANG", "TZ", "DBUS_SESSION_BUS_ADDRESS"];
-
-/// What the daemon's PATH is.
-pub(crate) const DAEMON_PATH: Option<&str> = Some("/usr/bin:/bin");
-
-/// Whether `name` is the variable `known`.
-pub(crate) fn is_variable(name: &str, known: &str) -> bool {
-    name == known
-}
 
 /// What is typed at a terminal.
 pub(crate) type Keys = File;
@@ -173,28 +160,6 @@ fn read_input(buffer: &mut [u8]) -> io::Result<usize> {
 /// Standard input, to be read for its lines.
 pub(crate) fn line_input() -> impl FnMut(&mut [u8]) -> io::Result<usize> {
     read_input
-}
-
-/// Sees that nobody but the user and root can change the program at `path`, or put another one in its place.
-///
-/// # Errors
-/// [`TrustError`], which says what to do.
-pub(crate) fn trusted_program(path: &Path) -> Result<(), TrustError> {
-    let unchangeable = |path: &Path, sticky| match trusted(path, sticky) {
-        // With umask 002 what its user built or installed is 0775, of the user's own group, as is the folder.
-        Err(TrustError::Writable { mode, .. }) if mode & 0o002 == 0 && is_of_private_group(path) => Ok(()),
-        judged => judged,
-    };
-    unchangeable(path, false)?;
-    path.ancestors().skip(1).try_for_each(|folder| unchangeable(folder, true))
-}
-
-/// Whether the group of the file at `path` is the one that has nobody but this user in it, by convention of the
-/// systems that make one for each user: it has the user's number.
-fn is_of_private_group(path: &Path) -> bool {
-    let own = own_uid();
-    rustix::process::getegid().as_raw() == own
-        && std::fs::metadata(path).is_ok_and(|found| found.gid() == own)
 }
 
 /// A terminal that shows nothing of what is typed and makes no signals of it, until this is dropped.

@@ -39,30 +39,6 @@ pub(crate) const DAEMON: &str = "dt-credd.exe";
 /// What to look at where the pipe cannot be reached.
 pub(crate) const ENDPOINT_MEND: &str = "see that DT_CRED_SOCKET names a pipe of your own, or unset it";
 
-/// Variables that the daemon gets besides the proxies' and its own, whatever their case: without the system's own
-/// nothing of the network works.
-pub(crate) const KEPT: [&str; 11] = [
-    "SystemRoot",
-    "SystemDrive",
-    "windir",
-    "USERPROFILE",
-    "USERNAME",
-    "USERDOMAIN",
-    "LOCALAPPDATA",
-    "APPDATA",
-    "ProgramData",
-    "TEMP",
-    "TMP",
-];
-
-/// What the daemon's PATH is, if it has one.
-pub(crate) const DAEMON_PATH: Option<&str> = None;
-
-/// Whether `name` is the variable `known`: here without regard to case.
-pub(crate) fn is_variable(name: &str, known: &str) -> bool {
-    name.eq_ignore_ascii_case(known)
-}
-
 /// What the exit code of a process is that Ctrl-C has ended (`STATUS_CONTROL_C_EXIT` in ntstatus.h).
 const CONTROL_C_EXIT: u32 = 0xC000_013A;
 

@@ -55,6 +55,9 @@ pub struct Preferences {
     /// Where credentials are kept; none is `auto`, what this system has.
     #[serde(deserialize_with = "value::keyring")]
     pub keyring: Option<Keyring>,
+    /// The program that prints the lines of `store`, and its arguments; empty where it is no source of credentials.
+    #[serde(deserialize_with = "value::command")]
+    pub keyring_command: Vec<String>,
     /// Files that are kept fresh for tools that can only read one.
     #[serde(rename = "file")]
     pub files: Vec<TokenFile>,
@@ -80,6 +83,7 @@ impl Default for Preferences {
             keep_warm: 24,
             proxy: Proxy::Env,
             keyring: None,
+            keyring_command: Vec::new(),
             files: Vec::new(),
         }
     }
@@ -132,6 +136,19 @@ pub enum ConfigError {
         config: PathBuf,
         /// What it names twice.
         path: PathBuf,
+    },
+    /// One of the two without the other.
+    #[error(
+        "{config:?}: profile {profile} has {there}: write both, as in `keyring = \"command\"` and \
+         `keyring_command = [\"/usr/bin/pass\", \"show\", \"dt-cred\"]`"
+    )]
+    Command {
+        /// The configuration.
+        config: PathBuf,
+        /// Whose table.
+        profile: Profile,
+        /// Which of them is there.
+        there: &'static str,
     },
     /// An unknown key, a wrong value, no TOML.
     #[error("{path:?}, line {line}: {reason}")]
@@ -210,6 +227,14 @@ impl Config {
             let line = before.matches('\n').count() + 1;
             ConfigError::Malformed { path: path.to_owned(), line, reason: error.message().replace('\n', " ") }
         })?;
+        for (profile, preferences) in &config.profile {
+            let there = match (preferences.keyring, preferences.keyring_command.is_empty()) {
+                (Some(Keyring::Command), true) => "keyring = \"command\" and no keyring_command",
+                (Some(Keyring::Command), false) | (_, true) => continue,
+                (_, false) => "a keyring_command and no keyring = \"command\"",
+            };
+            return Err(ConfigError::Command { config: path.to_owned(), profile: profile.clone(), there });
+        }
         let mut named = BTreeSet::new();
         let files = config.profile.values().flat_map(|preferences| &preferences.files);
         match files.map(|file| &file.path).find(|path| !named.insert(folded(path))) {

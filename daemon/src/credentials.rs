@@ -9,9 +9,10 @@ mod item;
 pub use ca::{Ca, CaError, CaFile};
 pub(crate) use endpoint::LOCALHOST;
 pub use endpoint::{UrlError, is_loopback};
-pub use error::{CredentialsError, ItemError};
+pub use error::{CredentialsError, GivenError, ItemError};
 
 use dt_cred_proto::{
+    attributes::Lines,
     message::{Attributes, ClientAuth},
     secret::Secret,
 };
@@ -63,6 +64,23 @@ impl Credentials {
         Ok(item::parse(item)?)
     }
 
+    /// Reads the lines of `store`, as a source gives them that can only be read.
+    ///
+    /// # Errors
+    /// [`GivenError`], which quotes no value.
+    pub fn given(lines: &str) -> Result<Self, GivenError> {
+        let Lines { attributes, keyring, no_check } = Lines::parse(lines.as_bytes())?;
+        if keyring.is_some() || no_check {
+            return Err(GivenError::Preference);
+        }
+        let credentials = Self::merged(None, attributes)?;
+        // Pinned anew at each reading: whoever could write it could move the profile's trust.
+        if let Some(ca) = &credentials.ca {
+            ca.trusted()?;
+        }
+        Ok(credentials)
+    }
+
     /// The item that [`Credentials::parse`] reads.
     pub fn to_item(&self) -> Secret {
         item::write(self)
@@ -77,10 +95,11 @@ impl Credentials {
     ///
     /// # Errors
     /// Every missing field at once, else the first that is wrong.
-    pub fn merged(existing: Option<&Self>, given: Attributes) -> Result<Self, CredentialsError> {
+    pub fn merged(existing: Option<&Self>, mut given: Attributes) -> Result<Self, CredentialsError> {
+        let (client_id, client_secret) = (given.client_id.take(), given.client_secret.take());
         let client_id =
-            given.client_id.filter(|id| !id.is_empty()).or_else(|| existing.map(|e| e.client_id.clone()));
-        let client_secret = given.client_secret.filter(|secret| !secret.expose().is_empty());
+            client_id.filter(|id| !id.is_empty()).or_else(|| existing.map(|e| e.client_id.clone()));
+        let client_secret = client_secret.filter(|secret| !secret.expose().is_empty());
         let (client_id, client_secret) = match (client_id, client_secret) {
             (Some(id), Some(secret)) => (id, secret),
             (id, secret) => {
@@ -90,42 +109,24 @@ impl Credentials {
             }
         };
 
-        let kept = |field: fn(&Self) -> &Option<String>| existing.and_then(|e| field(e).clone());
-        let url = match given.url.filter(|url| !url.is_empty()) {
-            Some(url) => {
-                endpoint::base(&url).map_err(|source| CredentialsError::Url { field: "url", source })?
-            }
-            None => existing.map_or_else(|| DEFAULT_URL.to_owned(), |e| e.url.clone()),
-        };
-        let token_url = match given.token_url {
-            Some(url) if !url.is_empty() => endpoint::token(&url)
-                .map_err(|source| CredentialsError::Url { field: "token_url", source })?,
-            None if existing.is_some_and(|e| e.url == url) => {
-                existing.map_or_else(String::new, |e| e.token_url.clone())
-            }
-            _ => format!("{url}{TOKEN_PATH}"),
-        };
-        let ca = match given.ca_file {
-            Some(path) if path.is_empty() => None,
-            Some(path) => Some(Ca::pin(&path)?),
-            None => existing.and_then(|e| e.ca.clone()),
-        };
+        let Endpoints { url, token_url, auth, scope, audience, resource, ca } =
+            Endpoints::merged(existing, given)?;
         // The date belongs to one secret of one client; of another's it says nothing.
         let same = |e: &&Self| e.client_id == client_id && e.client_secret == client_secret;
         let valid_until = existing.filter(same).and_then(|e| e.valid_until.clone());
-
+        let rest = existing.map(|e| e.rest.clone()).unwrap_or_default();
         let merged = Self {
             url,
             token_url,
-            auth: given.auth.or_else(|| existing.map(|e| e.auth)).unwrap_or_default(),
-            scope: given.scope.or_else(|| kept(|e| &e.scope)).filter(|text| !text.is_empty()),
-            audience: given.audience.or_else(|| kept(|e| &e.audience)).filter(|text| !text.is_empty()),
-            resource: given.resource.or_else(|| kept(|e| &e.resource)).filter(|text| !text.is_empty()),
-            ca,
-            valid_until,
-            rest: existing.map(|e| e.rest.clone()).unwrap_or_default(),
             client_id,
             client_secret,
+            auth,
+            scope,
+            audience,
+            resource,
+            ca,
+            valid_until,
+            rest,
         };
         if let Some(field) = merged.unprintable() {
             return Err(CredentialsError::ControlCharacter { field });
@@ -150,5 +151,64 @@ impl Credentials {
         ];
         let unprintable = |text: &str| text.chars().any(char::is_control);
         fields.into_iter().find(|(_, text)| text.is_some_and(unprintable)).map(|(field, _)| field)
+    }
+}
+
+/// Where a secret goes, and how: what credentials hold besides the client itself.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Endpoints {
+    /// As in [`Credentials`], and so are all the others.
+    pub url: String,
+    /// The token endpoint.
+    pub token_url: String,
+    /// How the client authenticates.
+    pub auth: ClientAuth,
+    /// `scope` of the token request.
+    pub scope: Option<String>,
+    /// `audience` of the token request.
+    pub audience: Option<String>,
+    /// `resource` of the token request.
+    pub resource: Option<String>,
+    /// The only CAs to trust.
+    pub ca: Option<Ca>,
+}
+
+impl Endpoints {
+    /// What the user gave, over what is kept, as [`Credentials::merged`] says.
+    ///
+    /// # Errors
+    /// The first attribute that is wrong.
+    pub fn merged(existing: Option<&Credentials>, given: Attributes) -> Result<Self, CredentialsError> {
+        let kept = |given: Option<String>, field: fn(&Credentials) -> &Option<String>| {
+            given.or_else(|| existing.and_then(|e| field(e).clone())).filter(|text| !text.is_empty())
+        };
+        let url = match given.url.filter(|url| !url.is_empty()) {
+            Some(url) => {
+                endpoint::base(&url).map_err(|source| CredentialsError::Url { field: "url", source })?
+            }
+            None => existing.map_or_else(|| DEFAULT_URL.to_owned(), |e| e.url.clone()),
+        };
+        let token_url = match given.token_url {
+            Some(url) if !url.is_empty() => endpoint::token(&url)
+                .map_err(|source| CredentialsError::Url { field: "token_url", source })?,
+            None if existing.is_some_and(|e| e.url == url) => {
+                existing.map_or_else(String::new, |e| e.token_url.clone())
+            }
+            _ => format!("{url}{TOKEN_PATH}"),
+        };
+        let ca = match given.ca_file {
+            Some(path) if path.is_empty() => None,
+            Some(path) => Some(Ca::pin(&path)?),
+            None => existing.and_then(|e| e.ca.clone()),
+        };
+        Ok(Self {
+            url,
+            token_url,
+            auth: given.auth.or_else(|| existing.map(|e| e.auth)).unwrap_or_default(),
+            scope: kept(given.scope, |e| &e.scope),
+            audience: kept(given.audience, |e| &e.audience),
+            resource: kept(given.resource, |e| &e.resource),
+            ca,
+        })
     }
 }

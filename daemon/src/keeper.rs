@@ -7,6 +7,7 @@ mod item;
 mod profile;
 mod proxy;
 mod refusal;
+mod relocate;
 mod status;
 
 use std::{
@@ -17,8 +18,8 @@ use std::{
 
 use dt_cred_proto::{
     message::{
-        Described, Erase, Failure, FailureKind, FileStatus, Get, Keyring, ProfileStatus, Reject, Store,
-        Stored, Token,
+        Described, Erase, Failure, FailureKind, FileStatus, Get, Keyring, KeyringStatus, Move, Moved,
+        Preview, Previewed, ProfileStatus, Reject, Store, Stored, Token,
     },
     profile::Profile,
 };
@@ -45,9 +46,9 @@ pub struct Keeper(Arc<Shared>);
 
 impl Keeper {
     /// Keeps the profiles that `config` and `state` name, and whatever is stored later.
-    pub fn new(config: Config, state: State) -> Self {
-        let (issuer, keyrings) = (Issuer::new(), Keyrings::new());
-        Self(Arc::new(Shared { config, issuer, keyrings, state: Arc::new(state), tasks: Mutex::default() }))
+    pub fn new(config: Config, state: State, keyrings: Keyrings) -> Self {
+        let (issuer, state) = (Issuer::new(), Arc::new(state));
+        Self(Arc::new(Shared { config, issuer, keyrings, state, tasks: Mutex::default() }))
     }
 
     /// Begins to keep the files that are configured, for which nobody needs to ask.
@@ -149,6 +150,29 @@ impl Keeper {
         self.ask(profile, |reply| Command::Describe { reply }).await?
     }
 
+    /// Where credentials would be sent that are stored with these attributes.
+    ///
+    /// # Errors
+    /// Where its keyring cannot be read, or an attribute is wrong.
+    pub async fn preview(&self, preview: Box<Preview>) -> Result<Box<Previewed>, Failure> {
+        let Preview { profile, attributes } = *preview;
+        self.ask(profile, |reply| Command::Preview { attributes, reply }).await?
+    }
+
+    /// What every store holds.
+    pub async fn keyrings(&self) -> Vec<KeyringStatus> {
+        self.0.stores(&self.status().await).await
+    }
+
+    /// Keeps a profile in another store.
+    ///
+    /// # Errors
+    /// Where that fails: then it is kept where it was, or the message says so.
+    pub async fn relocate(&self, to: Move, deadline: Duration) -> Result<Moved, Failure> {
+        let Move { profile, keyring } = to;
+        self.ask(profile, |reply| Command::Move { to: keyring, deadline, reply }).await?
+    }
+
     /// Raises the prompt of a profile's keyring and waits for it.
     ///
     /// # Errors
@@ -172,6 +196,7 @@ impl Keeper {
         let mut known: BTreeSet<Profile> = tasks.keys().cloned().collect();
         drop(tasks);
         known.extend(self.0.config.named().cloned());
+        known.extend(self.0.keyrings.given().iter().cloned());
         known.extend(self.0.state.remembered_profiles());
         known.into_iter().collect()
     }

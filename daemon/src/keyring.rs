@@ -5,10 +5,11 @@
 //! keyring that was replaced meanwhile is met by a new connection. A profile is read once in the daemon's life, so
 //! that nothing is gained by keeping either.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use dt_cred_proto::{message::Keyring, profile::Profile, secret::Secret, text::Text};
 
+mod command;
 mod error;
 mod lane;
 mod library;
@@ -32,6 +33,9 @@ const SERVICE: &str = "dt-cred";
 /// How long a call may take that asks nobody.
 const QUICK: Duration = Duration::from_secs(2);
 
+/// How long a command may take that gives credentials.
+const COMMAND: Duration = Duration::from_secs(30);
+
 /// How long a call may take that a person may have to answer.
 const PROMPT: Duration = Duration::from_secs(60);
 
@@ -39,6 +43,8 @@ const PROMPT: Duration = Duration::from_secs(60);
 pub struct Keyrings {
     /// Apart, so that one that hangs keeps nobody from another.
     lanes: [Lanes; Keyring::NAMES.len()],
+    /// Whose credentials the service manager gives. It gives them before it starts us.
+    given: BTreeSet<Profile>,
 }
 
 struct Lanes {
@@ -49,20 +55,32 @@ struct Lanes {
     prompting: Lane,
 }
 
-impl Default for Keyrings {
-    fn default() -> Self {
-        let lanes = |(keyring, _)| Lanes { keyring, quick: Lane::new(2), prompting: Lane::new(1) };
-        Self { lanes: Keyring::NAMES.map(lanes) }
-    }
-}
-
 impl Keyrings {
-    /// Opens nothing yet.
-    pub fn new() -> Self {
-        Self::default()
+    /// Opens no store yet.
+    ///
+    /// # Errors
+    /// Where it cannot be told what the service manager gives.
+    pub fn new() -> Result<Self, KeyringError> {
+        let lanes = |(keyring, _)| Lanes { keyring, quick: Lane::new(2), prompting: Lane::new(1) };
+        Ok(Self { lanes: Keyring::NAMES.map(lanes), given: stores::given()?.into_iter().collect() })
     }
 
-    /// The item of `profile`, none where there is none. Never raises a prompt.
+    /// The profiles whose credentials the service manager gives.
+    pub fn given(&self) -> &BTreeSet<Profile> {
+        &self.given
+    }
+
+    /// What a command prints, the lines of `store`: the program's absolute path and its arguments. A patient caller waits
+    /// for a person, too.
+    ///
+    /// # Errors
+    /// [`KeyringError`], within 30 s, or 60 s for a patient caller.
+    pub async fn run(&self, command: &[String], patient: bool) -> Result<Secret, KeyringError> {
+        command::read(command, if patient { PROMPT } else { COMMAND }).await
+    }
+
+    /// The item of `profile`, or the lines for it where `keyring` is a source of such; none where there is none. Never
+    /// raises a prompt.
     ///
     /// # Errors
     /// [`KeyringError`], within 2 s of its turn.
@@ -121,10 +139,7 @@ impl Keyrings {
     /// # Errors
     /// [`KeyringError`], within 2 s of its turn.
     pub async fn writable(&self, keyring: Keyring) -> Result<(), KeyringError> {
-        match keyring {
-            Keyring::Systemd | Keyring::Command => Err(KeyringError::ReadOnly { keyring }),
-            _ => self.present(keyring).await,
-        }
+        if is_source(keyring) { Err(KeyringError::ReadOnly { keyring }) } else { self.present(keyring).await }
     }
 
     /// Whether such a store is there at all, locked or not. Never raises a prompt.
@@ -174,6 +189,11 @@ where
     })
 }
 
+/// Whether `keyring` can only be read, and gives the lines of `store` instead of an item.
+pub fn is_source(keyring: Keyring) -> bool {
+    matches!(keyring, Keyring::Systemd | Keyring::Command)
+}
+
 /// For how long `keyring` keeps an item, in words.
 pub fn lasts(keyring: Keyring) -> Text {
     Text::from(match keyring {
@@ -192,7 +212,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_can_only_be_read_and_what_is_not_here_is_known_before_anything_is_sent() {
-        let keyrings = Keyrings::new();
+        let keyrings = Keyrings::new().expect("nothing is given");
         for keyring in [Keyring::Systemd, Keyring::Command] {
             assert_eq!(keyrings.writable(keyring).await, Err(KeyringError::ReadOnly { keyring }));
         }

@@ -9,7 +9,8 @@ use dt_cred_proto::{
 use dt_credd::{
     config::Config,
     keeper::Keeper,
-    keyring, log,
+    keyring::{self, Keyrings},
+    log,
     platform::{self, Signals},
     server, service,
     session::RELEASE,
@@ -81,6 +82,7 @@ fn run(background: bool) -> Result<(), Failure> {
         .map_err(|error| Failure::new(FailureKind::Configuration, error.to_string()))?;
     let state =
         State::open(&folder).map_err(|error| Failure::new(FailureKind::Configuration, error.to_string()))?;
+    let keyrings = Keyrings::new().map_err(|error| Failure::new(FailureKind::Keyring, error.to_string()))?;
     let endpoint = endpoint().map_err(|error| Failure::new(FailureKind::Usage, error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -102,7 +104,7 @@ fn run(background: bool) -> Result<(), Failure> {
         if background {
             platform::close_output().map_err(|error| other("cannot leave standard output", &error))?;
         }
-        let service = service::Service::new(Keeper::new(config, state));
+        let service = service::Service::new(Keeper::new(config, state, keyrings));
         server::run(socket, Arc::clone(&service), signals).await;
         Ok(())
     });

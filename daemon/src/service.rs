@@ -59,6 +59,9 @@ impl Service {
             Operation::Erase(erase) => Response::Erased(keeper.erase(erase).await?),
             Operation::Describe(describe) => Response::Described(keeper.describe(describe.profile).await?),
             Operation::Unlock(unlock) => Response::Unlocked(keeper.unlock(unlock.profile).await?),
+            Operation::Preview(preview) => Response::Previewed(keeper.preview(preview).await?),
+            Operation::Keyrings => Response::Keyrings(keeper.keyrings().await),
+            Operation::Move(to) => Response::Moved(keeper.relocate(to, deadline).await?),
             Operation::Files => Response::Files(keeper.files().await),
             Operation::Stop => Response::Stopping { pid: std::process::id() },
             Operation::Status => Response::Status(Box::new(Status {

@@ -73,6 +73,18 @@ pub fn detach() -> io::Result<()> {
     std::env::set_current_dir("/")
 }
 
+/// Makes what is started the first of a process group of its own, so that all that it starts can be ended with it.
+pub fn apart(command: &mut tokio::process::Command) {
+    command.process_group(0);
+}
+
+/// Kills the process group of this number.
+pub fn end_group(pid: u32) {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    // Where all of it has ended, nothing is left to be done.
+    let _ = pid.map(|pid| rustix::process::kill_process_group(pid, rustix::process::Signal::KILL));
+}
+
 /// Points standard output to nowhere: the word of readiness was said.
 ///
 /// # Errors

@@ -15,7 +15,10 @@ use interprocess::{
 };
 use sha2::{Digest, Sha256};
 use tokio::signal::windows::{CtrlBreak, CtrlC, CtrlClose};
-use windows_sys::Win32::{Foundation::ERROR_PIPE_BUSY, Storage::FileSystem::SECURITY_IDENTIFICATION};
+use windows_sys::Win32::{
+    Foundation::ERROR_PIPE_BUSY, Storage::FileSystem::SECURITY_IDENTIFICATION,
+    System::Threading::CREATE_NO_WINDOW,
+};
 
 #[path = "windows/clock.rs"]
 mod clock;
@@ -52,6 +55,14 @@ pub fn descriptor_limit() -> usize {
 pub fn detach() -> io::Result<()> {
     std::env::set_current_dir(std::env::var_os("SystemRoot").unwrap_or_else(|| OsString::from(r"C:\")))
 }
+
+/// Gives what is started no console: none of ours flashes up.
+pub fn apart(command: &mut tokio::process::Command) {
+    command.creation_flags(CREATE_NO_WINDOW);
+}
+
+/// Nothing: the process itself is killed by its owner, and the system knows no process groups that can be.
+pub fn end_group(_pid: u32) {}
 
 /// Nothing: whoever waited for the word of readiness has it, and no handle of theirs is ours.
 ///

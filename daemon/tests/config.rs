@@ -22,6 +22,16 @@ use tempfile::TempDir;
 /// Where absolute paths begin.
 const ROOT: &str = if cfg!(windows) { "C:" } else { "" };
 
+/// A program by its absolute path.
+const PROGRAM: &str = if cfg!(windows) { "C:/bin/pass" } else { "/usr/bin/pass" };
+
+/// The line that names it, with an argument that a shell would expand.
+const COMMAND: &str = if cfg!(windows) {
+    "keyring_command = [\"C:/bin/pass\", \"show\", \"$HOME `id`; rm\"]"
+} else {
+    "keyring_command = [\"/usr/bin/pass\", \"show\", \"$HOME `id`; rm\"]"
+};
+
 fn profile(name: &str) -> Profile {
     name.parse().unwrap()
 }
@@ -55,6 +65,7 @@ fn without_a_file_the_defaults_hold() {
         keep_warm: 24,
         proxy: Proxy::Env,
         keyring: None,
+        keyring_command: Vec::new(),
         files: Vec::new(),
     };
     assert_eq!(config.default_profile, profile("default"));
@@ -87,6 +98,7 @@ fn every_key_is_read_and_a_profile_without_a_table_has_the_defaults() {
         keep_warm: 0,
         proxy: Proxy::Url("https://proxy.example:3128".to_owned()),
         keyring: Some(Keyring::Keyutils),
+        keyring_command: Vec::new(),
         files: vec![
             TokenFile { path: format!("{ROOT}/run/tokens/work").into(), format: FileFormat::Raw },
             TokenFile { path: format!("{ROOT}/run/tokens/header").into(), format: FileFormat::Header },
@@ -112,7 +124,25 @@ fn the_contracts_example_is_the_defaults() {
 fn every_keyring_can_be_named_and_auto_is_none() {
     assert_eq!(preferring("keyring = \"auto\"").unwrap().keyring, None);
     for (keyring, name) in Keyring::NAMES {
-        assert_eq!(preferring(&format!("keyring = {name:?}")).unwrap().keyring, Some(keyring));
+        let command = if keyring == Keyring::Command { COMMAND } else { "" };
+        assert_eq!(preferring(&format!("keyring = {name:?}\n{command}")).unwrap().keyring, Some(keyring));
+    }
+}
+
+#[test]
+fn a_command_is_a_program_by_its_absolute_path_and_arguments_that_no_shell_reads() {
+    let preferences = preferring(&format!("keyring = \"command\"\n{COMMAND}")).unwrap();
+    assert_eq!(preferences.keyring_command, [PROGRAM, "show", "$HOME `id`; rm"]);
+}
+
+#[test]
+fn a_command_without_its_keyring_and_the_keyring_without_its_command_are_refused_with_the_mend() {
+    for lines in ["keyring = \"command\"", COMMAND, &format!("keyring = \"keyutils\"\n{COMMAND}")] {
+        let error = preferring(lines).expect_err(lines);
+        assert!(matches!(error, ConfigError::Command { .. }), "{lines}: {error}");
+        let told = error.to_string();
+        assert!(told.contains("config.toml") && told.contains("profile default"), "{told}");
+        assert!(told.contains("`keyring = \"command\"` and `keyring_command = ["), "{told}");
     }
 }
 
@@ -214,6 +244,12 @@ fn a_wrong_value_is_named_with_file_line_and_key_and_how_it_is_written() {
         ("keyring = \"cloud\"", "secret-service, keyutils"),
         ("keyring = \"Keyutils\"", "secret-service, keyutils"),
         ("keyring = 1", "keyring = \"auto\""),
+        ("keyring_command = \"/usr/bin/pass show dt-cred\"", "keyring_command = ["),
+        ("keyring_command = []", "keyring_command = ["),
+        ("keyring_command = [\"pass\", \"show\"]", "keyring_command = ["),
+        ("keyring_command = [\"~/bin/pass\"]", "keyring_command = ["),
+        ("keyring_command = [\"./pass\"]", "keyring_command = ["),
+        ("keyring_command = [\"/usr/bin/pass\", 1]", "keyring_command = ["),
     ] {
         let error = preferring(line).expect_err(line);
         assert!(matches!(error, ConfigError::Malformed { line: 2, .. }), "{line}: {error}");
@@ -237,8 +273,6 @@ fn an_unknown_key_is_named_with_file_and_line() {
         ("[profile.default]\nurl = \"https://evil.example\"\n", 2, "url"),
         ("[profile.default]\ntoken_url = \"https://evil.example\"\n", 2, "token_url"),
         ("[profile.default]\nca_file = \"/tmp/ca.pem\"\n", 2, "ca_file"),
-        // For a later release.
-        ("[profile.default]\nkeyring_command = [\"/usr/bin/vault\"]\n", 2, "keyring_command"),
         ("[profile.default]\nkeep_warm = 1\n[[profile.default.files]]\npath = \"/x\"\n", 3, "files"),
     ] {
         let error = load(text).expect_err(text);

@@ -113,7 +113,7 @@ fn an_item_of_another_format_is_told_from_what_the_user_gave_and_never_quoted() 
         let Some(CredentialsError::Item(error)) = Credentials::parse(&item).err() else { panic!("{item}") };
         assert_eq!(error, expected, "{item}");
         let error = CredentialsError::Item(error);
-        assert_eq!(error.kind(), FailureKind::Configuration);
+        assert_eq!(error.kind(), FailureKind::Keyring);
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
     }
 }

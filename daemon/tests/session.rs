@@ -11,6 +11,7 @@ use dt_cred_proto::{
 use dt_credd::{
     config::Config,
     keeper::Keeper,
+    keyring::Keyrings,
     service::Service,
     session::{self, IDLE, TRANSFER},
     state::State,
@@ -23,7 +24,11 @@ use tokio::{
 /// For how long a session waits for a client that says this, reads what it is answered, and no more.
 async fn silence_after(said: &[u8]) -> Duration {
     let folder = tempfile::tempdir().unwrap();
-    let service = Service::new(Keeper::new(Config::default(), State::open(folder.path()).unwrap()));
+    let service = Service::new(Keeper::new(
+        Config::default(),
+        State::open(folder.path()).unwrap(),
+        Keyrings::new().unwrap(),
+    ));
     let (mut client, server) = tokio::io::duplex(64 * 1024);
     client.write_all(said).await.unwrap();
     let session = tokio::spawn(async move {
@@ -54,7 +59,11 @@ async fn a_client_that_falls_silent_is_dropped_after_its_time() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_read_its_answer_is_dropped() {
     let folder = tempfile::tempdir().unwrap();
-    let service = Service::new(Keeper::new(Config::default(), State::open(folder.path()).unwrap()));
+    let service = Service::new(Keeper::new(
+        Config::default(),
+        State::open(folder.path()).unwrap(),
+        Keyrings::new().unwrap(),
+    ));
     // Room for a part of an answer only.
     let (mut client, server) = tokio::io::duplex(16);
     let session = tokio::spawn(session::run(server, service));

@@ -30,6 +30,7 @@
 
 pub mod attributes;
 pub mod endpoint;
+pub mod environment;
 pub mod frame;
 mod lengths;
 pub mod message;

@@ -39,6 +39,12 @@ pub enum Operation {
     Unlock(Unlock),
     /// The state of the files that are kept fresh: answered by [`Response::Files`]. Changes nothing.
     Files,
+    /// Where credentials would be sent, for `login`: answered by [`Response::Previewed`]. Changes nothing.
+    Preview(Box<Preview>),
+    /// What is kept where: answered by [`Response::Keyrings`]. Changes nothing.
+    Keyrings,
+    /// Keep a profile elsewhere: answered by [`Response::Moved`].
+    Move(Move),
 }
 
 /// Asks for a token.
@@ -160,6 +166,24 @@ pub struct Unlock {
     pub profile: Option<Profile>,
 }
 
+/// Asks where credentials would be sent that are stored with these attributes.
+#[derive(PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Preview {
+    /// The profile; none is the default one.
+    pub profile: Option<Profile>,
+    /// What the user has given so far, the secret not among it.
+    pub attributes: Attributes,
+}
+
+/// Asks to keep a profile's credentials elsewhere.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Move {
+    /// The profile; none is the default one.
+    pub profile: Option<Profile>,
+    /// The store to keep them in.
+    pub keyring: Keyring,
+}
+
 /// One answer of the daemon.
 #[derive(PartialEq, Eq, Serialize, Deserialize)]
 pub enum Response {
@@ -198,6 +222,12 @@ pub enum Response {
     Unlocked(Keyring),
     /// The files that are kept fresh, by profile and path.
     Files(#[serde(deserialize_with = "lengths::sequence")] Vec<FileStatus>),
+    /// Where credentials would be sent.
+    Previewed(Box<Previewed>),
+    /// What is kept where, by store.
+    Keyrings(#[serde(deserialize_with = "lengths::sequence")] Vec<KeyringStatus>),
+    /// A profile is kept elsewhere now.
+    Moved(Moved),
 }
 
 /// Why something could not be done.
@@ -306,6 +336,63 @@ pub struct Described {
     pub keyring: Option<Keyring>,
     /// For how long they are kept there, or why the user must choose.
     pub note: Text,
+}
+
+/// Where credentials would be sent, and how.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Previewed {
+    /// The profile.
+    pub profile: Profile,
+    /// Base URL of the service.
+    pub url: Text,
+    /// The token endpoint (RFC 6749 §3.2).
+    pub token_url: Text,
+    /// How the client authenticates.
+    pub auth: ClientAuth,
+    /// `scope` of the token request (RFC 6749 §3.3).
+    pub scope: Option<Text>,
+    /// `audience` of the token request.
+    pub audience: Option<Text>,
+    /// `resource` of the token request (RFC 8707).
+    pub resource: Option<Text>,
+    /// The PEM file with the only CAs that are trusted.
+    pub ca_file: Option<Text>,
+}
+
+/// What a store keeps.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct KeyringStatus {
+    /// Which store.
+    pub keyring: Keyring,
+    /// For how long it keeps an item.
+    pub lasts: Text,
+    /// The profiles that have an item there, by name.
+    #[serde(deserialize_with = "lengths::sequence")]
+    pub items: Vec<KeptItem>,
+    /// Why it does not tell, or not everything.
+    pub error: Option<Failure>,
+}
+
+/// A profile's item.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct KeptItem {
+    /// Whose it is.
+    pub profile: Profile,
+    /// Whether it is the one that tokens are got by; another store may hold one that is not.
+    pub used: bool,
+}
+
+/// Where a profile is kept now.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Moved {
+    /// The profile.
+    pub profile: Profile,
+    /// Where it was kept before; the same where nothing had to be done.
+    pub from: Keyring,
+    /// Where it is kept.
+    pub keyring: Keyring,
+    /// For how long it is kept there.
+    pub lasts: Text,
 }
 
 /// The state of the daemon.

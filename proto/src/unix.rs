@@ -23,6 +23,17 @@ mod system;
 
 pub use system::peer_uid;
 
+/// Variables that a program which is started gets besides the proxies' and the XDG folders.
+pub(crate) const KEPT: [&str; 6] = ["HOME", "USER", "LOGNAME", "LANG", "TZ", "DBUS_SESSION_BUS_ADDRESS"];
+
+/// What its PATH is.
+pub(crate) const PATH: Option<&str> = Some("/usr/bin:/bin");
+
+/// Whether `name` is the variable `known`.
+pub(crate) fn is_variable(name: &str, known: &str) -> bool {
+    name == known
+}
+
 /// The user that this process acts as.
 pub fn own_uid() -> u32 {
     rustix::process::geteuid().as_raw()
@@ -220,6 +231,27 @@ fn trusted_folder(folder: &Path) -> Result<(), TrustError> {
 pub fn trusted(path: &Path, sticky: bool) -> Result<(), TrustError> {
     let found = fs::metadata(path).map_err(|source| TrustError::Io { path: path.to_owned(), source })?;
     unwritable(path, &found, sticky)
+}
+
+/// Sees that nobody but the user and root can change the program at `path`, or put another one in its place.
+///
+/// # Errors
+/// [`TrustError`], which says what to do.
+pub fn trusted_program(path: &Path) -> Result<(), TrustError> {
+    let unchangeable = |path: &Path, sticky| match trusted(path, sticky) {
+        // With umask 002 what its user built or installed is 0775, of the user's own group, as is the folder.
+        Err(TrustError::Writable { mode, .. }) if mode & 0o002 == 0 && is_of_private_group(path) => Ok(()),
+        judged => judged,
+    };
+    unchangeable(path, false)?;
+    path.ancestors().skip(1).try_for_each(|folder| unchangeable(folder, true))
+}
+
+/// Whether the group of the file at `path` is the one that has nobody but this user in it, by convention of the
+/// systems that make one for each user: it has the user's number.
+fn is_of_private_group(path: &Path) -> bool {
+    let own = own_uid();
+    rustix::process::getegid().as_raw() == own && fs::metadata(path).is_ok_and(|found| found.gid() == own)
 }
 
 /// Sees that the open `file` is the user's own and that nobody else may read or write it; `path` is for the message.

@@ -18,6 +18,30 @@ pub use trust::{TrustError, private_file, private_folder, trusted, trusted_paren
 /// What every pipe of this machine begins with.
 const PIPES: &str = r"\\.\pipe\";
 
+/// Variables that a program which is started gets besides the proxies', whatever their case: without the system's own
+/// nothing of the network works.
+pub(crate) const KEPT: [&str; 11] = [
+    "SystemRoot",
+    "SystemDrive",
+    "windir",
+    "USERPROFILE",
+    "USERNAME",
+    "USERDOMAIN",
+    "LOCALAPPDATA",
+    "APPDATA",
+    "ProgramData",
+    "TEMP",
+    "TMP",
+];
+
+/// What its PATH is, if it has one.
+pub(crate) const PATH: Option<&str> = None;
+
+/// Whether `name` is the variable `known`: here without regard to case.
+pub(crate) fn is_variable(name: &str, known: &str) -> bool {
+    name.eq_ignore_ascii_case(known)
+}
+
 /// The home folder, from `USERPROFILE`.
 pub fn home(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     variable("USERPROFILE").map(PathBuf::from).filter(|home| home.is_absolute())

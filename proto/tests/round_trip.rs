@@ -8,8 +8,8 @@ use dt_cred_proto::{
     frame::{self, HEADER, Message},
     message::{
         Attributes, ClientAuth, Describe, Described, Erase, Failure, FailureKind, FileFormat, FileStatus,
-        Get, Keyring, Operation, ProfileState, ProfileStatus, Reject, Request, Response, Status, Store,
-        Stored, Token, Unlock,
+        Get, KeptItem, Keyring, KeyringStatus, Move, Moved, Operation, Preview, Previewed, ProfileState,
+        ProfileStatus, Reject, Request, Response, Status, Store, Stored, Token, Unlock,
     },
     profile::Profile,
     secret::Secret,
@@ -109,6 +109,12 @@ fn operation() -> impl Strategy<Value = Opaque<Operation>> {
         1 => Just(()).prop_map(|()| Opaque(Operation::Status)),
         1 => Just(()).prop_map(|()| Opaque(Operation::Stop)),
         1 => Just(()).prop_map(|()| Opaque(Operation::Files)),
+        1 => Just(()).prop_map(|()| Opaque(Operation::Keyrings)),
+        1 => (profile(), keyring())
+            .prop_map(|(profile, keyring)| Opaque(Operation::Move(Move { profile, keyring }))),
+        1 => (profile(), attributes()).prop_map(|(profile, Opaque(attributes))| {
+            Opaque(Operation::Preview(Box::new(Preview { profile, attributes })))
+        }),
     ]
 }
 
@@ -205,7 +211,37 @@ fn response() -> impl Strategy<Value = Opaque<Response>> {
         any::<u32>().prop_map(|pid| Opaque(Response::Stopping { pid })),
         keyring().prop_map(|keyring| Opaque(Response::Unlocked(keyring))),
         vec(file(), 0..5).prop_map(|files| Opaque(Response::Files(files))),
+        previewed(),
+        vec(keyring_status(), 0..4).prop_map(|keyrings| Opaque(Response::Keyrings(keyrings))),
+        (profile(), keyring(), keyring(), text()).prop_map(|(profile, from, keyring, lasts)| {
+            Opaque(Response::Moved(Moved { profile, from, keyring, lasts }))
+        }),
     ]
+}
+
+fn previewed() -> impl Strategy<Value = Opaque<Response>> {
+    let auth = select(vec![ClientAuth::Post, ClientAuth::Basic]);
+    (profile(), text(), text(), auth, vec(option::of(text()), 4)).prop_map(
+        |(profile, url, token_url, auth, mut given)| {
+            let mut next = || given.pop().flatten();
+            Opaque(Response::Previewed(Box::new(Previewed {
+                profile,
+                url,
+                token_url,
+                auth,
+                scope: next(),
+                audience: next(),
+                resource: next(),
+                ca_file: next(),
+            })))
+        },
+    )
+}
+
+fn keyring_status() -> impl Strategy<Value = KeyringStatus> {
+    let item = (profile(), any::<bool>()).prop_map(|(profile, used)| KeptItem { profile, used });
+    (keyring(), text(), vec(item, 0..5), option::of(failure()))
+        .prop_map(|(keyring, lasts, items, error)| KeyringStatus { keyring, lasts, items, error })
 }
 
 fn file() -> impl Strategy<Value = FileStatus> {

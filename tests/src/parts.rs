@@ -18,6 +18,8 @@ pub mod process;
 pub mod secret_service;
 pub mod session;
 #[cfg(target_os = "linux")]
+pub mod systemd;
+#[cfg(target_os = "linux")]
 pub mod terminal;
 #[cfg(windows)]
 #[path = "parts/terminal/windows.rs"]
@@ -44,6 +46,8 @@ pub use platform::{Pid, private_folder};
 pub use process::{Output, Running, run};
 #[cfg(target_os = "linux")]
 pub use secret_service::SecretService;
+#[cfg(target_os = "linux")]
+pub use systemd::Systemd;
 pub use wait::{BOUND, until};
 
 /// Environment variable under which a missing real part is a failure.

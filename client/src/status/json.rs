@@ -1,7 +1,9 @@
 //! The state for programs, schema 1: durations in whole seconds, rounded down.
 
-use dt_cred_proto::message::{Failure, FileStatus, ProfileState, ProfileStatus, Status};
+use dt_cred_proto::message::{FileStatus, ProfileState, ProfileStatus, Status};
 use serde_json::{Value, json};
+
+use crate::error;
 
 /// The state as one line of JSON; `daemon` is null where none runs.
 pub(super) fn render(status: Option<&Status>, files: &[FileStatus]) -> String {
@@ -31,8 +33,8 @@ fn profile(status: &ProfileStatus) -> Value {
         "lifetime": seconds(status.lifetime_ms),
         "generation": status.generation,
         "next_fetch_in": seconds(status.next_fetch_in_ms),
-        "last_error": status.last_error.as_ref().map(failure),
-        "check": status.check.as_ref().map(failure),
+        "last_error": status.last_error.as_ref().map(error::json),
+        "check": status.check.as_ref().map(error::json),
         "proxy": status.proxy,
         "served": status.served,
         "fetches": status.fetches,
@@ -45,12 +47,8 @@ fn file(status: &FileStatus) -> Value {
         "path": status.path,
         "format": status.format.to_string(),
         "generation": status.generation,
-        "error": status.error.as_ref().map(failure),
+        "error": status.error.as_ref().map(error::json),
     })
-}
-
-fn failure(failure: &Failure) -> Value {
-    json!({ "exit_code": failure.kind.exit_code(), "message": failure.message })
 }
 
 /// A state by its name.

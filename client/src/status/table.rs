@@ -5,7 +5,7 @@ use std::fmt::Write;
 use dt_cred_proto::message::{FileStatus, ProfileStatus, Status};
 
 use super::json::word;
-use crate::{duration::in_words, kept};
+use crate::{columns, duration::in_words, kept};
 
 /// Cells of the bar that shows how much of a token's life is left.
 const BAR: u64 = 10;
@@ -31,18 +31,13 @@ pub(super) fn render(status: Option<&Status>, files: &[FileStatus], terminal: bo
         text.push_str("no profile: run dt-cred login\n");
         return text;
     }
-    let rows: Vec<_> = status.profiles.iter().map(|profile| row(status, profile, terminal)).collect();
+    let rows = status.profiles.iter().map(|profile| row(status, profile, terminal));
     let header = HEADER.map(str::to_owned);
-    let all: Vec<_> = std::iter::once(&header).chain(&rows).collect();
-    let width = |column: usize| all.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; COLUMNS] = std::array::from_fn(width);
-    for row in all {
-        let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        // A String takes everything, here and below.
-        let _ = writeln!(text, "{}", cells.join("  ").trim_end());
-    }
+    let rows: Vec<_> = std::iter::once(header).chain(rows).collect();
+    text.push_str(&columns::align(&rows));
     for profile in &status.profiles {
         if let Some(error) = &profile.last_error {
+            // A String takes everything, here and below.
             let _ = writeln!(text, "{}: last error: {error}", profile.profile);
         }
     }

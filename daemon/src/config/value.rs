@@ -3,7 +3,7 @@
 use std::{
     env, fmt,
     ops::RangeInclusive,
-    path::{Component, PathBuf, is_separator},
+    path::{Component, Path, PathBuf, is_separator},
     time::Duration,
 };
 
@@ -78,6 +78,41 @@ pub(super) fn keyring<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Keyr
         return Ok(None);
     }
     word.parse().map(Some).map_err(|error| D::Error::custom(format!("keyring: {error}, auto")))
+}
+
+/// A program's absolute path and its arguments. No shell reads them, so that nothing in them is more than it says.
+pub(super) fn command<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<String>, D::Error> {
+    const EXAMPLE: &str = "keyring_command = [\"/usr/bin/pass\", \"show\", \"dt-cred\"]";
+    struct Words;
+    impl<'de> Visitor<'de> for Words {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a program and its arguments, each in quotes, as in `{EXAMPLE}`")
+        }
+
+        fn visit_seq<A: de::SeqAccess<'de>>(self, mut words: A) -> Result<Vec<String>, A::Error> {
+            let mut command = Vec::new();
+            let wrong = |_| {
+                A::Error::custom(format!(
+                    "keyring_command holds something else than words: write a program and its arguments, each in quotes, as in `{EXAMPLE}`"
+                ))
+            };
+            while let Some(word) = words.next_element::<String>().map_err(wrong)? {
+                command.push(word);
+            }
+            Ok(command)
+        }
+    }
+    let command = value.deserialize_seq(Words)?;
+    let wrong = |why: &str| Err(D::Error::custom(format!("keyring_command {why}, as in `{EXAMPLE}`")));
+    match command.first() {
+        None => wrong("is empty: write a program and its arguments"),
+        // Looked for on no PATH: a program of that name may lie where others can write (CVE-2019-15752).
+        Some(program) if !Path::new(program).is_absolute() => wrong("does not begin with an absolute path"),
+        Some(_) if command.iter().any(|word| word.contains('\0')) => wrong("holds a NUL"),
+        Some(_) => Ok(command),
+    }
 }
 
 /// A file's path: absolute, or from the home folder by `~/`.

@@ -10,6 +10,8 @@ use rustls::{
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::platform::{trusted, trusted_parents};
+
 /// Largest CA file, in bytes.
 const LIMIT: u64 = 1 << 20;
 
@@ -48,6 +50,9 @@ pub enum CaError {
         /// Its path.
         file: Text,
     },
+    /// Somebody else can change it, and it is pinned by nothing but its place.
+    #[error("the CA file cannot be trusted: {0}")]
+    Untrusted(String),
     /// It is not what it was at login.
     #[error("the CA file {file} is not the one given at login: its content has changed")]
     Changed {
@@ -68,6 +73,16 @@ impl Ca {
         let bytes = read(path)?;
         certificates(path, &bytes)?;
         Ok(Self { file: path.to_owned(), sha256: sha256(&bytes) })
+    }
+
+    /// Sees that nobody but the user and root can change the file, or make its path lead elsewhere.
+    ///
+    /// # Errors
+    /// [`CaError::Untrusted`].
+    pub fn trusted(&self) -> Result<(), CaError> {
+        let path = Path::new(&self.file);
+        let judged = trusted_parents(path).and_then(|()| trusted(path, false));
+        judged.map_err(|error| CaError::Untrusted(error.to_string()))
     }
 
     /// Reads the file again and compares it with what was pinned.

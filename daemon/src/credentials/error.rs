@@ -1,6 +1,6 @@
 //! Why credentials cannot be used. No message quotes a value: it may be the secret, typed into the wrong field.
 
-use dt_cred_proto::message::FailureKind;
+use dt_cred_proto::{attributes::LinesError, message::FailureKind};
 use thiserror::Error;
 
 use super::{CaError, ITEM_LIMIT, UrlError};
@@ -43,12 +43,44 @@ pub enum CredentialsError {
 }
 
 impl CredentialsError {
-    /// What the caller should do: [`FailureKind::Configuration`] for a keyring's item, else [`FailureKind::Usage`].
+    /// What the caller should do: [`FailureKind::Keyring`] for a keyring's item, else [`FailureKind::Usage`].
     pub fn kind(&self) -> FailureKind {
         match self {
-            Self::Item(_) => FailureKind::Configuration,
+            Self::Item(_) => FailureKind::Keyring,
             _ => FailureKind::Usage,
         }
+    }
+}
+
+/// Why the lines of a source are refused.
+#[derive(Debug, Error)]
+pub enum GivenError {
+    /// They are none.
+    #[error(transparent)]
+    Lines(#[from] LinesError),
+    /// They say how to keep credentials, which are kept nowhere.
+    #[error("keyring and no_check may not stand there")]
+    Preference,
+    /// Some are missing.
+    #[error("{} missing", list(.0))]
+    Missing(Vec<&'static str>),
+    /// One of them is wrong.
+    #[error("{0}")]
+    Wrong(CredentialsError),
+}
+
+impl From<CredentialsError> for GivenError {
+    fn from(error: CredentialsError) -> Self {
+        match error {
+            CredentialsError::Missing(fields) => Self::Missing(fields),
+            other => Self::Wrong(other),
+        }
+    }
+}
+
+impl From<CaError> for GivenError {
+    fn from(error: CaError) -> Self {
+        Self::Wrong(error.into())
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use dt_cred_proto::{
-    message::{Described, Failure, FailureKind, Keyring, Store, Stored},
+    message::{Attributes, Described, Failure, FailureKind, Keyring, Moved, Previewed, Store, Stored},
     profile::Profile,
     secret::Secret,
 };
@@ -18,11 +18,12 @@ use super::{
     item::{Item, locked},
     profile::Task,
     refusal::failure,
+    relocate::Relocated,
 };
 use crate::{
     clock,
-    credentials::Credentials,
-    keyring::{AUTO, KeyringError, lasts},
+    credentials::{Credentials, Endpoints},
+    keyring::{AUTO, KeyringError, is_source, lasts},
     lifecycle::{Grant, Moment, Refusal},
     service::milliseconds,
     state::State,
@@ -32,12 +33,14 @@ use crate::{
 pub(super) enum Change {
     Store { store: Box<Store>, deadline: Duration, reply: oneshot::Sender<Result<Stored, Failure>> },
     Erase { also: BTreeSet<Keyring>, reply: oneshot::Sender<Result<bool, Failure>> },
+    Move { to: Keyring, deadline: Duration, reply: oneshot::Sender<Result<Moved, Failure>> },
 }
 
 /// A change that was made, or was not.
 pub(super) enum Changed {
     Stored { result: Result<Box<Kept>, Failure>, reply: oneshot::Sender<Result<Stored, Failure>> },
     Erased { result: Result<bool, Failure>, reply: oneshot::Sender<Result<bool, Failure>> },
+    Moved { result: Result<Relocated, Failure>, reply: oneshot::Sender<Result<Moved, Failure>> },
 }
 
 /// Credentials that are kept now.
@@ -64,6 +67,9 @@ impl Change {
             Self::Erase { also, reply } => {
                 Changed::Erased { result: shared.forget(profile, held, also).await, reply }
             }
+            Self::Move { to, deadline, reply } => {
+                Changed::Moved { result: shared.relocate(profile, held, to, deadline).await, reply }
+            }
         }
     }
 }
@@ -79,6 +85,9 @@ impl Task {
             }
             Changed::Stored { result, reply } => {
                 let _ = reply.send(result.map(|kept| self.adopt(now, *kept)));
+            }
+            Changed::Moved { result, reply } => {
+                let _ = reply.send(result.and_then(|relocated| self.follow(relocated)));
             }
         }
     }
@@ -133,6 +142,7 @@ impl Shared {
         if left().is_zero() {
             return Err(late(()));
         }
+        self.changeable(profile)?;
         let existing = match held {
             Some(item) => Some(item),
             None => self.load_if_any(profile, &store).await?,
@@ -200,7 +210,7 @@ impl Shared {
     }
 
     /// Removes the item that a moved profile left in its old store.
-    async fn remove_old(&self, profile: &Profile, keyring: Keyring) {
+    pub(super) async fn remove_old(&self, profile: &Profile, keyring: Keyring) {
         if keyring != Keyring::Memory
             && let Err(error) = self.keyrings.remove(keyring, profile).await
         {
@@ -216,7 +226,7 @@ impl Shared {
         also: BTreeSet<Keyring>,
     ) -> Result<bool, Failure> {
         let recorded = self.recorded(profile).await.or(held.as_ref().map(|item| item.keyring));
-        let named = recorded.or(self.config.profile(profile).keyring);
+        let named = recorded.or(self.config.profile(profile).keyring).filter(|keyring| !is_source(*keyring));
         // Everywhere that `load` would look: another program may have kept one where this daemon did not.
         let mut places = also;
         places.extend(named.into_iter().chain(AUTO));
@@ -238,19 +248,50 @@ impl Shared {
             return Err(failure);
         }
         self.note(profile, State::forget).await;
+        // What a source gives, it gives again.
+        self.changeable(profile)?;
         Ok(found)
+    }
+
+    /// What is kept of a profile that could be changed.
+    async fn existing(&self, profile: &Profile, held: Option<Item>) -> Result<Option<Item>, Failure> {
+        self.changeable(profile)?;
+        if held.is_some() {
+            return Ok(held);
+        }
+        match self.load(profile).await {
+            Ok(item) => Ok(Some(item)),
+            Err(failure) if failure.kind == FailureKind::NothingStored => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Where credentials would be sent that are stored with these attributes.
+    pub(super) async fn preview(
+        &self,
+        profile: &Profile,
+        held: Option<Item>,
+        attributes: Attributes,
+    ) -> Result<Box<Previewed>, Failure> {
+        let item = self.existing(profile, held).await?;
+        let endpoints = Endpoints::merged(item.as_ref().map(|item| &*item.credentials), attributes)
+            .map_err(|error| Failure::new(error.kind(), format!("profile {profile}: {error}")))?;
+        let Endpoints { url, token_url, auth, scope, audience, resource, ca } = endpoints;
+        Ok(Box::new(Previewed {
+            profile: profile.clone(),
+            url: url.into(),
+            token_url: token_url.into(),
+            auth,
+            scope: scope.map(Into::into),
+            audience: audience.map(Into::into),
+            resource: resource.map(Into::into),
+            ca_file: ca.map(|ca| ca.file.into()),
+        }))
     }
 
     /// What `login` needs to know.
     pub(super) async fn describe(&self, profile: &Profile, held: Option<Item>) -> Result<Described, Failure> {
-        let item = match held {
-            Some(item) => Some(item),
-            None => match self.load(profile).await {
-                Ok(item) => Some(item),
-                Err(failure) if failure.kind == FailureKind::NothingStored => None,
-                Err(failure) => return Err(failure),
-            },
-        };
+        let item = self.existing(profile, held).await?;
         let place = match item.as_ref().map(|item| item.keyring).or(self.config.profile(profile).keyring) {
             Some(keyring) => Ok(keyring),
             None => self.automatic().await,

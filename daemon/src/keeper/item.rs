@@ -6,11 +6,12 @@ use dt_cred_proto::{
     message::{Failure, FailureKind, Keyring},
     profile::Profile,
 };
+use tokio::task::JoinError;
 
 use super::Shared;
 use crate::{
-    credentials::{Credentials, CredentialsError},
-    keyring::{AUTO, KeyringError},
+    credentials::{Credentials, CredentialsError, GivenError},
+    keyring::{AUTO, KeyringError, is_source},
     state::{State, StateError},
 };
 
@@ -22,12 +23,31 @@ pub(super) struct Item {
 }
 
 impl Shared {
+    /// The source that gives the credentials of `profile` and can only be read, if that is where they come from: whoever
+    /// wrote the unit or the configuration has said so, whatever is kept elsewhere.
+    pub(super) fn source(&self, profile: &Profile) -> Option<Keyring> {
+        let given = self.keyrings.given().contains(profile).then_some(Keyring::Systemd);
+        given.or(self.config.profile(profile).keyring.filter(|keyring| is_source(*keyring)))
+    }
+
+    /// Sees that what is kept of `profile` can be changed.
+    pub(super) fn changeable(&self, profile: &Profile) -> Result<(), Failure> {
+        let refused = |keyring| Err(locked(profile, &KeyringError::ReadOnly { keyring }));
+        self.source(profile).map_or(Ok(()), refused)
+    }
+
     /// The credentials of `profile`.
     ///
     /// One that the state file does not name may have been provisioned by another program: it is looked for in the
     /// configured store, else in those that `auto` means, and recorded when it is found.
     pub(super) async fn load(&self, profile: &Profile) -> Result<Item, Failure> {
+        if let Some(source) = self.source(profile) {
+            return self.load_given(profile, source, false).await;
+        }
         let recorded = self.recorded(profile).await;
+        if let Some(source) = recorded.filter(|keyring| is_source(*keyring)) {
+            return self.load_given(profile, source, false).await;
+        }
         let places = match recorded.or(self.config.profile(profile).keyring) {
             Some(keyring) => vec![keyring],
             None => AUTO.to_vec(),
@@ -54,6 +74,23 @@ impl Shared {
             }
         }
         Err(nothing(profile))
+    }
+
+    /// What a source gives for `profile`. A patient caller waits for a person, too.
+    async fn load_given(&self, profile: &Profile, source: Keyring, patient: bool) -> Result<Item, Failure> {
+        let lines = match source {
+            Keyring::Command => {
+                let command = &self.config.profile(profile).keyring_command;
+                self.keyrings.run(command, patient).await.map(Some)
+            }
+            _ => self.keyrings.read(source, profile).await,
+        };
+        let Some(lines) = lines.map_err(|error| locked(profile, &error))? else {
+            return Err(not_given(profile));
+        };
+        let credentials = Credentials::given(lines.expose());
+        let credentials = credentials.map_err(|error| malformed(profile, source, &error))?;
+        Ok(Item { credentials: Arc::new(credentials), keyring: source })
     }
 
     /// Which profiles lie in which of the stores that `auto` means, and why some of them could not tell.
@@ -101,25 +138,49 @@ impl Shared {
         self.note(profile, move |state, profile| state.record(profile, keyring)).await;
     }
 
+    /// [`Self::record`], where what comes next goes by the note.
+    pub(super) async fn record_or_fail(&self, profile: &Profile, keyring: Keyring) -> Result<(), Failure> {
+        let failed = |error: &dyn std::fmt::Display| {
+            Failure::new(FailureKind::Other, format!("profile {profile}: it is kept where it was: {error}"))
+        };
+        let changed = self.changed(profile, move |state, profile| state.record(profile, keyring)).await;
+        changed.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
+    }
+
     /// Changes the state file. On a thread of its own: the disk may be slow, and another daemon may hold the lock.
     pub(super) async fn note(
         &self,
         profile: &Profile,
         change: impl FnOnce(&State, &Profile) -> Result<(), StateError> + Send + 'static,
     ) {
-        let (state, named) = (Arc::clone(&self.state), profile.clone());
-        match tokio::task::spawn_blocking(move || change(&state, &named)).await {
+        match self.changed(profile, change).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%profile, %error, "the state file could not be changed"),
             Err(error) => tracing::warn!(%profile, %error, "the state file was not changed"),
         }
     }
 
+    async fn changed(
+        &self,
+        profile: &Profile,
+        change: impl FnOnce(&State, &Profile) -> Result<(), StateError> + Send + 'static,
+    ) -> Result<Result<(), StateError>, JoinError> {
+        let (state, named) = (Arc::clone(&self.state), profile.clone());
+        tokio::task::spawn_blocking(move || change(&state, &named)).await
+    }
+
     /// Raises the prompt of the keyring that holds `profile`, or would.
     pub(super) async fn unlock(&self, profile: &Profile, held: Option<Item>) -> Result<Keyring, Failure> {
-        let place = self.recorded(profile).await.or(held.map(|item| item.keyring));
+        let place = match self.source(profile) {
+            Some(source) => Some(source),
+            None => self.recorded(profile).await.or(held.map(|item| item.keyring)),
+        };
         match place.or(self.config.profile(profile).keyring).unwrap_or(AUTO[0]) {
             Keyring::Memory => Ok(Keyring::Memory),
+            // It may ask by itself, as a password manager does.
+            source if is_source(source) => {
+                self.load_given(profile, source, true).await.map(|item| item.keyring)
+            }
             keyring => {
                 self.keyrings.unlock(keyring).await.map(|()| keyring).map_err(|error| locked(profile, &error))
             }
@@ -133,6 +194,15 @@ pub(super) fn nothing(profile: &Profile) -> Failure {
     Failure::new(FailureKind::NothingStored, mend)
 }
 
+/// Exit 5, where systemd was to give them.
+fn not_given(profile: &Profile) -> Failure {
+    let mend = format!(
+        "nothing is stored for profile {profile}: systemd gives no credential dt-cred.{profile}: write \
+         LoadCredential=dt-cred.{profile}:FILE into the unit that starts dt-credd, and restart it"
+    );
+    Failure::new(FailureKind::NothingStored, mend)
+}
+
 pub(super) fn locked(profile: &Profile, error: &KeyringError) -> Failure {
     Failure::new(FailureKind::Keyring, format!("profile {profile}: {error}"))
 }
@@ -140,7 +210,20 @@ pub(super) fn locked(profile: &Profile, error: &KeyringError) -> Failure {
 fn unreadable(profile: &Profile, keyring: Keyring, error: &CredentialsError) -> Failure {
     let message = format!(
         "profile {profile}: the item in {keyring} is not of the format of dt-cred ({error}): remove it with \
-         `dt-cred erase -p {profile}`, and log in again"
+         `dt-cred erase -p {profile}`, see that the keyring is open with `dt-cred unlock`, and log in again"
     );
     Failure::new(error.kind(), message)
+}
+
+/// Exit 6: a source gives something else than the lines of `store`.
+fn malformed(profile: &Profile, source: Keyring, error: &GivenError) -> Failure {
+    let what = match source {
+        Keyring::Systemd => format!("the systemd credential dt-cred.{profile} holds"),
+        _ => "the keyring_command prints".to_owned(),
+    };
+    let message = format!(
+        "profile {profile}: what {what} is not the lines of `dt-cred store` ({error}): mend it there, and see with \
+         `dt-cred unlock`"
+    );
+    Failure::new(FailureKind::Keyring, message)
 }

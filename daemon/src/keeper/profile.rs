@@ -11,7 +11,10 @@ use std::{
 };
 
 use dt_cred_proto::{
-    message::{Described, Failure, FailureKind, FileStatus, Keyring, ProfileStatus, Store, Stored, Token},
+    message::{
+        Attributes, Described, Failure, FailureKind, FileStatus, Keyring, Moved, Previewed, ProfileStatus,
+        Store, Stored, Token,
+    },
     profile::Profile,
     secret::Secret,
 };
@@ -41,7 +44,9 @@ pub(super) enum Command {
     Reject { generation: Option<u64>, force: bool, reply: oneshot::Sender<bool> },
     Store { store: Box<Store>, deadline: Duration, reply: oneshot::Sender<Result<Stored, Failure>> },
     Erase { also: BTreeSet<Keyring>, reply: oneshot::Sender<Result<bool, Failure>> },
+    Move { to: Keyring, deadline: Duration, reply: oneshot::Sender<Result<Moved, Failure>> },
     Describe { reply: oneshot::Sender<Result<Described, Failure>> },
+    Preview { attributes: Attributes, reply: oneshot::Sender<Result<Box<Previewed>, Failure>> },
     Unlock { reply: oneshot::Sender<Result<Keyring, Failure>> },
     Status { reply: oneshot::Sender<ProfileStatus> },
     Files { reply: oneshot::Sender<Vec<FileStatus>> },
@@ -161,7 +166,9 @@ impl Task {
                 self.enqueue(Change::Store { store, deadline, reply })
             }
             Command::Erase { also, reply } => self.enqueue(Change::Erase { also, reply }),
+            Command::Move { to, deadline, reply } => self.enqueue(Change::Move { to, deadline, reply }),
             Command::Describe { reply } => self.describe(reply),
+            Command::Preview { attributes, reply } => self.preview(attributes, reply),
             Command::Unlock { reply } => self.unlock(reply),
             Command::Status { reply } => {
                 let _ = reply.send(self.status(now));
@@ -346,6 +353,21 @@ impl Task {
         self.give_up();
         self.change += 1;
         self.item = item;
+    }
+
+    /// The same credentials, kept elsewhere: tokens and waiters stay. What is being read counts no more.
+    pub(super) fn moved(&mut self, item: Item) {
+        self.change += 1;
+        if self.item.is_some() {
+            self.item = Some(item);
+        }
+    }
+
+    fn preview(&self, attributes: Attributes, reply: oneshot::Sender<Result<Box<Previewed>, Failure>>) {
+        let (shared, profile, item) = (Arc::clone(&self.shared), self.profile.clone(), self.item.clone());
+        tokio::spawn(async move {
+            let _ = reply.send(shared.preview(&profile, item, attributes).await);
+        });
     }
 
     fn describe(&self, reply: oneshot::Sender<Result<Described, Failure>>) {

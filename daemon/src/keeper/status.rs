@@ -16,7 +16,8 @@ impl Task {
     pub(super) fn status(&self, now: Moment) -> ProfileStatus {
         let view = self.lifecycle.view(now);
         let recorded = self.shared.state.remembered(&self.profile).and_then(|kept| kept.keyring);
-        let keyring = self.item.as_ref().map(|item| item.keyring).or(recorded);
+        let held = self.item.as_ref().map(|item| item.keyring);
+        let keyring = held.or_else(|| self.shared.source(&self.profile)).or(recorded);
         let url = self.item.as_ref().map(|item| item.credentials.url.as_str());
         let proxy = self.shared.config.profile(&self.profile).proxy;
         let token_url = self.item.as_ref().map(|item| item.credentials.token_url.as_str());

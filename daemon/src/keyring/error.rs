@@ -3,7 +3,10 @@
 use dt_cred_proto::{message::Keyring, text::Text};
 use thiserror::Error;
 
-use super::stores;
+use super::{is_source, stores};
+
+/// How much of what others say is shown, in characters.
+const BRIEF: usize = 300;
 
 /// Why a keyring could not do it: one line each, with the mend. It never holds what was kept or was to be kept.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
@@ -11,8 +14,7 @@ pub enum KeyringError {
     /// There is no session bus, or it does not let us in.
     #[error(
         "there is no session bus ({reason}): log in to a desktop and run `dt-cred unlock` there, or keep the \
-         profile elsewhere, as with `dt-cred login --keyring keyutils`"
-    )]
+         profile elsewhere, as with `dt-cred login --keyring keyutils`", reason = brief(.reason))]
     NoBus {
         /// What libdbus said.
         reason: Text,
@@ -20,8 +22,7 @@ pub enum KeyringError {
     /// The bus is there, and nobody on it keeps secrets.
     #[error(
         "no program on the session bus is a Secret Service ({reason}): start gnome-keyring, KWallet or KeePassXC, then \
-         `dt-cred unlock`, or keep the profile elsewhere, as with `dt-cred login --keyring keyutils`"
-    )]
+         `dt-cred unlock`, or keep the profile elsewhere, as with `dt-cred login --keyring keyutils`", reason = brief(.reason))]
     NoProvider {
         /// What the bus said.
         reason: Text,
@@ -51,8 +52,7 @@ pub enum KeyringError {
     },
     /// The store is there and does not let us in.
     #[error(
-        "{keyring} refuses access ({reason}): allow it in the keyring's own settings, then `dt-cred unlock`"
-    )]
+        "{keyring} refuses access ({reason}): allow it in the keyring's own settings, then `dt-cred unlock`", reason = brief(.reason))]
     Denied {
         /// Which store.
         keyring: Keyring,
@@ -68,8 +68,7 @@ pub enum KeyringError {
     /// The kernel has no keyrings or a sandbox keeps us from them, as in most containers.
     #[error(
         "the kernel gives no keyring here ({reason}): in a container allow keyctl, add_key and request_key, then \
-         `dt-cred unlock`, or keep the profile elsewhere, as with `dt-cred login --keyring secret-service`"
-    )]
+         `dt-cred unlock`, or keep the profile elsewhere, as with `dt-cred login --keyring secret-service`", reason = brief(.reason))]
     KernelRefuses {
         /// Which error.
         reason: Text,
@@ -110,10 +109,7 @@ pub enum KeyringError {
         keyring: Keyring,
     },
     /// The item is not text.
-    #[error(
-        "the item in {keyring} is not UTF-8 text: remove it with `dt-cred erase`, see that the keyring is open with \
-         `dt-cred unlock`, and log in again"
-    )]
+    #[error("{}", not_text(*.keyring))]
     NotText {
         /// Which store.
         keyring: Keyring,
@@ -161,34 +157,112 @@ pub enum KeyringError {
         /// What there is instead.
         choices: Text,
     },
-    /// Not in this release.
-    #[error(
-        "this release cannot use {keyring} yet: choose one of {choices} with `dt-cred login --keyring`, and open it \
-         with `dt-cred unlock`"
-    )]
-    NotYet {
-        /// Which store.
-        keyring: Keyring,
-        /// What there is instead.
-        choices: Text,
-    },
     /// The source cannot be written to.
-    #[error(
-        "{keyring} can only be read: change the secret at its source, or choose with `dt-cred login --keyring` a store \
-         that `dt-cred unlock` can open"
-    )]
+    #[error("{}", read_only(*.keyring))]
     ReadOnly {
-        /// Which store.
+        /// Which source.
         keyring: Keyring,
+    },
+    /// A credential that the service manager gave cannot be used.
+    #[error(
+        "the systemd credential {path} cannot be read ({reason}): mend LoadCredential= in the unit that starts dt-credd, \
+         restart the unit, and see with `dt-cred unlock`", reason = brief(.reason), path = brief(.path))]
+    Credential {
+        /// Where it lies.
+        path: Text,
+        /// Why not.
+        reason: Text,
+    },
+    /// The state file says that a command has the credentials, and the configuration names none.
+    #[error(
+        "no keyring_command is configured for this profile: write one, and keyring = \"command\", then `dt-cred stop`, \
+         and see with `dt-cred unlock`"
+    )]
+    NoCommand,
+    /// The keyring_command was not run, or not to its end.
+    #[error(
+        "the keyring_command {program} cannot be run ({reason}): mend that, or the configuration and then `dt-cred stop`, \
+         and see with `dt-cred unlock`", reason = brief(.reason), program = brief(.program))]
+    NotRun {
+        /// Its program.
+        program: Text,
+        /// Why not.
+        reason: Text,
+    },
+    /// The keyring_command did not end.
+    #[error(
+        "the keyring_command {program} has not ended within {seconds} s and was killed ({said}): see whether it waits for \
+         somebody, then `dt-cred unlock`, which gives it longer", said = brief(.said), program = brief(.program))]
+    Late {
+        /// Its program.
+        program: Text,
+        /// The deadline, in seconds.
+        seconds: u64,
+        /// The end of its standard error.
+        said: Text,
+    },
+    /// The keyring_command floods.
+    #[error(
+        "the keyring_command {program} prints more than {limit} bytes and was killed: have it print the lines of \
+         `dt-cred store` and nothing else, and see with `dt-cred unlock`", program = brief(.program))]
+    TooMuch {
+        /// Its program.
+        program: Text,
+        /// What is taken, in bytes.
+        limit: usize,
+    },
+    /// The keyring_command failed.
+    #[error("the keyring_command {program} failed ({status}: {said}): mend that, and see with `dt-cred unlock`", said = brief(.said), program = brief(.program))]
+    Unsuccessful {
+        /// Its program.
+        program: Text,
+        /// How it ended.
+        status: Text,
+        /// The end of its standard error.
+        said: Text,
     },
     /// Whatever else the store's library says.
-    #[error("{keyring} failed ({reason}): restart the keyring's program, then `dt-cred unlock`")]
+    #[error("{keyring} failed ({reason}): restart the keyring's program, then `dt-cred unlock`", reason = brief(.reason))]
     Failed {
         /// Which store.
         keyring: Keyring,
         /// What it said.
         reason: Text,
     },
+}
+
+/// Of what others say only so much that the mend behind it is never cut off.
+fn brief(text: &Text) -> Text {
+    Text::from(text.as_str().chars().take(BRIEF).collect::<String>())
+}
+
+/// How what is no text is got rid of.
+fn not_text(keyring: Keyring) -> String {
+    if is_source(keyring) {
+        return format!(
+            "what {keyring} gives is not UTF-8 text: mend it there, and see with `dt-cred unlock`"
+        );
+    }
+    format!(
+        "the item in {keyring} is not UTF-8 text: remove it with `dt-cred erase`, see that the keyring is open with \
+         `dt-cred unlock`, and log in again"
+    )
+}
+
+/// How what a source gives is changed.
+fn read_only(keyring: Keyring) -> String {
+    let source = match keyring {
+        Keyring::Systemd => {
+            "its credentials are given by systemd (LoadCredential= in the unit that starts dt-credd), which wins and can \
+             only be read: change them there and restart the unit"
+        }
+        Keyring::Command => {
+            "its credentials come from the keyring_command of the configuration, which can only be read: change them \
+             there, or take keyring and keyring_command out of the configuration and run `dt-cred stop`"
+        }
+        other => return format!("{other} can only be read: see with `dt-cred unlock` what it holds"),
+    };
+    format!("{source}, and see with `dt-cred unlock`")
 }
 
 impl KeyringError {
@@ -226,19 +300,29 @@ mod tests {
             KeyringError::NoThread { keyring },
             KeyringError::Altered { keyring },
             KeyringError::NotText { keyring },
+            KeyringError::NotText { keyring: Keyring::Command },
             KeyringError::TooLarge { keyring, limit: 9 },
             KeyringError::OtherCase { keyring, other: Text::from("Default.dt-cred") },
             KeyringError::NoLogon { keyring },
             KeyringError::NotHere { keyring, choices: Text::from("this, that") },
-            KeyringError::NotYet { keyring, choices: Text::from("this, that") },
             KeyringError::ReadOnly { keyring },
+            KeyringError::ReadOnly { keyring: Keyring::Systemd },
+            KeyringError::ReadOnly { keyring: Keyring::Command },
+            KeyringError::Credential { path: Text::from("/x"), reason: reason() },
+            KeyringError::NoCommand,
+            KeyringError::NotRun { program: Text::from("/x"), reason: reason() },
+            KeyringError::Late { program: Text::from("/x"), seconds: 30, said: reason() },
+            KeyringError::TooMuch { program: Text::from("/x"), limit: 9 },
+            KeyringError::Unsuccessful { program: Text::from("/x"), status: Text::from("1"), said: reason() },
             KeyringError::Failed { keyring, reason: reason() },
         ];
         for error in errors {
-            let told = error.to_string();
+            // As it is sent: after the longest name of a profile.
+            let told = Text::from(format!("profile {}: {error}", "x".repeat(64))).to_string();
             assert!(told.contains("`dt-cred unlock`"), "{told}");
             assert!(!told.contains(char::is_control), "{told}");
             assert!(!told.contains("  "), "{told}");
+            assert!(told.chars().count() < Text::LIMIT, "{told}");
         }
     }
 }

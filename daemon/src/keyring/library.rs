@@ -9,11 +9,7 @@ use super::{KeyringError, SERVICE};
 /// That there is no such store here; `choices` are those that there are.
 pub(super) fn unavailable(keyring: Keyring, choices: &[Keyring]) -> KeyringError {
     let choices: Vec<_> = choices.iter().map(ToString::to_string).collect();
-    let choices = Text::from(choices.join(", "));
-    match keyring {
-        Keyring::Systemd | Keyring::Command | Keyring::Memory => KeyringError::NotYet { keyring, choices },
-        _ => KeyringError::NotHere { keyring, choices },
-    }
+    KeyringError::NotHere { keyring, choices: Text::from(choices.join(", ")) }
 }
 
 /// The entry of `profile` in `store`, made with this modifier of the store's own.

@@ -54,6 +54,11 @@ impl Drop for Prompts {
     }
 }
 
+/// Nobody: no service manager of this system gives credentials.
+pub(super) fn given() -> Result<Vec<Profile>, KeyringError> {
+    Ok(Vec::new())
+}
+
 /// The item of `profile`.
 pub(super) fn read(keyring: Keyring, profile: &Profile) -> Result<Option<Secret>, KeyringError> {
     here(keyring)?;

@@ -111,9 +111,12 @@ fn every_variant_of_a_request_has_a_case() {
         Operation::Stop => 6,
         Operation::Unlock(_) => 7,
         Operation::Files => 8,
+        Operation::Preview(_) => 9,
+        Operation::Keyrings => 10,
+        Operation::Move(_) => 11,
     };
-    all("Operation", operations().map(number), 9);
-    assert_eq!(Request::VARIANTS, 9);
+    all("Operation", operations().map(number), 12);
+    assert_eq!(Request::VARIANTS, 12);
     let erase = operations().filter_map(|operation| match operation {
         Operation::Erase(Erase::One(_)) => Some(0),
         Operation::Erase(Erase::All) => Some(1),
@@ -149,9 +152,12 @@ fn every_variant_of_a_response_has_a_case() {
         Response::Stopping { .. } => 9,
         Response::Unlocked(_) => 10,
         Response::Files(_) => 11,
+        Response::Previewed(_) => 12,
+        Response::Keyrings(_) => 13,
+        Response::Moved(_) => 14,
     };
-    all("Response", responses().map(number), 12);
-    assert_eq!(Response::VARIANTS, 12);
+    all("Response", responses().map(number), 15);
+    assert_eq!(Response::VARIANTS, 15);
     let kinds = responses().filter_map(|response| {
         if let Response::Failed(failure) = response { Some(failure.kind) } else { None }
     });

@@ -2,7 +2,8 @@
 
 use dt_cred_proto::{
     message::{
-        Attributes, ClientAuth, Describe, Erase, Get, Keyring, Operation, Reject, Request, Store, Unlock,
+        Attributes, ClientAuth, Describe, Erase, Get, Keyring, Move, Operation, Preview, Reject, Request,
+        Store, Unlock,
     },
     profile::Profile,
     secret::Secret,
@@ -113,5 +114,13 @@ pub(crate) fn cases() -> Cases<Request> {
     case("unlock", 60_000, Operation::Unlock(Unlock::default()));
     case("files", 10_000, Operation::Files);
     case("unlock-profile", 60_000, Operation::Unlock(Unlock { profile: profile("work") }));
+    case("keyrings", 10_000, Operation::Keyrings);
+    let moved = |profile, keyring| Operation::Move(Move { profile, keyring });
+    case("move", 70_000, moved(None, Keyring::Keyutils));
+    case("move-profile", 70_000, moved(profile("work"), Keyring::SecretService));
+    case("preview", 10_000, Operation::Preview(Box::default()));
+    let attributes = Attributes { url: given("https://app.example"), ..Attributes::default() };
+    let preview = Preview { profile: profile("work"), attributes };
+    case("preview-url", 10_000, Operation::Preview(Box::new(preview)));
     cases
 }

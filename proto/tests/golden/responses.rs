@@ -2,8 +2,8 @@
 
 use dt_cred_proto::{
     message::{
-        Described, Failure, FailureKind, FileFormat, FileStatus, Keyring, ProfileState, ProfileStatus,
-        Response, Status, Stored, Token,
+        ClientAuth, Described, Failure, FailureKind, FileFormat, FileStatus, KeptItem, Keyring,
+        KeyringStatus, Moved, Previewed, ProfileState, ProfileStatus, Response, Status, Stored, Token,
     },
     profile::Profile,
     secret::Secret,
@@ -188,6 +188,48 @@ pub(crate) fn cases() -> Cases<Response> {
         ..fresh.clone()
     };
     case("files-two", Response::Files(vec![fresh, failed]));
+
+    let previewed = Previewed {
+        profile: profile("default"),
+        url: Text::new("https://app.example"),
+        token_url: Text::new("https://app.example/token"),
+        auth: ClientAuth::Post,
+        scope: None,
+        audience: None,
+        resource: None,
+        ca_file: None,
+    };
+    case("previewed", Response::Previewed(Box::new(previewed.clone())));
+    let all = Previewed {
+        auth: ClientAuth::Basic,
+        scope: Some(Text::new("assets:read")),
+        audience: Some(Text::new("https://app.example/api")),
+        resource: Some(Text::new("urn:example:assets")),
+        ca_file: Some(Text::new("/etc/ssl/example.pem")),
+        ..previewed
+    };
+    case("previewed-all", Response::Previewed(Box::new(all)));
+
+    case("keyrings-nothing", Response::Keyrings(vec![]));
+    let used = |name, used| KeptItem { profile: profile(name), used };
+    let kept = KeyringStatus {
+        keyring: Keyring::Keyutils,
+        lasts: lasts(),
+        items: vec![used("default", true), used("work", false)],
+        error: None,
+    };
+    let error = Some(Failure::new(FailureKind::Keyring, "the keyring is locked"));
+    let locked = KeyringStatus { keyring: Keyring::SecretService, items: vec![], error, ..kept.clone() };
+    case("keyrings-two", Response::Keyrings(vec![locked, kept]));
+    case(
+        "moved",
+        Response::Moved(Moved {
+            profile: profile("work"),
+            from: Keyring::Keyutils,
+            keyring: Keyring::SecretService,
+            lasts: lasts(),
+        }),
+    );
 
     case("stopping", Response::Stopping { pid: 4242 });
     case("stopping-largest", Response::Stopping { pid: u32::MAX });

@@ -8,3 +8,4 @@ mod failures;
 mod items;
 mod kernel;
 mod locked;
+mod moving;

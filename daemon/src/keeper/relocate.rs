@@ -1,0 +1,163 @@
+//! `keyring list` and `keyring move`: what is kept where, and keeping it elsewhere.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use dt_cred_proto::{
+    message::{Failure, FailureKind, KeptItem, Keyring, KeyringStatus, Moved, ProfileStatus},
+    profile::Profile,
+};
+
+use super::{
+    Shared,
+    item::{Item, locked},
+    profile::Task,
+};
+use crate::{
+    clock,
+    credentials::Credentials,
+    keyring::{AUTO, KeyringError, lasts},
+};
+
+/// A profile that is kept elsewhere now.
+pub(super) struct Relocated {
+    item: Item,
+    from: Keyring,
+    /// Why the item that it had before is still there.
+    left: Option<Failure>,
+}
+
+impl Task {
+    /// Takes over where the profile is kept now.
+    pub(super) fn follow(&mut self, relocated: Relocated) -> Result<Moved, Failure> {
+        let Relocated { item, from, left } = relocated;
+        let keyring = item.keyring;
+        self.moved(item);
+        tracing::info!(profile = %self.profile, %from, %keyring, "moved");
+        match left {
+            Some(failure) => Err(failure),
+            None => Ok(Moved { profile: self.profile.clone(), from, keyring, lasts: lasts(keyring) }),
+        }
+    }
+}
+
+impl Shared {
+    /// Keeps `profile` in the store `to`, and nowhere else.
+    ///
+    /// The new item is read back before anything goes by it, the note that it counts is on the disk before the old item
+    /// goes: whenever this is killed, the one that counts is good, and to do it once more brings it to its end.
+    pub(super) async fn relocate(
+        &self,
+        profile: &Profile,
+        held: Option<Item>,
+        to: Keyring,
+        deadline: Duration,
+    ) -> Result<Relocated, Failure> {
+        self.changeable(profile)?;
+        if !AUTO.contains(&to) {
+            let choices = AUTO.map(|keyring| keyring.to_string()).join(" or ");
+            let message =
+                format!("profile {profile} cannot be moved to {to}: --to is {choices} on this system");
+            return Err(Failure::new(FailureKind::Usage, message));
+        }
+        let left = || deadline.saturating_sub(clock::now().boot);
+        let failed = |error: KeyringError| locked(profile, &error);
+        let item = match held {
+            Some(item) if item.keyring == Keyring::Memory => item,
+            // Not what is held: another program may have changed it meanwhile.
+            _ => self.load(profile).await?,
+        };
+        let from = item.keyring;
+        if from != to {
+            let waiting = tokio::time::timeout(left(), self.bring(profile, &item.credentials, to));
+            waiting.await.map_err(|_| late(profile, to))??;
+            if let Err(failure) = self.record_or_fail(profile, to).await {
+                // Nothing goes by it, so it must not lie about.
+                self.remove_old(profile, to).await;
+                return Err(failure);
+            }
+        }
+        let mut left_over = None;
+        for old in AUTO.into_iter().filter(|keyring| *keyring != to) {
+            let removed = match old == from || self.holds(profile, old, &item.credentials).await {
+                true => self.keyrings.remove(old, profile).await.map_err(failed),
+                false => continue,
+            };
+            if let Err(failure) = removed {
+                let why = format!(
+                    "profile {profile} is kept in {to} now, but its old item in {old} is still there: {failure}; then \
+                     `dt-cred keyring move --to {to} -p {profile}` once more removes it"
+                );
+                left_over = Some(Failure::new(failure.kind, why));
+            }
+        }
+        let item = Item { credentials: item.credentials, keyring: to };
+        Ok(Relocated { item, from, left: left_over })
+    }
+
+    /// Keeps `credentials` in the store `to`, where no others may lie, and reads them back. One prompt at most.
+    async fn bring(&self, profile: &Profile, credentials: &Credentials, to: Keyring) -> Result<(), Failure> {
+        let failed = |error: KeyringError| locked(profile, &error);
+        self.keyrings.unlock(to).await.map_err(failed)?;
+        if let Some(there) = self.keyrings.read(to, profile).await.map_err(failed)? {
+            let same = Credentials::parse(there.expose()).is_ok_and(|there| there == *credentials);
+            if !same {
+                let message = format!(
+                    "profile {profile}: {to} holds another item for it already, which would be lost: see with `dt-cred unlock` \
+                     that it is open, then `dt-cred login -p {profile} --keyring {to}` replaces it"
+                );
+                return Err(Failure::new(FailureKind::Keyring, message));
+            }
+        }
+        self.keyrings.write(to, profile, &credentials.to_item()).await.map_err(failed)
+    }
+
+    /// Whether a store holds these very credentials, as a move leaves them that was killed.
+    async fn holds(&self, profile: &Profile, keyring: Keyring, credentials: &Credentials) -> bool {
+        match self.keyrings.read(keyring, profile).await {
+            Ok(Some(item)) => Credentials::parse(item.expose()).is_ok_and(|item| item == *credentials),
+            // One that cannot be read has not been written by a move.
+            _ => false,
+        }
+    }
+
+    /// What every store holds; `known` is the state of the profiles.
+    pub(super) async fn stores(&self, known: &[ProfileStatus]) -> Vec<KeyringStatus> {
+        let used = |profile: &Profile| known.iter().find(|status| status.profile == *profile)?.keyring;
+        let of = |keyring| known.iter().filter(move |status| status.keyring == Some(keyring));
+        let mut stores = Vec::new();
+        let mut found = BTreeSet::new();
+        for keyring in AUTO {
+            let (profiles, error) = match self.keyrings.profiles(keyring).await {
+                Ok(profiles) => (profiles.into_iter().collect(), None),
+                Err(error) => {
+                    let recorded: BTreeSet<_> = of(keyring).map(|status| status.profile.clone()).collect();
+                    (recorded, Some(Failure::new(FailureKind::Keyring, error.to_string())))
+                }
+            };
+            let item = |profile: Profile| {
+                // One that is not recorded is used where it is found first.
+                let used = used(&profile).map_or(!found.contains(&profile), |used| used == keyring);
+                KeptItem { profile, used }
+            };
+            let items: Vec<_> = profiles.into_iter().map(item).collect();
+            found.extend(items.iter().map(|item| item.profile.clone()));
+            stores.push(KeyringStatus { keyring, lasts: lasts(keyring), items, error });
+        }
+        for keyring in [Keyring::Systemd, Keyring::Command, Keyring::Memory] {
+            let items: Vec<_> =
+                of(keyring).map(|status| KeptItem { profile: status.profile.clone(), used: true }).collect();
+            if !items.is_empty() {
+                stores.push(KeyringStatus { keyring, lasts: lasts(keyring), items, error: None });
+            }
+        }
+        stores
+    }
+}
+
+fn late(profile: &Profile, to: Keyring) -> Failure {
+    let message = format!(
+        "profile {profile}: it was not kept in {to} in time, and is where it was: look whether the keyring shows a prompt, \
+         open it with `dt-cred unlock`, then try again"
+    );
+    Failure::new(FailureKind::Keyring, message)
+}

@@ -1,0 +1,104 @@
+//! A real systemd: this very machine's files, booted in a container, with nothing written to any of them.
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::Path,
+    process::Command,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use super::{Output, Running, on_path, require, root, run, until};
+
+/// A booted systemd. Everything in it is killed on drop, and nothing of it is left.
+pub struct Systemd {
+    /// Process 1 of the container, by its number here.
+    init: Pid,
+    _container: Running,
+    _folder: TempDir,
+}
+
+/// Mounts an overlay over the machine's files, in a mount namespace of its own, and boots it to nothing: none of the
+/// machine's own units is started. The network is the machine's, so that loopback is the tests'.
+const BOOT: &str = r#"
+    set -e
+    cd "$1"
+    mkdir lower memory root
+    mount -t tmpfs tmpfs memory
+    mkdir memory/upper memory/work
+    mount --bind / lower
+    mount -t overlay overlay -o lowerdir=lower,upperdir=memory/upper,workdir=memory/work root
+    printf '[Unit]\nDefaultDependencies=no\n' >root/etc/systemd/system/nothing.target
+    exec systemd-nspawn --quiet --directory=root --register=no --keep-unit --console=pipe --link-journal=no \
+        --system-call-filter=@keyring --boot systemd.unit=nothing.target
+"#;
+
+impl Systemd {
+    /// Boots one; none where the machine has no systemd, or this process may make no container.
+    ///
+    /// # Panics
+    /// Where it does not come up.
+    pub fn boot() -> Option<Self> {
+        let what = "a real systemd in a container";
+        if !root(what) || !require("systemd-nspawn", on_path(&["systemd-nspawn", "nsenter", "unshare"])) {
+            return None;
+        }
+        let folder = tempfile::Builder::new().prefix("dts-").tempdir_in("/tmp").expect("a temporary folder");
+        if !may_mount(folder.path()) {
+            let line = format!("LEFT OUT: a test that needs {what}: nothing may be mounted here\n");
+            let _ = io::stderr().write_all(line.as_bytes());
+            return None;
+        }
+        let mut unshare = Command::new("unshare");
+        unshare.args(["--mount", "sh", "-c", BOOT, "sh"]).arg(folder.path());
+        let mut container = Running::start(unshare, "");
+        let init = until("the container's process 1", || {
+            assert!(container.is_running(), "it ended: {}", container.said());
+            init_of(container.pid())
+        });
+        let systemd = Self { init, _container: container, _folder: folder };
+        until("systemd to be up", || {
+            let state = systemd.run("systemctl is-system-running", &[], "").stdout;
+            (state == "running\n").then_some(())
+        });
+        Some(systemd)
+    }
+
+    /// Runs a shell script in it as root, with these variables. What `systemd-run` starts there has no default
+    /// dependencies.
+    pub fn run(&self, script: &str, variables: &[(&str, &Path)], stdin: impl AsRef<[u8]>) -> Output {
+        let mut enter = Command::new("nsenter");
+        enter.args(["--all", "--target", &self.init.as_raw_nonzero().to_string(), "sh", "-c", script]);
+        enter.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        enter.envs(variables.iter().copied());
+        run(enter, stdin)
+    }
+}
+
+impl Drop for Systemd {
+    fn drop(&mut self) {
+        // With process 1 everything in its namespace goes.
+        let _ = kill_process(self.init, Signal::KILL);
+    }
+}
+
+/// Whether an overlay may be mounted in a mount namespace of our own, as in few containers.
+fn may_mount(folder: &Path) -> bool {
+    let mut probe = Command::new("unshare");
+    let script = r#"cd "$1" && mkdir -p a b c d && mount -t tmpfs x b && mkdir b/u b/w &&
+        mount -t overlay x -o lowerdir=a,upperdir=b/u,workdir=b/w d"#;
+    probe.args(["--mount", "sh", "-c", script, "sh"]).arg(folder);
+    run(probe, "").code == Some(0)
+}
+
+/// The child of a process that has become an init: the shell and nspawn have others before.
+fn init_of(parent: Pid) -> Option<Pid> {
+    let parent = parent.as_raw_nonzero();
+    let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).ok()?;
+    let is_init = |child: &&str| {
+        fs::read_to_string(format!("/proc/{child}/comm")).is_ok_and(|name| name == "systemd\n")
+    };
+    Pid::from_raw(children.split_whitespace().find(is_init)?.parse().ok()?)
+}

@@ -54,6 +54,9 @@ pub(crate) fn run(settings: &Settings, arguments: LoginArguments) -> Result<(), 
         },
         described => Some(described?),
     };
+    if let Some(source) = known.as_ref().filter(|known| kept::is_source(known.keyring)) {
+        return Err(Failure::new(FailureKind::Keyring, source.note.clone()));
+    }
     if known.is_some() {
         for line in heading(&*preview(settings, &attributes)?) {
             terminal.say(&line)?;

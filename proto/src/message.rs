@@ -334,7 +334,7 @@ pub struct Described {
     pub client_id: Option<Text>,
     /// Where its credentials are or would be kept; none where the user must choose first.
     pub keyring: Option<Keyring>,
-    /// For how long they are kept there, or why the user must choose.
+    /// For how long they are kept there, why they can only be read there, or why the user must choose.
     pub note: Text,
 }
 

@@ -291,6 +291,11 @@ impl Shared {
 
     /// What `login` needs to know.
     pub(super) async fn describe(&self, profile: &Profile, held: Option<Item>) -> Result<Described, Failure> {
+        if let (Some(source), Err(refused)) = (self.source(profile), self.changeable(profile)) {
+            // No failure: nothing could be opened that would mend it.
+            let (url, client_id, note) = (None, None, refused.message);
+            return Ok(Described { profile: profile.clone(), url, client_id, keyring: Some(source), note });
+        }
         let item = self.existing(profile, held).await?;
         let place = match item.as_ref().map(|item| item.keyring).or(self.config.profile(profile).keyring) {
             Some(keyring) => Ok(keyring),

@@ -57,6 +57,57 @@ fn id_and_secret_are_asked_for_proven_and_kept_and_the_secret_is_not_shown() {
 }
 
 #[test]
+fn where_the_secret_of_an_existing_profile_goes_is_kept_and_shown_before_it_is_typed() {
+    let sandbox = Sandbox::https();
+    let user = User::in_memory();
+    let account = Account::at(&sandbox);
+    let ca_file = account.ca_file.clone().expect("a CA");
+    let rest = "scope=assets:read\nauth=basic\naudience=an-audience\nresource=urn:a-resource\n";
+    user.log_in_with(&format!("{}token_url={}\n{rest}", account.lines(), sandbox.token_url()));
+    let mut terminal = Terminal::new();
+    let client = login(&user, &terminal, &["--scope", "another"]);
+    terminal.until("Client id ");
+    let shown = terminal.shown();
+    for line in [
+        format!("Credentials of profile {}", user.profile()),
+        format!("url: {}", account.url),
+        format!("token_url: {}", sandbox.token_url()),
+        "auth: basic".to_owned(),
+        // What is given counts instead of what is kept.
+        "scope: another".to_owned(),
+        "audience: an-audience".to_owned(),
+        "resource: urn:a-resource".to_owned(),
+        format!("ca_file: {ca_file}"),
+    ] {
+        assert!(shown.contains(&line), "{line:?} is not in {shown}");
+    }
+    terminal.press("\n");
+    terminal.until("Client secret (not shown): ");
+    terminal.press(&format!("{}\n", account.client_secret));
+    client.ended().done();
+    let requests = sandbox.requests();
+    let body = std::str::from_utf8(&requests.last().expect("a request").body).expect("a form");
+    for kept in ["scope=another", "audience=an-audience", "resource=urn%3Aa-resource"] {
+        assert!(body.contains(kept), "{kept} is not in {body}");
+    }
+}
+
+#[test]
+fn what_cannot_be_changed_and_an_address_that_is_none_are_told_before_anything_is_typed() {
+    let user = User::in_memory();
+    let terminal = Terminal::new();
+    let wrong = login(&user, &terminal, &["--url", "http://app.example"]).ended();
+    failed(&wrong, 2, "url");
+    let name = user.profile();
+    let command = if cfg!(windows) { "C:/no/such/program" } else { "/no/such/program" };
+    let table = format!("[profile.{name}]\nkeyring = \"command\"\nkeyring_command = [{command:?}]\n");
+    user.home.configure(&table);
+    user.dt_cred(&["stop"]).done();
+    failed(&login(&user, &terminal, &[]).ended(), 6, "can only be read");
+    assert!(!terminal.shown().contains("Client"), "{}", terminal.shown());
+}
+
+#[test]
 fn a_rotated_secret_is_entered_alone_and_all_else_is_kept() {
     let sandbox = Sandbox::https();
     let user = User::in_memory();

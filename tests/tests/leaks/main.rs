@@ -1,9 +1,11 @@
-//! Secrets and tokens are found nowhere: in no log, file, argument, environment, message or state.
+//! Secrets and tokens are found nowhere: in no log, file, argument, environment, message or state, and with no other listener.
 
+mod binding;
 #[cfg(target_os = "linux")]
 mod desktop;
 mod echo;
 mod input;
+mod listener;
 #[cfg(target_os = "linux")]
 mod processes;
 mod search;

@@ -15,8 +15,12 @@ pub mod keyring;
 pub mod oidc_provider;
 pub mod process;
 #[cfg(target_os = "linux")]
+pub mod seccomp;
+#[cfg(target_os = "linux")]
 pub mod secret_service;
 pub mod session;
+#[cfg(target_os = "linux")]
+pub mod stranger;
 #[cfg(target_os = "linux")]
 pub mod terminal;
 #[cfg(windows)]
@@ -44,6 +48,8 @@ pub use platform::{Pid, private_folder};
 pub use process::{Output, Running, run};
 #[cfg(target_os = "linux")]
 pub use secret_service::SecretService;
+#[cfg(target_os = "linux")]
+pub use stranger::Stranger;
 pub use wait::{BOUND, until};
 
 /// Environment variable under which a missing real part is a failure.

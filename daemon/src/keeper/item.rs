@@ -10,7 +10,7 @@ use dt_cred_proto::{
 use super::Shared;
 use crate::{
     credentials::{Credentials, CredentialsError},
-    keyring::{AUTO, KeyringError},
+    keyring::{AUTO, KeyringError, forgets_after, lasts},
     state::{State, StateError},
 };
 
@@ -53,7 +53,10 @@ impl Shared {
                 Err(error) => return Err(locked(profile, &error)),
             }
         }
-        Err(nothing(profile))
+        Err(match recorded {
+            Some(keyring) if forgets_after(keyring).is_some() => forgotten(profile, keyring),
+            _ => nothing(profile),
+        })
     }
 
     /// Which profiles lie in which of the stores that `auto` means, and why some of them could not tell.
@@ -81,7 +84,8 @@ impl Shared {
                 FailureKind::Keyring,
                 format!(
                     "there is no desktop keyring here ({error}); keyring=keyutils takes the kernel keyring, which \
-                     forgets at a reboot and 3 days after the last use; keyring=memory the daemon's memory"
+                     keeps them {}; keyring=memory the daemon's memory",
+                    lasts(Keyring::Keyutils)
                 ),
             )),
             Err(error) => Err(Failure::new(FailureKind::Keyring, error.to_string())),
@@ -130,6 +134,15 @@ impl Shared {
 /// Exit 5, with what to do.
 pub(super) fn nothing(profile: &Profile) -> Failure {
     let mend = format!("nothing is stored for profile {profile}: log in with `dt-cred login -p {profile}`");
+    Failure::new(FailureKind::NothingStored, mend)
+}
+
+/// Exit 5, for what was kept where it does not stay.
+fn forgotten(profile: &Profile, keyring: Keyring) -> Failure {
+    let mend = format!(
+        "nothing is stored for profile {profile} any more, {keyring} keeps it {}: log in with `dt-cred login -p {profile}`",
+        lasts(keyring)
+    );
     Failure::new(FailureKind::NothingStored, mend)
 }
 

@@ -2,9 +2,13 @@
 #![cfg(target_os = "linux")]
 
 mod absence;
+mod apart;
 mod desktop;
 mod erase_all;
 mod failures;
 mod items;
 mod kernel;
 mod locked;
+mod quota;
+mod refused;
+mod sessions;

@@ -27,6 +27,8 @@ pub mod terminal;
 #[path = "parts/terminal/windows.rs"]
 pub mod terminal;
 pub mod wait;
+#[cfg(target_os = "linux")]
+pub mod wall_clock;
 
 #[cfg(unix)]
 #[path = "parts/unix.rs"]
@@ -51,6 +53,8 @@ pub use secret_service::SecretService;
 #[cfg(target_os = "linux")]
 pub use stranger::Stranger;
 pub use wait::{BOUND, until};
+#[cfg(target_os = "linux")]
+pub use wall_clock::WallClock;
 
 /// Environment variable under which a missing real part is a failure.
 pub const REQUIRE_VARIABLE: &str = "DT_CRED_REQUIRE_REAL";

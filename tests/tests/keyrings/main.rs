@@ -11,4 +11,5 @@ mod kernel;
 mod locked;
 mod quota;
 mod refused;
+mod renewal;
 mod sessions;

@@ -178,12 +178,36 @@ fn judged(error: KeyError) -> KeyringError {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{
+        env,
+        io::{self, Write},
+        thread,
+        time::Duration,
+    };
 
     use dt_cred_proto::text::Text;
-    use linux_keyutils::KeyError;
+    use linux_keyutils::{KeyError, KeyRing, KeyRingIdentifier};
 
-    use super::{KeyringError, description, in_words, judged, named, told};
+    use super::{KeyringError, description, in_words, judged, named, persistent, told};
+
+    #[test]
+    fn a_call_has_one_session_keyring_however_often_it_asks_for_the_persistent_one() {
+        let session = || {
+            persistent().map(|_| KeyRing::from_special_id(KeyRingIdentifier::Session, false).expect("joined"))
+        };
+        match session() {
+            Ok(first) => {
+                assert_eq!(session(), Ok(first));
+                let other = thread::spawn(session).join().expect("no panic");
+                assert_ne!(other, Ok(first), "and each call its own");
+            }
+            Err(error) => {
+                let required = env::var_os("DT_CRED_REQUIRE_REAL").is_some_and(|value| value == "1");
+                assert!(!required, "{error}");
+                let _ = io::stderr().write_all(b"LEFT OUT: a test that needs the kernel keyring\n");
+            }
+        }
+    }
 
     #[test]
     fn a_time_is_told_exactly() {

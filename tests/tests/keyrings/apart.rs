@@ -53,9 +53,12 @@ impl Apart {
         self.who.keys().lines().any(|line| line.contains(&name) && lives(line))
     }
 
-    /// Takes the persistent keyring away with all that is in it, as the kernel does when it was not used for long.
+    /// Takes the persistent keyring away with all that is in it, as the kernel does when it was not used for long. No use
+    /// that was begun before makes it again.
     #[track_caller]
     pub(crate) fn lose_keyring(&self) {
+        // The daemon asks a keyring one thing after another.
+        self.user.dt_cred(&["erase", "-p", "nobodys"]).done();
         self.keyctl("keyctl invalidate $keys").done();
         assert!(!self.has_keyring());
     }

@@ -99,6 +99,18 @@ fn an_item_whose_rights_were_taken_away_is_exit_6_until_erase_removes_it_and_wha
 }
 
 #[test]
+fn erase_removes_an_item_from_wherever_another_program_has_linked_it_too() {
+    let sandbox = Sandbox::http();
+    let Some(apart) = Apart::new() else { return };
+    apart.user.log_in(&Account::at(&sandbox));
+    apart.keyctl(r#"keyctl link "$(keyctl search $keys user "$name")" @u"#).done();
+    let linked = || apart.keyctl(r#"keyctl search @u user "$name""#).code == Some(0);
+    assert!(linked());
+    apart.user.dt_cred(&["erase"]).done();
+    assert!(!apart.is_kept() && !linked());
+}
+
+#[test]
 fn an_item_that_is_no_text_is_exit_6_until_erase_removes_it() {
     let sandbox = Sandbox::http();
     let Some(apart) = Apart::new() else { return };

@@ -165,9 +165,9 @@ fn client_id(terminal: &mut Terminal, known: Option<&Text>) -> Result<Option<Str
 
 /// The kernel's keyring, if the person takes it knowingly.
 fn choose(terminal: &mut Terminal, note: &Text) -> Result<Keyring, Failure> {
+    // It says for how long that is, which the machine's administrator may have changed.
     terminal.say(note)?;
-    let answer =
-        terminal.ask(&"Keep them in the kernel keyring, which forgets them at the next boot, and 3 days after the last use? [y/N]".into());
+    let answer = terminal.ask(&"Keep them in the kernel keyring for that long? [y/N]".into());
     match answer?.to_ascii_lowercase().as_str() {
         "y" | "yes" => Ok(Keyring::Keyutils),
         _ => Err(LoginError::NoKeyring.into()),

@@ -194,14 +194,20 @@ pub fn is_source(keyring: Keyring) -> bool {
     matches!(keyring, Keyring::Systemd | Keyring::Command)
 }
 
-/// For how long `keyring` keeps an item, in words.
+/// For how long `keyring` keeps an item, in words. Asks no store.
 pub fn lasts(keyring: Keyring) -> Text {
-    Text::from(match keyring {
-        Keyring::SecretService | Keyring::Keychain | Keyring::CredentialManager => "until it is erased",
-        Keyring::Keyutils => "until a reboot, or 3 days after the last use",
-        Keyring::Systemd | Keyring::Command => "for as long as its source gives it",
-        Keyring::Memory => "until the daemon ends",
-    })
+    match keyring {
+        Keyring::Systemd | Keyring::Command => "for as long as its source gives it".into(),
+        Keyring::Memory => "until the daemon ends".into(),
+        Keyring::SecretService | Keyring::Keyutils | Keyring::Keychain | Keyring::CredentialManager => {
+            stores::lasts(keyring)
+        }
+    }
+}
+
+/// After how long without use `keyring` forgets an item; none where it does not. Asks no store.
+pub fn forgets_after(keyring: Keyring) -> Option<Duration> {
+    stores::forgets_after(keyring)
 }
 
 #[cfg(test)]

@@ -15,8 +15,12 @@ pub mod keyring;
 pub mod oidc_provider;
 pub mod process;
 #[cfg(target_os = "linux")]
+pub mod seccomp;
+#[cfg(target_os = "linux")]
 pub mod secret_service;
 pub mod session;
+#[cfg(target_os = "linux")]
+pub mod stranger;
 #[cfg(target_os = "linux")]
 pub mod systemd;
 #[cfg(target_os = "linux")]
@@ -25,6 +29,8 @@ pub mod terminal;
 #[path = "parts/terminal/windows.rs"]
 pub mod terminal;
 pub mod wait;
+#[cfg(target_os = "linux")]
+pub mod wall_clock;
 
 #[cfg(unix)]
 #[path = "parts/unix.rs"]
@@ -47,8 +53,12 @@ pub use process::{Output, Running, run};
 #[cfg(target_os = "linux")]
 pub use secret_service::SecretService;
 #[cfg(target_os = "linux")]
+pub use stranger::Stranger;
+#[cfg(target_os = "linux")]
 pub use systemd::Systemd;
 pub use wait::{BOUND, until};
+#[cfg(target_os = "linux")]
+pub use wall_clock::WallClock;
 
 /// Environment variable under which a missing real part is a failure.
 pub const REQUIRE_VARIABLE: &str = "DT_CRED_REQUIRE_REAL";

@@ -1,11 +1,11 @@
 //! Real clocks that jump while the daemon runs: a suspend as it sees one, and a wall clock that is set.
 #![cfg(target_os = "linux")]
 
-use std::{fs, path::PathBuf, process::Command, thread};
+use std::{fs, process::Command, thread};
 
 use dt_cred_tests::{
     issuer::{Door, Sandbox},
-    parts::{Running, binaries, on_path, require, root, run, until},
+    parts::{Running, WallClock, on_path, require, root, run, until},
     user::{Account, User},
 };
 use rustix::process::Pid;
@@ -105,48 +105,29 @@ fn a_wall_clock_set_forward_takes_an_expired_token_out_of_a_file() {
     let line = |token: &str| format!("Authorization: Bearer {token}\n");
     let read = || fs::read_to_string(&file).ok();
     until("the token in the file", || read().filter(|text| *text == line(&token)));
-    wall.set("+2h");
+    wall.clock.set("+2h");
     // Nobody asks; the file is judged anew by itself.
     until("another token in the file", || read().filter(|text| *text != line(&token)));
     assert_eq!(read(), Some(line(&wall.user.token())));
 }
 
-/// A daemon whose wall clock is a file's to say.
+/// A daemon whose wall clock is the test's to set.
 struct Wall {
     user: User,
     _daemon: Running,
-    file: PathBuf,
+    clock: WallClock,
 }
 
 impl Wall {
     /// None where the machine has no libfaketime.
     fn start() -> Option<Self> {
-        let library = fs::read_dir("/usr/lib").ok().and_then(|entries| {
-            let folders = entries.filter_map(|entry| Some(entry.ok()?.path()));
-            folders.map(|folder| folder.join("faketime/libfaketime.so.1")).find(|path| path.exists())
-        });
-        if !require("libfaketime", library.is_some()) {
-            return None;
-        }
         let user = User::in_memory();
+        let clock = WallClock::of(&user.home)?;
         let profile = user.profile();
         user.home.configure(&format!("[[profile.{profile}.file]]\npath = \"~/tokens/token\"\n"));
-        let file = user.home.path().join("faketime");
-        fs::write(&file, "+0").expect("written");
-        let mut daemon = user.home.command(binaries::daemon());
-        daemon.env("LD_PRELOAD", library?);
-        daemon.env("FAKETIME_TIMESTAMP_FILE", &file).env("FAKETIME_NO_CACHE", "1");
-        daemon.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-        let daemon = Running::start(daemon, "");
+        let daemon = Running::start(clock.daemon(&user.home), "");
         daemon.stderr_line(|line| line.contains("listening"));
-        Some(Self { user, _daemon: daemon, file })
-    }
-
-    /// Sets the clock, for the very next look at it.
-    fn set(&self, offset: &str) {
-        let new = self.file.with_extension("new");
-        fs::write(&new, offset).expect("written");
-        fs::rename(new, &self.file).expect("replaced");
+        Some(Self { user, _daemon: daemon, clock })
     }
 
     fn json(&self) -> Value {
@@ -161,26 +142,26 @@ fn a_wall_clock_set_two_hours_forward_ends_the_token_and_set_back_ends_nothing()
     wall.user.log_in(&Account::at(&sandbox));
     let first = wall.json();
     let requests = || sandbox.counts().tokens.total;
-    wall.set("+2h");
+    wall.clock.set("+2h");
     let second = wall.json();
     assert_ne!(second["access_token"], first["access_token"], "it may have expired meanwhile");
     assert!(second["generation"].as_u64() > first["generation"].as_u64());
     for offset in ["+0", "-2h", "+2h", "+1h"] {
-        wall.set(offset);
+        wall.clock.set(offset);
         for _ in 0..5 {
             assert_eq!(wall.json()["access_token"], second["access_token"], "{offset}");
         }
     }
     assert_eq!(requests(), 2, "no storm");
     // Four hours back, a new grant is later than the last all the same, and lives no longer than it was granted for.
-    wall.set("-4h");
+    wall.clock.set("-4h");
     wall.user.dt_cred(&["reject"]).done();
     let third = wall.json();
     assert!(third["generation"].as_u64() > second["generation"].as_u64());
     assert!(third["expires_in"].as_u64().is_some_and(|left| (3600..=3660).contains(&left)), "{third}");
     assert_eq!(requests(), 3);
     // And forward over its whole life again.
-    wall.set("-2h");
+    wall.clock.set("-2h");
     assert_ne!(wall.json()["access_token"], third["access_token"]);
     assert_eq!(requests(), 4);
 }

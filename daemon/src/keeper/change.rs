@@ -102,7 +102,7 @@ impl Task {
         let proven = grant.is_some();
         self.lifecycle.replace(now, grant, same);
         if proven {
-            self.note_grant();
+            self.note_grant(now);
         }
         tracing::info!(profile = %self.profile, %keyring, proven, "stored");
         Stored { profile: self.profile.clone(), keyring, lasts: lasts(keyring), expires_in_ms }

@@ -11,7 +11,7 @@ use tokio::task::JoinError;
 use super::Shared;
 use crate::{
     credentials::{Credentials, CredentialsError, GivenError},
-    keyring::{AUTO, KeyringError, is_source},
+    keyring::{AUTO, KeyringError, forgets_after, is_source, lasts},
     state::{State, StateError},
 };
 
@@ -73,7 +73,10 @@ impl Shared {
                 Err(error) => return Err(locked(profile, &error)),
             }
         }
-        Err(nothing(profile))
+        Err(match recorded {
+            Some(keyring) if forgets_after(keyring).is_some() => forgotten(profile, keyring),
+            _ => nothing(profile),
+        })
     }
 
     /// What a source gives for `profile`. A patient caller waits for a person, too.
@@ -118,7 +121,8 @@ impl Shared {
                 FailureKind::Keyring,
                 format!(
                     "there is no desktop keyring here ({error}); keyring=keyutils takes the kernel keyring, which \
-                     forgets at a reboot and 3 days after the last use; keyring=memory the daemon's memory"
+                     keeps them {}; keyring=memory the daemon's memory",
+                    lasts(Keyring::Keyutils)
                 ),
             )),
             Err(error) => Err(Failure::new(FailureKind::Keyring, error.to_string())),
@@ -199,6 +203,15 @@ fn not_given(profile: &Profile) -> Failure {
     let mend = format!(
         "nothing is stored for profile {profile}: systemd gives no credential dt-cred.{profile}: write \
          LoadCredential=dt-cred.{profile}:FILE into the unit that starts dt-credd, and restart it"
+    );
+    Failure::new(FailureKind::NothingStored, mend)
+}
+
+/// Exit 5, for what was kept where it does not stay.
+fn forgotten(profile: &Profile, keyring: Keyring) -> Failure {
+    let mend = format!(
+        "nothing is stored for profile {profile} any more, {keyring} keeps it {}: log in with `dt-cred login -p {profile}`",
+        lasts(keyring)
     );
     Failure::new(FailureKind::NothingStored, mend)
 }

@@ -33,10 +33,15 @@ use super::{
 };
 use crate::{
     clock,
+    keyring::forgets_after,
     lifecycle::{Ask, Epoch, Lifecycle, Moment, Policy, Refusal, Reread, Served, Step, Waiter},
     platform::Alarm,
     service::milliseconds,
 };
+
+/// How seldom a token out of memory counts as a use of a keyring that forgets what is not used; for one that forgets
+/// within hours it is a quarter of that time.
+const RENEWAL: Duration = Duration::from_secs(60 * 60);
 
 /// What a profile's task is told.
 pub(super) enum Command {
@@ -73,6 +78,9 @@ pub(super) struct Task {
     attempt: Option<AbortHandle>,
     /// Whether that attempt still waits for the keyring.
     loading: Arc<AtomicBool>,
+    /// From when on, by the wall clock as the kernel has it, a token out of memory is a use of the keyring; none where it
+    /// does not forget.
+    renewal: Option<Duration>,
     changes: VecDeque<Change>,
     waiters: HashMap<Waiter, oneshot::Sender<Result<Token, Failure>>>,
     files: Files,
@@ -105,6 +113,7 @@ pub(super) fn start(shared: Arc<Shared>, profile: Profile) -> io::Result<mpsc::U
         flights: 0,
         attempt: None,
         loading: Arc::default(),
+        renewal: None,
         changes: VecDeque::new(),
         waiters: HashMap::new(),
         files: Files::open(&profile, &preferences.files, &shared.state),
@@ -142,7 +151,11 @@ impl Task {
             }
             self.advance();
             let now = clock::now();
-            self.files.keep(now, self.lifecycle.held(now));
+            let held = self.lifecycle.held(now);
+            if held.is_some() && !self.files.is_empty() {
+                self.used(now);
+            }
+            self.files.keep(now, held);
             if self.holds_nothing() && self.leave() {
                 return;
             }
@@ -210,6 +223,7 @@ impl Task {
         let answer = match answer {
             Ok(served) => {
                 self.served += 1;
+                self.used(clock::now());
                 Ok(self.token(&served))
             }
             Err(Refusal::Deadline) if self.loading.load(Ordering::Relaxed) => Err(hung(&self.profile)),
@@ -267,7 +281,7 @@ impl Task {
             Ok(grant) => {
                 tracing::info!(profile = %self.profile, lifetime = ?grant.lifetime, "granted");
                 self.lifecycle.granted(now, epoch, grant);
-                self.note_grant();
+                self.note_grant(now);
             }
             Err(failed) => {
                 tracing::warn!(profile = %self.profile, cause = ?failed.cause, error = %failed.error, "no token");
@@ -276,18 +290,38 @@ impl Task {
         }
     }
 
-    /// Generations grow across restarts too. And an item of the kernel keyring stays for as long as tokens are got by
-    /// it: only its use puts its end off (persistent-keyring(7)).
-    pub(super) fn note_grant(&self) {
+    /// A token was got: its generation is noted, as they grow across restarts too, and the keyring was used.
+    pub(super) fn note_grant(&mut self, now: Moment) {
         let Some(keyring) = self.item.as_ref().map(|item| item.keyring) else { return };
         let (shared, profile) = (Arc::clone(&self.shared), self.profile.clone());
         let generation = self.lifecycle.generation();
         tokio::spawn(async move {
             shared.note(&profile, move |state, profile| state.record_generation(profile, generation)).await;
-            if keyring == Keyring::Keyutils
-                && let Err(error) = shared.keyrings.present(keyring).await
-            {
-                tracing::warn!(%profile, %error, "the kernel keyring could not be renewed");
+        });
+        self.renew_keyring(now, keyring);
+    }
+
+    /// A token was given out of memory, which is a use of the keyring too: it may live longer than an item that is not
+    /// used. Asks the keyring seldom, and never in the way of an answer.
+    fn used(&mut self, now: Moment) {
+        if let Some(item) = &self.item
+            && self.renewal.is_some_and(|due| due <= now.wall)
+        {
+            self.renew_keyring(now, item.keyring);
+        }
+    }
+
+    /// Puts off the end of an item where only its use does that (persistent-keyring(7)).
+    fn renew_keyring(&mut self, now: Moment, keyring: Keyring) {
+        let limit = forgets_after(keyring);
+        self.renewal = limit.map(|limit| now.wall.saturating_add(RENEWAL.min(limit / 4)));
+        if limit.is_none() {
+            return;
+        }
+        let (shared, profile) = (Arc::clone(&self.shared), self.profile.clone());
+        tokio::spawn(async move {
+            if let Err(error) = shared.keyrings.present(keyring).await {
+                tracing::warn!(%profile, %keyring, %error, "the keyring could not be renewed");
             }
         });
     }

@@ -73,6 +73,24 @@ pub enum KeyringError {
         /// Which error.
         reason: Text,
     },
+    /// The kernel has keyrings and keeps us from this one, or from the key in it.
+    #[error(
+        "the kernel keyring does not let us at the item ({reason}), the rights of its key were taken away: remove it with \
+         `dt-cred erase`, see with `dt-cred unlock` that the kernel keyring is open, and log in again"
+    )]
+    KernelDenies {
+        /// Which error.
+        reason: Text,
+    },
+    /// Whatever else the kernel says.
+    #[error(
+        "the kernel keyring failed ({reason}): see with `dt-cred unlock` whether it still does, and if so keep the \
+         profile elsewhere, as with `dt-cred login --keyring secret-service`"
+    )]
+    KernelFailed {
+        /// Which error.
+        reason: Text,
+    },
     /// The deadline passed.
     #[error(
         "{keyring} has not answered within {seconds} s: look whether it shows a prompt or hangs, then `dt-cred unlock`"
@@ -295,6 +313,8 @@ mod tests {
             KeyringError::Denied { keyring, reason: reason() },
             KeyringError::Quota,
             KeyringError::KernelRefuses { reason: Text::from("why") },
+            KeyringError::KernelDenies { reason: Text::from("why") },
+            KeyringError::KernelFailed { reason: Text::from("why") },
             KeyringError::TimedOut { keyring, seconds: 2 },
             KeyringError::Stuck { keyring },
             KeyringError::NoThread { keyring },

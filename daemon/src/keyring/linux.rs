@@ -4,9 +4,10 @@ use std::{
     env, fs,
     os::unix::fs::{FileTypeExt, MetadataExt},
     path::Path,
+    time::Duration,
 };
 
-use dt_cred_proto::{message::Keyring, platform::own_uid, profile::Profile, secret::Secret};
+use dt_cred_proto::{message::Keyring, platform::own_uid, profile::Profile, secret::Secret, text::Text};
 
 use super::{
     KeyringError, SERVICE,
@@ -117,6 +118,16 @@ pub(super) fn present(keyring: Keyring) -> Result<(), KeyringError> {
         Keyring::Keyutils => keyutils::present(),
         other => Err(unavailable(other, &AUTO)),
     }
+}
+
+/// For how long a store keeps an item, in words.
+pub(super) fn lasts(keyring: Keyring) -> Text {
+    if keyring == Keyring::Keyutils { keyutils::lasts() } else { "until it is erased".into() }
+}
+
+/// After how long without use a store forgets an item; none where it does not.
+pub(super) fn forgets_after(keyring: Keyring) -> Option<Duration> {
+    (keyring == Keyring::Keyutils).then(keyutils::forgets_after).flatten()
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! macOS: the user's login keychain.
 
+use std::time::Duration;
+
 use apple_native_keyring_store::keychain::Store;
 use dt_cred_proto::{message::Keyring, profile::Profile, secret::Secret, text::Text};
 use keyring::api::CredentialStoreApi;
@@ -139,6 +141,16 @@ fn of_code(code: i32, error: &dyn std::fmt::Display) -> KeyringError {
 /// That it is locked, once the prompt was allowed: it could not be shown, as over SSH.
 fn unanswered(error: KeyringError) -> KeyringError {
     if error == KeyringError::Locked { KeyringError::Unanswered } else { error }
+}
+
+/// For how long a store keeps an item, in words.
+pub(super) fn lasts(_keyring: Keyring) -> Text {
+    "until it is erased".into()
+}
+
+/// No store here forgets.
+pub(super) fn forgets_after(_keyring: Keyring) -> Option<Duration> {
+    None
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Windows: the Credential Manager. An item is a generic credential with the target `NAME.dt-cred`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use dt_cred_proto::{message::Keyring, profile::Profile, secret::Secret, text::Text};
 use keyring::{Entry, api::CredentialStoreApi};
@@ -129,6 +129,16 @@ fn item(bytes: Vec<u8>) -> Result<Secret, KeyringError> {
     let units = bytes.chunks_exact(2).map(|unit| u16::from_le_bytes([unit[0], unit[1]]));
     let decoded: Result<String, _> = char::decode_utf16(units).collect();
     decoded.map(Secret::new).map_err(|_| KeyringError::NotText { keyring: KEYRING })
+}
+
+/// For how long a store keeps an item, in words.
+pub(super) fn lasts(_keyring: Keyring) -> Text {
+    "until it is erased".into()
+}
+
+/// No store here forgets.
+pub(super) fn forgets_after(_keyring: Keyring) -> Option<Duration> {
+    None
 }
 
 #[cfg(test)]

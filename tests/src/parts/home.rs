@@ -28,6 +28,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Home {
     folder: TempDir,
     variables: BTreeMap<OsString, OsString>,
+    /// The program by which every command is run, and its arguments.
+    by: Vec<OsString>,
+    /// Where this home has the binaries; where it has none of its own they lie where they were built.
+    programs: Option<PathBuf>,
     _place: Place,
 }
 
@@ -46,7 +50,7 @@ impl Home {
         // Where the place is the user's it may be a daemon of theirs, which no test may speak to, or end.
         let listener = platform::listener(&socket);
         assert_eq!(listener, None, "a daemon listens on {socket:?} already: end it by `dt-cred stop`");
-        Self { folder, variables, _place: place }
+        Self { folder, variables, by: Vec::new(), programs: None, _place: place }
     }
 
     /// Its folder.
@@ -97,16 +101,60 @@ impl Home {
         fs::write(file, text).expect("a configuration");
     }
 
+    /// Has every command that is made from now on run by this program, as setpriv(1) is one.
+    pub fn run_by(&mut self, command: &[impl AsRef<OsStr>]) {
+        self.by = command.iter().map(|word| word.as_ref().to_owned()).collect();
+    }
+
+    /// Gives the home binaries of its own, for somebody who may not reach those that were built.
+    ///
+    /// # Panics
+    /// Where it cannot.
+    pub fn bring_programs(&mut self) {
+        let programs = self.path().join("bin");
+        fs::create_dir(&programs).expect("a folder");
+        for program in [binaries::client(), binaries::daemon()] {
+            let place = programs.join(program.file_name().expect("it has a name"));
+            if fs::hard_link(&program, &place).is_err() {
+                // By another process: a program that is open for writing here cannot be run, and children of tests that
+                // run beside this one inherit what is open for a moment.
+                let mut copy = Command::new("cp");
+                copy.arg(program).arg(place);
+                run(copy, "").done();
+            }
+        }
+        self.programs = Some(programs);
+    }
+
+    /// Where the client lies, as this home's commands reach it.
+    pub fn client_program(&self) -> PathBuf {
+        self.program(binaries::client())
+    }
+
+    /// Where the daemon lies, as this home's commands reach it.
+    pub fn daemon_program(&self) -> PathBuf {
+        self.program(binaries::daemon())
+    }
+
+    fn program(&self, built: PathBuf) -> PathBuf {
+        match (&self.programs, built.file_name()) {
+            (Some(programs), Some(name)) => programs.join(name),
+            _ => built,
+        }
+    }
+
     /// A command that lives in this home and sees nothing of the environment outside.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
-        let mut command = Command::new(program);
+        let mut words = self.by.iter().map(OsString::as_os_str).chain([program.as_ref()]);
+        let mut command = Command::new(words.next().expect("the program at least"));
+        command.args(words);
         command.env_clear().envs(&self.variables).current_dir(self.path());
         command
     }
 
     /// The client with these arguments, not yet started.
     pub fn client(&self, arguments: &[&str]) -> Command {
-        let mut command = self.command(binaries::client());
+        let mut command = self.command(self.client_program());
         command.args(arguments);
         command
     }
@@ -128,7 +176,7 @@ impl Home {
     /// # Panics
     /// Where it ends instead.
     pub fn start_daemon(&self) -> Running {
-        let mut daemon = Running::start(self.command(binaries::daemon()), "");
+        let mut daemon = Running::start(self.command(self.daemon_program()), "");
         until("dt-credd to listen", || {
             let listens = platform::listener(&self.socket()) == Some(daemon.pid());
             assert!(listens || daemon.is_running(), "dt-credd ended: {}", daemon.said());

@@ -29,7 +29,9 @@ fn id_and_secret_are_asked_for_proven_and_kept_and_the_secret_is_not_shown() {
     let client = login(&user, &terminal, &["--url", &account.url, "--scope", "a b"]);
     // No desktop keyring is there, so another one must be wanted.
     terminal.until("[y/N] ");
-    assert!(terminal.shown().contains("there is no desktop keyring here"), "{}", terminal.shown());
+    for words in ["there is no desktop keyring here", "which keeps them until a reboot"] {
+        assert!(terminal.shown().contains(words), "{}", terminal.shown());
+    }
     assert!(terminal.shown().contains(&account.url), "{}", terminal.shown());
     terminal.press("y\n");
     terminal.until("Client id: ");

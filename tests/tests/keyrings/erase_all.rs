@@ -14,7 +14,7 @@ use dt_cred_tests::{
 use super::desktop::Desktop;
 
 /// Runs a shell script of this user in a user namespace; none where the machine permits none.
-fn apart(user: &User, script: &str, stdin: &str) -> Option<Output> {
+pub(crate) fn in_namespace(user: &User, script: &str, stdin: &str) -> Option<Output> {
     const APART: [&str; 2] = ["--user", "--map-current-user"];
     let mut probe = Command::new("unshare");
     probe.args(APART).arg("true");
@@ -53,7 +53,7 @@ fn erasing_every_profile_leaves_none_in_memory_and_none_in_the_kernel_keyring() 
         keyctl session - sh -c 'keyctl list "$(keyctl get_persistent @s)"' 2>/dev/null | grep -c other-service
         dt-cred stop >/dev/null"#
     );
-    let Some(output) = apart(&user, &script, &lines) else { return };
+    let Some(output) = in_namespace(&user, &script, &lines) else { return };
     let expected = "2\nerased profile in-keyring\nerased profile in-memory\nerased profile unknown\nexit 0\n0\n\
                     get 5\nget 5\nget 5\n1\n";
     assert_eq!(output.stdout, expected, "{}", output.stderr);
@@ -74,7 +74,7 @@ fn erasing_every_profile_needs_no_state_file_to_find_them() {
         dt-cred stop >/dev/null"#,
         user.home.state().display()
     );
-    let Some(output) = apart(&user, &script, &Account::at(&sandbox).lines()) else { return };
+    let Some(output) = in_namespace(&user, &script, &Account::at(&sandbox).lines()) else { return };
     assert_eq!(output.stdout, "erased profile lost\n0\nnothing was kept\n", "{}", output.stderr);
 }
 
@@ -84,7 +84,7 @@ fn erasing_every_profile_finds_what_other_programs_kept_in_the_secret_service() 
     desktop.service.secret_tool(&["store", "--label=x", "service", "dt-cred", "username", "one"], "x").done();
     desktop.service.secret_tool(&["store", "--label=x", "service", "dt-cred", "username", "two"], "x").done();
     desktop.service.secret_tool(&["store", "--label=x", "service", "other", "username", "one"], "x").done();
-    let Some(output) = apart(&desktop.user, "dt-cred erase --all; dt-cred stop >/dev/null", "") else {
+    let Some(output) = in_namespace(&desktop.user, "dt-cred erase --all; dt-cred stop >/dev/null", "") else {
         return;
     };
     assert_eq!(output.stdout, "erased profile one\nerased profile two\n", "{}", output.stderr);
@@ -108,7 +108,7 @@ fn a_locked_keyring_is_told_and_all_that_can_be_reached_is_erased_all_the_same()
         keys
         dt-cred stop >/dev/null"#
     );
-    let Some(output) = apart(&desktop.user, &script, &Account::at(&sandbox).lines()) else { return };
+    let Some(output) = in_namespace(&desktop.user, &script, &Account::at(&sandbox).lines()) else { return };
     assert_eq!(output.stdout, "exit 6\n0\n", "{}", output.stderr);
     assert!(output.stderr.contains("`dt-cred unlock`"), "{}", output.stderr);
     assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);

@@ -2,6 +2,7 @@
 #![cfg(target_os = "linux")]
 
 mod absence;
+mod apart;
 mod desktop;
 mod erase_all;
 mod failures;
@@ -9,3 +10,7 @@ mod items;
 mod kernel;
 mod locked;
 mod moving;
+mod quota;
+mod refused;
+mod renewal;
+mod sessions;

@@ -114,19 +114,38 @@ fn a_program_whose_daemon_is_gone_gets_no_token_and_no_other_daemon() {
 }
 
 #[test]
-fn a_container_without_a_place_of_its_own_for_the_daemon_is_told_what_names_one() {
+fn a_container_without_a_place_for_the_daemons_state_is_told_in_one_line_what_names_one() {
     let account = Account::at(&Sandbox::http());
-    let folders = [("/run/dt-cred", "mode=0755"), ("/run/dt-cred", "mode=0777"), ("/tmp", "mode=1777")];
-    for (name, (folder, mode)) in [Some("/"), Some("/nonexistent"), None].into_iter().zip(folders) {
+    let home = |home| [("HOME", Some(home)), ("XDG_STATE_HOME", None)];
+    let state = |state| [("HOME", None), ("XDG_STATE_HOME", state)];
+    for (variables, socket, code, words) in [
+        // As engines set it for a user without a name, and as some images do.
+        (home("/"), None, 7, "cannot use \"/.local/state/dt-cred\": Read-only file system"),
+        (
+            home("/nonexistent"),
+            None,
+            7,
+            "cannot use \"/nonexistent/.local/state/dt-cred\": Read-only file system",
+        ),
+        (state(Some("/open")), None, 7, "\"/open\" can be written by others (mode 0777)"),
+        (state(None), None, 2, "there is no folder for the socket"),
+        (state(None), Some("/tmp/dt-cred/agent.sock"), 7, "no folder is known for the log and the state"),
+    ] {
         let Some(mut container) = Container::new() else { return };
-        container.mount_memory(folder, mode);
+        container.mount_memory("/open", "mode=0777");
         container.mount_file(CREDENTIALS, &account.lines(), "0400");
-        container.unset("XDG_STATE_HOME");
-        container.unset("HOME");
-        if let Some(home) = name {
-            container.set("HOME", home);
+        for (name, value) in variables.into_iter().chain([("DT_CRED_SOCKET", socket)]) {
+            match value {
+                Some(value) => container.set(name, value),
+                None => container.unset(name),
+            }
         }
         let output = container.run(&["echo", "the program ran"]);
-        eprintln!("{name:?} {output:?}");
+        assert_eq!((output.code, output.stdout.as_str()), (Some(code), ""), "{words}: {output:?}");
+        let said = &output.stderr;
+        assert!(
+            said.contains(words) && said.contains("XDG_STATE_HOME") && said.lines().count() == 1,
+            "{said}"
+        );
     }
 }

@@ -148,12 +148,6 @@ impl Container {
         user.clone_into(&mut self.image.user);
     }
 
-    /// Its user, as a number.
-    pub(crate) fn uid(&self) -> u32 {
-        let uid = self.image.user.split(':').next();
-        uid.and_then(|uid| uid.parse().ok()).expect("a number, as runAsNonRoot wants it")
-    }
-
     /// Adds a group to its process's.
     pub(crate) fn add_group(&mut self, group: u32) {
         self.groups.push(group);
@@ -209,6 +203,7 @@ impl Container {
         let read_only =
             if self.read_only { "mount -o remount,ro usr/local\nmount -o remount,ro .\n" } else { "" };
         let (uid, gid) = user.split_once(':').expect("UID:GID");
+        assert_ne!(uid, "0", "nobody is root in it");
         let groups: Vec<_> = self.groups.iter().map(u32::to_string).collect();
         let groups = if groups.is_empty() {
             "--clear-groups".to_owned()

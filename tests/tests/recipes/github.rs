@@ -282,7 +282,8 @@ fn a_daemon_that_a_job_left_behind_ends_when_the_runner_empties_its_folder() {
     let names = runner.names();
     assert!(runner.run_steps(&names[..4]), "{:?}", runner.said);
     let daemon = runner.daemon().expect("a daemon");
-    let environment = fs::read(format!("/proc/{}/environ", daemon.as_raw_nonzero())).expect("it is ours");
+    // Where the kernel lets nobody read it, the runner cannot go by it either.
+    let environment = fs::read(format!("/proc/{}/environ", daemon.as_raw_nonzero())).unwrap_or_default();
     assert!(!String::from_utf8_lossy(&environment).contains(TRACKING), "the runner would end it by itself");
     fs::remove_dir_all(runner.temporary()).expect("emptied");
     until("the daemon to end", || runner.daemon().is_none().then_some(()));

@@ -42,7 +42,7 @@ impl Pod {
             container.set_user(user);
         }
         let secured = &self.container()["securityContext"];
-        assert!(self.spec["securityContext"]["runAsNonRoot"] == true && container.uid() != 0);
+        assert_eq!(self.spec["securityContext"]["runAsNonRoot"], true);
         assert!(secured["readOnlyRootFilesystem"] == true && secured["allowPrivilegeEscalation"] == false);
         let group =
             self.spec["securityContext"]["fsGroup"].as_u64().and_then(|group| u32::try_from(group).ok());

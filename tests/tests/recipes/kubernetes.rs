@@ -78,22 +78,14 @@ impl Pod {
 
 /// `$(NAME)` is a variable, `$$` a dollar, and what names no variable stays ("Define Dependent Environment Variables").
 fn expanded(word: &str, variables: &[(&str, &str)]) -> String {
-    let mut expanded = String::new();
-    let mut rest = word;
-    while let Some(at) = rest.find('$') {
-        expanded.push_str(&rest[..at]);
-        rest = &rest[at + 1..];
-        let name = rest.strip_prefix('(').and_then(|name| name.split_once(')'));
-        let value = name.and_then(|(name, after)| {
-            variables.iter().rev().find(|(known, _)| *known == name).map(|(_, value)| (*value, after))
-        });
-        match value {
-            Some((value, after)) => (expanded += value, rest = after).0,
-            None => expanded.push('$'),
-        }
-        rest = if value.is_none() { rest.strip_prefix('$').unwrap_or(rest) } else { rest };
-    }
-    expanded + rest
+    let Some((before, rest)) = word.split_once('$') else { return word.to_owned() };
+    // Of two of the same name the later one counts.
+    let value = |name| variables.iter().rev().find(|(known, _)| *known == name).map(|(_, value)| *value);
+    let name = rest.strip_prefix('(').and_then(|rest| rest.split_once(')'));
+    let (value, after) = name
+        .and_then(|(name, after)| Some((value(name)?, after)))
+        .unwrap_or(("$", rest.strip_prefix('$').unwrap_or(rest)));
+    format!("{before}{value}{}", expanded(after, variables))
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use dt_cred_proto::{
     attributes::Lines,
-    message::{Attributes, Failure, FailureKind, Keyring, Operation, Response, Store},
+    message::{
+        Attributes, ClientAuth, DEFAULT_URL, Failure, FailureKind, Keyring, Operation, Response, Store,
+    },
     secret::Secret,
 };
 use thiserror::Error;
@@ -25,6 +27,9 @@ pub(crate) enum SourceError {
     /// A variable is not text.
     #[error("{0} is not UTF-8")]
     NotUtf8(&'static str),
+    /// The lines name no client.
+    #[error("standard input holds no client_id: give the lines client_id=… and client_secret=…")]
+    NoClient,
     /// The lines name another store.
     #[error(
         "start keeps credentials in the daemon's memory only: leave keyring={0} out, or use dt-cred store"
@@ -75,9 +80,31 @@ fn in_memory(settings: &Settings, lines: Lines) -> Result<Store, Failure> {
     if let Some(other) = keyring.filter(|keyring| *keyring != Keyring::Memory) {
         return Err(SourceError::Keyring(other).into());
     }
+    if attributes.client_id.is_none() {
+        return Err(SourceError::NoClient.into());
+    }
     kept::resolve_ca(&mut attributes)?;
     let profile = settings.profile.clone();
+    let attributes = whole(attributes);
     Ok(Store { profile, keyring: Some(Keyring::Memory), check: !no_check, attributes })
+}
+
+/// What was not given is the default or nothing, said so: else it would be what a keyring of the machine holds for the
+/// profile, and a job's secret would go where that says.
+fn whole(given: Attributes) -> Attributes {
+    let Attributes { url, token_url, client_id, client_secret, auth, scope, audience, resource, ca_file } =
+        given;
+    Attributes {
+        url: url.or_else(|| Some(DEFAULT_URL.to_owned())),
+        token_url: token_url.or_else(|| Some(String::new())),
+        client_id,
+        client_secret,
+        auth: auth.or_else(|| Some(ClientAuth::default())),
+        scope: scope.or_else(|| Some(String::new())),
+        audience: audience.or_else(|| Some(String::new())),
+        resource: resource.or_else(|| Some(String::new())),
+        ca_file: ca_file.or_else(|| Some(String::new())),
+    }
 }
 
 fn of_environment(variable: impl Fn(&str) -> Option<std::ffi::OsString>) -> Result<Lines, SourceError> {

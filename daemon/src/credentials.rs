@@ -7,6 +7,7 @@ pub(crate) mod form;
 mod item;
 
 pub use ca::{Ca, CaError, CaFile};
+pub use dt_cred_proto::message::DEFAULT_URL;
 pub(crate) use endpoint::LOCALHOST;
 pub use endpoint::{UrlError, is_loopback};
 pub use error::{CredentialsError, GivenError, ItemError};
@@ -17,9 +18,6 @@ use dt_cred_proto::{
     secret::Secret,
 };
 use serde_json::{Map, Value};
-
-/// Where DataTrails is.
-pub const DEFAULT_URL: &str = "https://app.datatrails.ai";
 
 /// DataTrails' token endpoint, after the base URL.
 pub const TOKEN_PATH: &str = "/archivist/iam/v1/appidp/token";

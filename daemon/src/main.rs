@@ -66,10 +66,13 @@ fn run(background: bool) -> Result<(), Failure> {
     // Before any thread: it sets what libdbus reads from the environment.
     keyring::prepare();
     end_on_panic();
-    let no_home =
-        Failure::new(FailureKind::Configuration, "there is no home folder: set HOME to an absolute path");
-    let folder = platform::state_folder().ok_or(no_home)?;
-    let trust = |error: platform::TrustError| Failure::new(FailureKind::Configuration, error.to_string());
+    // In a container there may be no home, or one that nobody can write to.
+    let elsewhere = platform::STATE_VARIABLE;
+    let wrong = |message: String| Failure::new(FailureKind::Configuration, message);
+    let folder = platform::state_folder().ok_or_else(|| {
+        wrong(format!("no folder is known for the log and the state: set {elsewhere} to an absolute path"))
+    })?;
+    let trust = |error: platform::TrustError| wrong(format!("{error}; {elsewhere} may name another place"));
     platform::private_folder(&folder, true).map_err(trust)?;
     if background {
         let path = folder.join(log::NAME);
@@ -78,10 +81,8 @@ fn run(background: bool) -> Result<(), Failure> {
     } else {
         log::to_stderr();
     }
-    let config = Config::load_default()
-        .map_err(|error| Failure::new(FailureKind::Configuration, error.to_string()))?;
-    let state =
-        State::open(&folder).map_err(|error| Failure::new(FailureKind::Configuration, error.to_string()))?;
+    let config = Config::load_default().map_err(|error| wrong(error.to_string()))?;
+    let state = State::open(&folder).map_err(|error| wrong(error.to_string()))?;
     let keyrings = Keyrings::new().map_err(|error| Failure::new(FailureKind::Keyring, error.to_string()))?;
     let endpoint = endpoint().map_err(|error| Failure::new(FailureKind::Usage, error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -197,6 +197,9 @@ impl Signals {
     }
 }
 
+/// The environment variable that names another place for the state folder.
+pub const STATE_VARIABLE: &str = "XDG_STATE_HOME";
+
 /// The folder of the state file, the log and the socket without a runtime folder.
 pub fn state_folder() -> Option<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());

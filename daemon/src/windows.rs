@@ -219,6 +219,9 @@ impl Signals {
     }
 }
 
+/// The environment variable that names another place for the state folder.
+pub const STATE_VARIABLE: &str = "LOCALAPPDATA";
+
 /// The folder of the state file, the log and the lock.
 pub fn state_folder() -> Option<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());

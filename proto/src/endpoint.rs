@@ -44,7 +44,7 @@ pub enum EndpointError {
     NoUser(String),
     /// Neither a runtime folder nor a home.
     #[error(
-        "there is no folder for the socket: neither XDG_RUNTIME_DIR nor a home folder is known; set {SOCKET_VARIABLE}"
+        "there is no folder for the socket: neither XDG_RUNTIME_DIR nor a home folder is known; set {SOCKET_VARIABLE}, or XDG_STATE_HOME"
     )]
     NoFolder,
 }

@@ -82,6 +82,9 @@ pub struct Store {
     pub attributes: Attributes,
 }
 
+/// Where DataTrails is: the base URL where none is given.
+pub const DEFAULT_URL: &str = "https://app.datatrails.ai";
+
 /// Credentials and where they may be sent: what the user gave of them.
 #[derive(PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Attributes {

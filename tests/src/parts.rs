@@ -15,6 +15,8 @@ pub mod keyring;
 pub mod oidc_provider;
 pub mod process;
 #[cfg(target_os = "linux")]
+pub mod recipe_checkers;
+#[cfg(target_os = "linux")]
 pub mod seccomp;
 #[cfg(target_os = "linux")]
 pub mod secret_service;
@@ -50,6 +52,8 @@ pub use oidc_provider::OidcProvider;
 pub use platform::root;
 pub use platform::{Pid, private_folder};
 pub use process::{Output, Running, run};
+#[cfg(target_os = "linux")]
+pub use recipe_checkers::RecipeCheckers;
 #[cfg(target_os = "linux")]
 pub use secret_service::SecretService;
 #[cfg(target_os = "linux")]

@@ -131,6 +131,34 @@ fn what_start_is_given_is_held_in_memory_and_nowhere_else() {
 }
 
 #[test]
+fn what_start_is_given_goes_by_nothing_that_a_keyring_holds_for_the_profile() {
+    let (sandbox, other) = (Sandbox::http(), Sandbox::https());
+    let Some(user) = User::in_keyring() else { return };
+    user.log_in_with(&format!(
+        "{}auth=basic\nscope=s\naudience=a\nresource=urn:r\n",
+        Account::at(&other).lines()
+    ));
+    user.dt_cred(&["stop"]).done();
+    let account = Account::at(&sandbox);
+    user.home.dt_cred_with(&["start", "--from-stdin"], account.lines()).done();
+    let requests = sandbox.requests();
+    let request = requests.last().expect("a request");
+    let body = std::str::from_utf8(&request.body).expect("a form");
+    assert_eq!((body.split('&').count(), request.header("Authorization")), (3, None), "{body}");
+    // Without a URL it is DataTrails' own. The proof would go there, so there is none.
+    let Account { client_id, client_secret, .. } = &account;
+    let lines = format!("client_id={client_id}\nclient_secret={client_secret}\nno_check=true\n");
+    user.dt_cred(&["stop"]).done();
+    user.home.dt_cred_with(&["start", "--from-stdin"], lines).done();
+    assert_eq!(user.status()["url"], "https://app.datatrails.ai");
+    assert_eq!(other.counts().tokens.total, 1, "the login's");
+    let nameless =
+        user.home.dt_cred_with(&["start", "--from-stdin"], format!("client_secret={client_secret}\n"));
+    assert_eq!((nameless.code, nameless.stdout.as_str()), (Some(2), ""), "{}", nameless.stderr);
+    assert!(nameless.stderr.contains("no client_id"), "{}", nameless.stderr);
+}
+
+#[test]
 fn a_store_that_cannot_be_used_is_told_before_the_issuer_sees_the_secret() {
     let sandbox = Sandbox::http();
     let user = User::in_memory();

@@ -139,7 +139,8 @@ fn a_command_is_a_program_by_its_absolute_path_and_arguments_that_no_shell_reads
 #[test]
 fn every_command_of_the_readme_can_be_configured() {
     let readme = include_str!("../../README.md");
-    let lines = readme.split(['`', '\n']).map(str::trim).filter(|text| text.starts_with("keyring_command = ["));
+    let lines =
+        readme.split(['`', '\n']).map(str::trim).filter(|text| text.starts_with("keyring_command = ["));
     let commands: Vec<_> =
         lines.map(|line| preferring(&format!("keyring = \"command\"\n{line}")).expect(line)).collect();
     assert_eq!(commands.len(), 5);

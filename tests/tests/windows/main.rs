@@ -1,6 +1,7 @@
 //! What only Windows has.
 #![cfg(windows)]
 
+mod command;
 mod console;
 mod keyring;
 mod life;

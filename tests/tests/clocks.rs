@@ -125,8 +125,7 @@ impl Wall {
         let clock = WallClock::of(&user.home)?;
         let profile = user.profile();
         user.home.configure(&format!("[[profile.{profile}.file]]\npath = \"~/tokens/token\"\n"));
-        let daemon = Running::start(clock.daemon(&user.home), "");
-        daemon.stderr_line(|line| line.contains("listening"));
+        let daemon = clock.start_daemon(&user.home);
         Some(Self { user, _daemon: daemon, clock })
     }
 

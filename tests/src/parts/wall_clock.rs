@@ -3,10 +3,9 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
-use super::{Home, require};
+use super::{Home, Running, require};
 
 /// A wall clock.
 pub struct WallClock {
@@ -29,15 +28,25 @@ impl WallClock {
         Some(clock)
     }
 
-    /// The daemon of this home that goes by it, not yet started. What runs it does not: only who the daemon's user is may
-    /// meet what libfaketime shares between the threads of a program.
-    pub fn daemon(&self, home: &Home) -> Command {
+    /// A daemon of this home that goes by it, in the foreground, once it listens.
+    ///
+    /// # Panics
+    /// Where it ends instead.
+    pub fn start_daemon(&self, home: &Home) -> Running {
+        // By env(1), so that whatever makes another user of it does not go by it: what libfaketime shares between the
+        // threads of a program is its user's alone.
         let mut env = home.command("env");
         env.arg(format!("LD_PRELOAD={}", self.library.display()));
         env.arg(format!("FAKETIME_TIMESTAMP_FILE={}", self.file.display()));
         env.args(["FAKETIME_NO_CACHE=1", "FAKETIME_DONT_FAKE_MONOTONIC=1"]);
         env.arg(home.daemon_program());
-        env
+        let daemon = Running::start(env, "");
+        daemon.stderr_line(|line| line.contains("listening"));
+        // It has opened them, and nobody else does; one that is killed would leave them behind.
+        for name in ["faketime_shm", "sem.faketime_sem"] {
+            let _ = fs::remove_file(format!("/dev/shm/{name}_{}", daemon.pid().as_raw_pid()));
+        }
+        daemon
     }
 
     /// Sets it, for the very next look at it.

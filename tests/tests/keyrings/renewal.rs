@@ -72,8 +72,7 @@ fn with_a_long_token(sandbox: &Sandbox, configuration: &str) -> Option<(Apart, W
     let apart = Apart::new()?;
     apart.configure(&configuration.replace("PROFILE", apart.user.profile()));
     let clock = WallClock::of(&apart.user.home)?;
-    let daemon = Running::start(clock.daemon(&apart.user.home), "");
-    daemon.stderr_line(|line| line.contains("listening"));
+    let daemon = clock.start_daemon(&apart.user.home);
     apart.user.log_in(&Account::at(sandbox));
     apart.lose_keyring();
     Some((apart, clock, daemon))

@@ -56,9 +56,9 @@ impl Service {
             Operation::Get(get) => Response::Token(keeper.token(get, deadline).await?),
             Operation::Reject(reject) => Response::Rejected { dropped: keeper.reject(reject).await? },
             Operation::Store(store) => Response::Stored(keeper.store(store, deadline).await?),
-            Operation::Erase(erase) => Response::Erased(keeper.erase(erase).await?),
+            Operation::Erase(erase) => Response::Erased(keeper.erase(erase, deadline).await?),
             Operation::Describe(describe) => Response::Described(keeper.describe(describe.profile).await?),
-            Operation::Unlock(unlock) => Response::Unlocked(keeper.unlock(unlock.profile).await?),
+            Operation::Unlock(unlock) => Response::Unlocked(keeper.unlock(unlock.profile, deadline).await?),
             Operation::Files => Response::Files(keeper.files().await),
             Operation::Stop => Response::Stopping { pid: std::process::id() },
             Operation::Status => Response::Status(Box::new(Status {

@@ -1,6 +1,6 @@
 //! Finds a profile's credentials in the keyrings.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use dt_cred_proto::{
     message::{Failure, FailureKind, Keyring},
@@ -9,10 +9,14 @@ use dt_cred_proto::{
 
 use super::Shared;
 use crate::{
+    clock,
     credentials::{Credentials, CredentialsError},
     keyring::{AUTO, KeyringError},
     state::{State, StateError},
 };
+
+/// How long it may take until a failure is told.
+const ANSWER: Duration = Duration::from_millis(100);
 
 /// Credentials and where they are kept.
 #[derive(Clone)]
@@ -115,16 +119,33 @@ impl Shared {
         }
     }
 
-    /// Raises the prompt of the keyring that holds `profile`, or would.
-    pub(super) async fn unlock(&self, profile: &Profile, held: Option<Item>) -> Result<Keyring, Failure> {
-        let place = self.recorded(profile).await.or(held.map(|item| item.keyring));
-        match place.or(self.config.profile(profile).keyring).unwrap_or(AUTO[0]) {
-            Keyring::Memory => Ok(Keyring::Memory),
-            keyring => {
-                self.keyrings.unlock(keyring).await.map(|()| keyring).map_err(|error| locked(profile, &error))
-            }
+    /// Raises the prompt of the keyring that holds `profile`, or would, and waits for it until `deadline`. The item too,
+    /// where there is one that can be read now and is what it should be.
+    pub(super) async fn unlock(
+        &self,
+        profile: &Profile,
+        held: Option<Item>,
+        deadline: Duration,
+    ) -> Result<(Keyring, Option<Item>), Failure> {
+        let recorded = self.recorded(profile).await;
+        let place = recorded.or(held.map(|item| item.keyring)).or(self.config.profile(profile).keyring);
+        let keyring = place.unwrap_or(AUTO[0]);
+        if keyring == Keyring::Memory {
+            return Ok((keyring, None));
         }
+        let unlocked = self.keyrings.unlock(keyring, profile, left(deadline)).await;
+        let item = unlocked.map_err(|error| locked(profile, &error))?;
+        let credentials = item.and_then(|item| Credentials::parse(item.expose()).ok());
+        if credentials.is_some() && recorded.is_none() {
+            self.record(profile, keyring).await;
+        }
+        Ok((keyring, credentials.map(|credentials| Item { credentials: Arc::new(credentials), keyring })))
     }
+}
+
+/// How long a keyring may take whose caller waits until `deadline`: a little less, so that why it failed is still told.
+pub(super) fn left(deadline: Duration) -> Duration {
+    deadline.saturating_sub(clock::now().boot).saturating_sub(ANSWER)
 }
 
 /// Exit 5, with what to do.

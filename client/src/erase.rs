@@ -21,7 +21,8 @@ pub(crate) fn run(settings: &Settings, globals: &Globals, arguments: &EraseArgum
         return Err(Failure::new(FailureKind::Usage, "--all is every profile: leave it or --profile out"));
     }
     let erase = if arguments.all { Erase::All } else { Erase::One(settings.profile.clone()) };
-    match daemon::ask(settings, Operation::Erase(erase), Deadline::after(settings.timeout))? {
+    // The keyring may ask whether it is to remove the item.
+    match daemon::ask(settings, Operation::Erase(erase), Deadline::after(settings.patience))? {
         Response::Erased(profiles) if profiles.is_empty() => Ok(output::write("nothing was kept\n")?),
         Response::Erased(profiles) => {
             let mut text = String::new();

@@ -11,7 +11,6 @@ use crate::{
     deadline::Deadline,
     error, kept, output,
     settings::Settings,
-    unlock,
 };
 
 /// Lists or moves.
@@ -75,7 +74,7 @@ fn for_people(keyrings: &[KeyringStatus]) -> String {
 fn relocate(settings: &Settings, to: Keyring) -> Result<(), Failure> {
     let operation = Operation::Move(Move { profile: settings.profile.clone(), keyring: to });
     // The keyring may ask for its password before it takes the item.
-    let deadline = Deadline::after(settings.timeout + unlock::PROMPT);
+    let deadline = Deadline::after(settings.patience);
     let Response::Moved(moved) = daemon::ask(settings, operation, deadline)? else {
         return Err(daemon::unexpected());
     };

@@ -78,7 +78,7 @@ pub(crate) fn run(settings: &Settings, arguments: LoginArguments) -> Result<(), 
     attributes.client_secret = Some(secret);
     let store = Store { profile: settings.profile.clone(), keyring: Some(keyring), check, attributes };
     // The keyring may ask for its password before it takes the item.
-    let deadline = Deadline::after(settings.timeout + unlock::PROMPT);
+    let deadline = Deadline::after(settings.patience);
     kept::tell(daemon::ask(settings, Operation::Store(Box::new(store)), deadline)?)
 }
 

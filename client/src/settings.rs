@@ -15,6 +15,9 @@ use crate::cli::Globals;
 /// How long a command may take, unless told otherwise.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a person may take to answer the keyring's prompt.
+const PROMPT: Duration = Duration::from_secs(60);
+
 /// A longer time-out than this is this: nobody waits for a year, and no clock overflows.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -25,6 +28,8 @@ pub(crate) struct Settings {
     pub(crate) profile: Option<Profile>,
     /// How long the command may take.
     pub(crate) timeout: Duration,
+    /// How long a command may take that a person may have to answer: longer, unless the option says how long.
+    pub(crate) patience: Duration,
     /// Whether a daemon may be started where none listens.
     pub(crate) start: bool,
     /// Whose socket is trusted beside our own and root's.
@@ -59,11 +64,12 @@ impl Settings {
     /// The settings under these options and variables.
     fn new(options: &Globals, variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, SettingsError> {
         let profile = read(&variable, "DT_CRED_PROFILE", Profile::from_str)?;
-        let timeout = read(&variable, "DT_CRED_TIMEOUT", seconds)?;
+        let timeout = read(&variable, "DT_CRED_TIMEOUT", seconds)?.unwrap_or(TIMEOUT);
         let no_start = read(&variable, "DT_CRED_NO_START", flag)?.unwrap_or(false);
         Ok(Self {
             profile: options.profile.clone().or(profile),
-            timeout: options.timeout.or(timeout).unwrap_or(TIMEOUT),
+            timeout: options.timeout.unwrap_or(timeout),
+            patience: options.timeout.unwrap_or(timeout + PROMPT),
             start: !(options.no_start || no_start),
             server_uid: read(&variable, "DT_CRED_SERVER_UID", u32::from_str)?,
             endpoint: resolve(variable)?,
@@ -120,11 +126,14 @@ mod tests {
         let variables = [("DT_CRED_PROFILE", "b"), ("DT_CRED_TIMEOUT", "2"), ("DT_CRED_NO_START", "0")];
         let both = settings(&options, &variables).unwrap();
         assert_eq!(both.profile, "a".parse().ok());
-        assert_eq!(both.timeout, Duration::from_secs(1));
+        assert_eq!((both.timeout, both.patience), (Duration::from_secs(1), Duration::from_secs(1)));
         assert!(!both.start);
         let variables = settings(&Globals::default(), &variables).unwrap();
         assert_eq!(variables.profile, "b".parse().ok());
-        assert_eq!(variables.timeout, Duration::from_secs(2));
+        assert_eq!(
+            (variables.timeout, variables.patience),
+            (Duration::from_secs(2), Duration::from_secs(62))
+        );
         assert!(variables.start);
     }
 
@@ -133,7 +142,7 @@ mod tests {
         let empty = ["DT_CRED_PROFILE", "DT_CRED_TIMEOUT", "DT_CRED_NO_START", "DT_CRED_SERVER_UID"];
         let settings = settings(&Globals::default(), &empty.map(|name| (name, ""))).unwrap();
         assert_eq!(settings.profile, None);
-        assert_eq!(settings.timeout, TIMEOUT);
+        assert_eq!((settings.timeout, settings.patience), (TIMEOUT, TIMEOUT + PROMPT));
         assert_eq!(settings.server_uid, None);
         assert!(settings.start);
     }

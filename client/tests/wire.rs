@@ -229,7 +229,8 @@ fn a_person_gets_a_minute_for_the_keyrings_prompt() {
     })]);
     sandbox.run(&["unlock"]).said("the kernel keyring is open\n");
     let deadline = asked.recv().expect("a request");
-    assert!((30_000..=60_000).contains(&deadline), "{deadline}");
+    // Beside what every command may take.
+    assert!((60_000..=70_000).contains(&deadline), "{deadline}");
 }
 
 #[cfg(target_os = "linux")]

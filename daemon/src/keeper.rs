@@ -113,8 +113,8 @@ impl Keeper {
     /// Forgets profiles: the keyring's item and every token. The profiles that were kept.
     ///
     /// # Errors
-    /// Where a keyring refuses; the tokens are gone all the same.
-    pub async fn erase(&self, erase: Erase) -> Result<Vec<Profile>, Failure> {
+    /// Where a keyring refuses, or asks and is not answered by `deadline`; the tokens are gone all the same.
+    pub async fn erase(&self, erase: Erase, deadline: Duration) -> Result<Vec<Profile>, Failure> {
         let mut places: BTreeMap<Profile, BTreeSet<Keyring>> = BTreeMap::new();
         let (mut erased, mut failed) = (Vec::new(), Vec::new());
         match erase {
@@ -132,7 +132,7 @@ impl Keeper {
             }
         }
         for (profile, also) in places {
-            match self.ask(Some(profile.clone()), |reply| Command::Erase { also, reply }).await? {
+            match self.ask(Some(profile.clone()), |reply| Command::Erase { also, deadline, reply }).await? {
                 Ok(true) => erased.push(profile),
                 Ok(false) => {}
                 Err(failure) => failed.push(failure),
@@ -173,12 +173,12 @@ impl Keeper {
         self.ask(profile, |reply| Command::Move { to: keyring, deadline, reply }).await?
     }
 
-    /// Raises the prompt of a profile's keyring and waits for it.
+    /// Raises the prompt of a profile's keyring and waits for it until `deadline`.
     ///
     /// # Errors
     /// Where it stays locked.
-    pub async fn unlock(&self, profile: Option<Profile>) -> Result<Keyring, Failure> {
-        self.ask(profile, |reply| Command::Unlock { reply }).await?
+    pub async fn unlock(&self, profile: Option<Profile>, deadline: Duration) -> Result<Keyring, Failure> {
+        self.ask(profile, |reply| Command::Unlock { deadline, reply }).await?
     }
 
     /// The state of every profile that is known.

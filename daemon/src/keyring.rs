@@ -5,7 +5,10 @@
 //! keyring that was replaced meanwhile is met by a new connection. A profile is read once in the daemon's life, so
 //! that nothing is gained by keeping either.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use dt_cred_proto::{message::Keyring, profile::Profile, secret::Secret, text::Text};
 
@@ -24,7 +27,7 @@ mod stores;
 mod stores;
 
 pub use error::KeyringError;
-use lane::{Lane, Overdue};
+use lane::{Lane, Overdue, Threads};
 pub use stores::{AUTO, prepare};
 
 /// The service that every item is kept under.
@@ -36,7 +39,7 @@ const QUICK: Duration = Duration::from_secs(2);
 /// How long a command may take that gives credentials.
 const COMMAND: Duration = Duration::from_secs(30);
 
-/// How long a call may take that a person may have to answer.
+/// How long a call may take at most that a person may have to answer.
 const PROMPT: Duration = Duration::from_secs(60);
 
 /// Every store, and the threads that wait for them.
@@ -55,14 +58,24 @@ struct Lanes {
     prompting: Lane,
 }
 
+impl Lanes {
+    fn new(keyring: Keyring) -> Self {
+        // The kernel lets nobody wait: its threads are told apart from those that may be stuck.
+        let name = if keyring == Keyring::Keyutils { "keyutils" } else { "keyring" };
+        // One for each lane, so that neither waits for the other, and both together leave no more behind.
+        let threads = Threads::new(name, 2);
+        Self { keyring, quick: Lane::new(&threads), prompting: Lane::new(&threads) }
+    }
+}
+
 impl Keyrings {
     /// Opens no store yet.
     ///
     /// # Errors
     /// Where it cannot be told what the service manager gives.
     pub fn new() -> Result<Self, KeyringError> {
-        let lanes = |(keyring, _)| Lanes { keyring, quick: Lane::new(2), prompting: Lane::new(1) };
-        Ok(Self { lanes: Keyring::NAMES.map(lanes), given: stores::given()?.into_iter().collect() })
+        let lanes = Keyring::NAMES.map(|(keyring, _)| Lanes::new(keyring));
+        Ok(Self { lanes, given: stores::given()?.into_iter().collect() })
     }
 
     /// The profiles whose credentials the service manager gives.
@@ -70,13 +83,13 @@ impl Keyrings {
         &self.given
     }
 
-    /// What a command prints, the lines of `store`: the program's absolute path and its arguments. A patient caller waits
-    /// for a person, too.
+    /// What a command prints, the lines of `store`: the program's absolute path and its arguments. A caller who is patient,
+    /// as it may ask a person, says for how long.
     ///
     /// # Errors
-    /// [`KeyringError`], within 30 s, or 60 s for a patient caller.
-    pub async fn run(&self, command: &[String], patient: bool) -> Result<Secret, KeyringError> {
-        command::read(command, if patient { PROMPT } else { COMMAND }).await
+    /// [`KeyringError`], within 30 s, or the caller's patience, 60 s at most.
+    pub async fn run(&self, command: &[String], patience: Option<Duration>) -> Result<Secret, KeyringError> {
+        command::read(command, patience.map_or(COMMAND, |limit| limit.min(PROMPT))).await
     }
 
     /// The item of `profile`, or the lines for it where `keyring` is a source of such; none where there is none. Never
@@ -92,29 +105,35 @@ impl Keyrings {
     /// Keeps `item` as the one of `profile`, reads it back and compares. May raise the store's prompt.
     ///
     /// # Errors
-    /// [`KeyringError`], within 60 s of its turn. After [`KeyringError::TimedOut`] it may still be written.
+    /// [`KeyringError`], within `limit`, 60 s at most. After [`KeyringError::TimedOut`] it may still be written.
     pub async fn write(
         &self,
         keyring: Keyring,
         profile: &Profile,
         item: &Secret,
+        limit: Duration,
     ) -> Result<(), KeyringError> {
         let (profile, item) = (profile.clone(), item.duplicate());
-        self.prompting(keyring, move || {
-            stores::write(keyring, &profile, &item)?;
-            let kept = stores::read(keyring, &profile)?;
+        self.prompting(keyring, limit, move |until| {
+            let kept = stores::write(keyring, &profile, &item, until)?;
             if kept.as_ref() == Some(&item) { Ok(()) } else { Err(KeyringError::Altered { keyring }) }
         })
         .await
     }
 
-    /// Removes the item of `profile`, every one where several match; whether there was one. Never raises a prompt.
+    /// Removes the item of `profile`, every one where several match; whether there was one. May raise the store's
+    /// prompt: there are stores that ask before they remove anything.
     ///
     /// # Errors
-    /// [`KeyringError`], within 2 s of its turn.
-    pub async fn remove(&self, keyring: Keyring, profile: &Profile) -> Result<bool, KeyringError> {
+    /// [`KeyringError`], within `limit`, 60 s at most.
+    pub async fn remove(
+        &self,
+        keyring: Keyring,
+        profile: &Profile,
+        limit: Duration,
+    ) -> Result<bool, KeyringError> {
         let profile = profile.clone();
-        self.quickly(keyring, move || stores::remove(keyring, &profile)).await
+        self.prompting(keyring, limit, move |until| stores::remove(keyring, &profile, until)).await
     }
 
     /// Every profile that has an item in the store, whoever kept it. Never raises a prompt.
@@ -125,12 +144,19 @@ impl Keyrings {
         self.quickly(keyring, move || stores::profiles(keyring)).await
     }
 
-    /// Raises the store's own prompt where it is locked, and waits for the answer.
+    /// Raises the store's own prompt where it is locked, and waits for the answer. The item of `profile`, where it can be
+    /// read then: it may be given out to whoever asked, and to nobody later.
     ///
     /// # Errors
-    /// [`KeyringError`], within 60 s of its turn.
-    pub async fn unlock(&self, keyring: Keyring) -> Result<(), KeyringError> {
-        self.prompting(keyring, move || stores::unlock(keyring)).await
+    /// [`KeyringError`], within `limit`, 60 s at most.
+    pub async fn unlock(
+        &self,
+        keyring: Keyring,
+        profile: &Profile,
+        limit: Duration,
+    ) -> Result<Option<Secret>, KeyringError> {
+        let profile = profile.clone();
+        self.prompting(keyring, limit, move |until| stores::unlock(keyring, &profile, until)).await
     }
 
     /// Whether the store could keep an item: it is there, locked or not, and takes what it is given. Never raises a
@@ -158,12 +184,18 @@ impl Keyrings {
         within(&self.lanes(keyring).quick, QUICK, keyring, job).await
     }
 
+    /// Whoever waits has `limit`, the wait for their turn included: a prompt lives no longer than the command that raised it.
     async fn prompting<T: Send + 'static>(
         &self,
         keyring: Keyring,
-        job: impl FnOnce() -> Result<T, KeyringError> + Send + 'static,
+        limit: Duration,
+        job: impl FnOnce(Instant) -> Result<T, KeyringError> + Send + 'static,
     ) -> Result<T, KeyringError> {
-        within(&self.lanes(keyring).prompting, PROMPT, keyring, job).await
+        let limit = limit.min(PROMPT);
+        let until = Instant::now() + limit;
+        let call = within(&self.lanes(keyring).prompting, limit, keyring, move || job(until));
+        let late = |_| Err(KeyringError::TimedOut { keyring, seconds: limit.as_secs() });
+        tokio::time::timeout(limit, call).await.unwrap_or_else(late)
     }
 
     fn lanes(&self, keyring: Keyring) -> &Lanes {

@@ -9,6 +9,10 @@
 //! machine and only there so that a broken test ends and says what it waited for.
 
 pub mod binaries;
+#[cfg(target_os = "linux")]
+pub mod bus;
+#[cfg(target_os = "linux")]
+pub mod display;
 pub mod home;
 pub mod http;
 pub mod keyring;
@@ -46,6 +50,10 @@ use std::{
     io::{self, Write},
 };
 
+#[cfg(target_os = "linux")]
+pub use bus::Bus;
+#[cfg(target_os = "linux")]
+pub use display::Display;
 pub use home::Home;
 pub use oidc_provider::OidcProvider;
 #[cfg(unix)]

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use super::{
     Shared,
-    item::{Item, locked},
+    item::{Item, left, locked},
     profile::Task,
     refusal::failure,
     relocate::Relocated,
@@ -32,7 +32,7 @@ use crate::{
 /// A change of what is kept.
 pub(super) enum Change {
     Store { store: Box<Store>, deadline: Duration, reply: oneshot::Sender<Result<Stored, Failure>> },
-    Erase { also: BTreeSet<Keyring>, reply: oneshot::Sender<Result<bool, Failure>> },
+    Erase { also: BTreeSet<Keyring>, deadline: Duration, reply: oneshot::Sender<Result<bool, Failure>> },
     Move { to: Keyring, deadline: Duration, reply: oneshot::Sender<Result<Moved, Failure>> },
 }
 
@@ -64,8 +64,8 @@ impl Change {
                 let result = shared.keep(profile, held, store, deadline, fetches).await.map(Box::new);
                 Changed::Stored { result, reply }
             }
-            Self::Erase { also, reply } => {
-                Changed::Erased { result: shared.forget(profile, held, also).await, reply }
+            Self::Erase { also, deadline, reply } => {
+                Changed::Erased { result: shared.forget(profile, held, also, deadline).await, reply }
             }
             Self::Move { to, deadline, reply } => {
                 Changed::Moved { result: shared.relocate(profile, held, to, deadline).await, reply }
@@ -118,8 +118,8 @@ fn grants_alike(a: &Credentials, b: &Credentials) -> bool {
 
 fn late(profile: &Profile) -> String {
     format!(
-        "profile {profile}: it was not kept in time: look whether the keyring shows a prompt, then try again, with a \
-         longer --timeout if need be"
+        "profile {profile}: an earlier change of it has not ended in time: look whether the keyring shows a prompt, then \
+         try again, with a longer --timeout if need be"
     )
 }
 
@@ -136,11 +136,9 @@ impl Shared {
         deadline: Duration,
         fetches: &AtomicU64,
     ) -> Result<Kept, Failure> {
-        let late = |_| Failure::new(FailureKind::TryLater, late(profile));
-        let left = || deadline.saturating_sub(clock::now().boot);
         // Others may have changed it for so long that nobody waits any more.
-        if left().is_zero() {
-            return Err(late(()));
+        if left(deadline).is_zero() {
+            return Err(Failure::new(FailureKind::TryLater, late(profile)));
         }
         self.changeable(profile)?;
         let existing = match held {
@@ -165,12 +163,12 @@ impl Shared {
         if keyring != Keyring::Memory {
             let before = [self.recorded(profile).await, existing.as_ref().map(|item| item.keyring)];
             let secret = item.credentials.to_item();
-            let write = tokio::time::timeout(left(), self.keyrings.write(keyring, profile, &secret));
-            write.await.map_err(|_| late(()))?.map_err(|error| locked(profile, &error))?;
+            let write = self.keyrings.write(keyring, profile, &secret, left(deadline));
+            write.await.map_err(|error| locked(profile, &error))?;
             self.record(profile, keyring).await;
             let others: BTreeSet<_> = before.into_iter().flatten().filter(|old| *old != keyring).collect();
             for old in others {
-                self.remove_old(profile, old).await;
+                self.remove_old(profile, old, deadline).await;
             }
         }
         Ok(Kept { item, grant })
@@ -210,9 +208,9 @@ impl Shared {
     }
 
     /// Removes the item that a moved profile left in its old store.
-    pub(super) async fn remove_old(&self, profile: &Profile, keyring: Keyring) {
+    pub(super) async fn remove_old(&self, profile: &Profile, keyring: Keyring, deadline: Duration) {
         if keyring != Keyring::Memory
-            && let Err(error) = self.keyrings.remove(keyring, profile).await
+            && let Err(error) = self.keyrings.remove(keyring, profile, left(deadline)).await
         {
             tracing::warn!(%profile, %keyring, %error, "the old item could not be removed");
         }
@@ -224,6 +222,7 @@ impl Shared {
         profile: &Profile,
         held: Option<Item>,
         also: BTreeSet<Keyring>,
+        deadline: Duration,
     ) -> Result<bool, Failure> {
         let recorded = self.recorded(profile).await.or(held.as_ref().map(|item| item.keyring));
         let named = recorded.or(self.config.profile(profile).keyring).filter(|keyring| !is_source(*keyring));
@@ -233,7 +232,7 @@ impl Shared {
         places.remove(&Keyring::Memory);
         let (mut found, mut failed, mut hidden) = (held.is_some(), None, None);
         for keyring in places {
-            match self.keyrings.remove(keyring, profile).await {
+            match self.keyrings.remove(keyring, profile, left(deadline)).await {
                 Ok(removed) => found |= removed,
                 // A store that is not there holds nothing, unless it is the one that held this profile.
                 Err(error) if error.is_absent() && named != Some(keyring) => {}

@@ -1,6 +1,6 @@
 //! Finds a profile's credentials in the keyrings.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use dt_cred_proto::{
     message::{Failure, FailureKind, Keyring},
@@ -10,10 +10,14 @@ use tokio::task::JoinError;
 
 use super::Shared;
 use crate::{
+    clock,
     credentials::{Credentials, CredentialsError, GivenError},
     keyring::{AUTO, KeyringError, forgets_after, is_source, lasts},
     state::{State, StateError},
 };
+
+/// How long it may take until a failure is told.
+const ANSWER: Duration = Duration::from_millis(100);
 
 /// Credentials and where they are kept.
 #[derive(Clone)]
@@ -42,11 +46,11 @@ impl Shared {
     /// configured store, else in those that `auto` means, and recorded when it is found.
     pub(super) async fn load(&self, profile: &Profile) -> Result<Item, Failure> {
         if let Some(source) = self.source(profile) {
-            return self.load_given(profile, source, false).await;
+            return self.load_given(profile, source, None).await;
         }
         let recorded = self.recorded(profile).await;
         if let Some(source) = recorded.filter(|keyring| is_source(*keyring)) {
-            return self.load_given(profile, source, false).await;
+            return self.load_given(profile, source, None).await;
         }
         let places = match recorded.or(self.config.profile(profile).keyring) {
             Some(keyring) => vec![keyring],
@@ -79,12 +83,17 @@ impl Shared {
         })
     }
 
-    /// What a source gives for `profile`. A patient caller waits for a person, too.
-    async fn load_given(&self, profile: &Profile, source: Keyring, patient: bool) -> Result<Item, Failure> {
+    /// What a source gives for `profile`; a caller who is patient says for how long.
+    async fn load_given(
+        &self,
+        profile: &Profile,
+        source: Keyring,
+        patience: Option<Duration>,
+    ) -> Result<Item, Failure> {
         let lines = match source {
             Keyring::Command => {
                 let command = &self.config.profile(profile).keyring_command;
-                self.keyrings.run(command, patient).await.map(Some)
+                self.keyrings.run(command, patience).await.map(Some)
             }
             _ => self.keyrings.read(source, profile).await,
         };
@@ -173,23 +182,38 @@ impl Shared {
         tokio::task::spawn_blocking(move || change(&state, &named)).await
     }
 
-    /// Raises the prompt of the keyring that holds `profile`, or would.
-    pub(super) async fn unlock(&self, profile: &Profile, held: Option<Item>) -> Result<Keyring, Failure> {
-        let place = match self.source(profile) {
-            Some(source) => Some(source),
-            None => self.recorded(profile).await.or(held.map(|item| item.keyring)),
-        };
-        match place.or(self.config.profile(profile).keyring).unwrap_or(AUTO[0]) {
-            Keyring::Memory => Ok(Keyring::Memory),
-            // It may ask by itself, as a password manager does.
-            source if is_source(source) => {
-                self.load_given(profile, source, true).await.map(|item| item.keyring)
-            }
-            keyring => {
-                self.keyrings.unlock(keyring).await.map(|()| keyring).map_err(|error| locked(profile, &error))
-            }
+    /// Raises the prompt of the keyring that holds `profile`, or would, and waits for it until `deadline`. The item too,
+    /// where there is one that can be read now and is what it should be.
+    pub(super) async fn unlock(
+        &self,
+        profile: &Profile,
+        held: Option<Item>,
+        deadline: Duration,
+    ) -> Result<(Keyring, Option<Item>), Failure> {
+        let recorded = self.recorded(profile).await;
+        let kept = recorded.or(held.map(|item| item.keyring)).or(self.config.profile(profile).keyring);
+        let keyring = self.source(profile).or(kept).unwrap_or(AUTO[0]);
+        if keyring == Keyring::Memory {
+            return Ok((keyring, None));
         }
+        if is_source(keyring) {
+            // It may ask by itself, as a password manager does.
+            let item = self.load_given(profile, keyring, Some(left(deadline))).await?;
+            return Ok((keyring, Some(item)));
+        }
+        let unlocked = self.keyrings.unlock(keyring, profile, left(deadline)).await;
+        let item = unlocked.map_err(|error| locked(profile, &error))?;
+        let credentials = item.and_then(|item| Credentials::parse(item.expose()).ok());
+        if credentials.is_some() && recorded.is_none() {
+            self.record(profile, keyring).await;
+        }
+        Ok((keyring, credentials.map(|credentials| Item { credentials: Arc::new(credentials), keyring })))
     }
+}
+
+/// How long a keyring may take whose caller waits until `deadline`: a little less, so that why it failed is still told.
+pub(super) fn left(deadline: Duration) -> Duration {
+    deadline.saturating_sub(clock::now().boot).saturating_sub(ANSWER)
 }
 
 /// Exit 5, with what to do.

@@ -45,21 +45,66 @@ const RENEWAL: Duration = Duration::from_secs(60 * 60);
 
 /// What a profile's task is told.
 pub(super) enum Command {
-    Get { ask: Ask, reply: oneshot::Sender<Result<Token, Failure>> },
-    Reject { generation: Option<u64>, force: bool, reply: oneshot::Sender<bool> },
-    Store { store: Box<Store>, deadline: Duration, reply: oneshot::Sender<Result<Stored, Failure>> },
-    Erase { also: BTreeSet<Keyring>, reply: oneshot::Sender<Result<bool, Failure>> },
-    Move { to: Keyring, deadline: Duration, reply: oneshot::Sender<Result<Moved, Failure>> },
-    Describe { reply: oneshot::Sender<Result<Described, Failure>> },
-    Preview { attributes: Attributes, reply: oneshot::Sender<Result<Box<Previewed>, Failure>> },
-    Unlock { reply: oneshot::Sender<Result<Keyring, Failure>> },
-    Status { reply: oneshot::Sender<ProfileStatus> },
-    Files { reply: oneshot::Sender<Vec<FileStatus>> },
-    Close { reply: oneshot::Sender<()> },
-    Fetched { epoch: Epoch, change: u64, attempt: Attempt },
-    Reread { epoch: Epoch, change: u64, found: Result<Item, Failure> },
+    Get {
+        ask: Ask,
+        reply: oneshot::Sender<Result<Token, Failure>>,
+    },
+    Reject {
+        generation: Option<u64>,
+        force: bool,
+        reply: oneshot::Sender<bool>,
+    },
+    Store {
+        store: Box<Store>,
+        deadline: Duration,
+        reply: oneshot::Sender<Result<Stored, Failure>>,
+    },
+    Erase {
+        also: BTreeSet<Keyring>,
+        deadline: Duration,
+        reply: oneshot::Sender<Result<bool, Failure>>,
+    },
+    Move {
+        to: Keyring,
+        deadline: Duration,
+        reply: oneshot::Sender<Result<Moved, Failure>>,
+    },
+    Describe {
+        reply: oneshot::Sender<Result<Described, Failure>>,
+    },
+    Preview {
+        attributes: Attributes,
+        reply: oneshot::Sender<Result<Box<Previewed>, Failure>>,
+    },
+    Unlock {
+        deadline: Duration,
+        reply: oneshot::Sender<Result<Keyring, Failure>>,
+    },
+    Status {
+        reply: oneshot::Sender<ProfileStatus>,
+    },
+    Files {
+        reply: oneshot::Sender<Vec<FileStatus>>,
+    },
+    Close {
+        reply: oneshot::Sender<()>,
+    },
+    Fetched {
+        epoch: Epoch,
+        change: u64,
+        attempt: Attempt,
+    },
+    Reread {
+        epoch: Epoch,
+        change: u64,
+        found: Result<Item, Failure>,
+    },
     Changed(Box<Changed>),
-    Mended,
+    Unlocked {
+        change: u64,
+        result: Result<(Keyring, Option<Item>), Failure>,
+        reply: oneshot::Sender<Result<Keyring, Failure>>,
+    },
 }
 
 /// A profile's task.
@@ -72,7 +117,7 @@ pub(super) struct Task {
     /// Counts `store` and `erase`: what was read before one of them is not kept after it.
     change: u64,
     changing: bool,
-    /// Attempts and readings that have not reported back.
+    /// Attempts, readings and prompts that have not reported back.
     flights: u32,
     /// The attempt that was begun last.
     attempt: Option<AbortHandle>,
@@ -178,11 +223,11 @@ impl Task {
             Command::Store { store, deadline, reply } => {
                 self.enqueue(Change::Store { store, deadline, reply })
             }
-            Command::Erase { also, reply } => self.enqueue(Change::Erase { also, reply }),
+            Command::Erase { also, deadline, reply } => self.enqueue(Change::Erase { also, deadline, reply }),
             Command::Move { to, deadline, reply } => self.enqueue(Change::Move { to, deadline, reply }),
             Command::Describe { reply } => self.describe(reply),
             Command::Preview { attributes, reply } => self.preview(attributes, reply),
-            Command::Unlock { reply } => self.unlock(reply),
+            Command::Unlock { deadline, reply } => self.unlock(deadline, reply),
             Command::Status { reply } => {
                 let _ = reply.send(self.status(now));
             }
@@ -196,7 +241,9 @@ impl Task {
                     let _ = reply.send(());
                 });
             }
-            Command::Mended => self.lifecycle.mended(now),
+            Command::Unlocked { change, result, reply } => {
+                let _ = reply.send(self.unlocked(now, change, result));
+            }
             Command::Fetched { epoch, change, attempt } => self.fetched(now, epoch, change, attempt),
             Command::Reread { epoch, change, found } => self.found_again(now, epoch, change, found),
             Command::Changed(changed) => {
@@ -411,16 +458,30 @@ impl Task {
         });
     }
 
-    fn unlock(&self, reply: oneshot::Sender<Result<Keyring, Failure>>) {
+    fn unlock(&mut self, deadline: Duration, reply: oneshot::Sender<Result<Keyring, Failure>>) {
         let (shared, profile, item) = (Arc::clone(&self.shared), self.profile.clone(), self.item.clone());
-        let own = self.own.clone();
+        let (own, change) = (self.own.clone(), self.change);
+        self.flights += 1;
         tokio::spawn(async move {
-            let unlocked = shared.unlock(&profile, item).await;
-            if unlocked.is_ok() {
-                let _ = own.send(Command::Mended);
-            }
-            let _ = reply.send(unlocked);
+            let result = shared.unlock(&profile, item, deadline).await;
+            let _ = own.send(Command::Unlocked { change, result, reply });
         });
+    }
+
+    /// What the prompt gave out is kept: the keyring may ask again for each time that it is read.
+    fn unlocked(
+        &mut self,
+        now: Moment,
+        change: u64,
+        result: Result<(Keyring, Option<Item>), Failure>,
+    ) -> Result<Keyring, Failure> {
+        self.flights -= 1;
+        let (keyring, item) = result?;
+        if change == self.change && item.is_some() {
+            self.item = item;
+        }
+        self.lifecycle.mended(now);
+        Ok(keyring)
     }
 
     /// Whether the task could end without anything being lost.

@@ -9,11 +9,10 @@ use dt_cred_proto::{
 
 use super::{
     Shared,
-    item::{Item, locked},
+    item::{Item, left, locked},
     profile::Task,
 };
 use crate::{
-    clock,
     credentials::Credentials,
     keyring::{AUTO, KeyringError, lasts},
 };
@@ -59,7 +58,6 @@ impl Shared {
                 format!("profile {profile} cannot be moved to {to}: --to is {choices} on this system");
             return Err(Failure::new(FailureKind::Usage, message));
         }
-        let left = || deadline.saturating_sub(clock::now().boot);
         let failed = |error: KeyringError| locked(profile, &error);
         let item = match held {
             Some(item) if item.keyring == Keyring::Memory => item,
@@ -68,18 +66,17 @@ impl Shared {
         };
         let from = item.keyring;
         if from != to {
-            let waiting = tokio::time::timeout(left(), self.bring(profile, &item.credentials, to));
-            waiting.await.map_err(|_| late(profile, to))??;
+            self.bring(profile, &item.credentials, to, deadline).await?;
             if let Err(failure) = self.record_or_fail(profile, to).await {
                 // Nothing goes by it, so it must not lie about.
-                self.remove_old(profile, to).await;
+                self.remove_old(profile, to, deadline).await;
                 return Err(failure);
             }
         }
         let mut left_over = None;
         for old in AUTO.into_iter().filter(|keyring| *keyring != to) {
             let removed = match old == from || self.holds(profile, old, &item.credentials).await {
-                true => self.keyrings.remove(old, profile).await.map_err(failed),
+                true => self.keyrings.remove(old, profile, left(deadline)).await.map_err(failed),
                 false => continue,
             };
             if let Err(failure) = removed {
@@ -94,11 +91,17 @@ impl Shared {
         Ok(Relocated { item, from, left: left_over })
     }
 
-    /// Keeps `credentials` in the store `to`, where no others may lie, and reads them back. One prompt at most.
-    async fn bring(&self, profile: &Profile, credentials: &Credentials, to: Keyring) -> Result<(), Failure> {
+    /// Keeps `credentials` in the store `to`, where no others may lie, and reads them back.
+    async fn bring(
+        &self,
+        profile: &Profile,
+        credentials: &Credentials,
+        to: Keyring,
+        deadline: Duration,
+    ) -> Result<(), Failure> {
         let failed = |error: KeyringError| locked(profile, &error);
-        self.keyrings.unlock(to).await.map_err(failed)?;
-        if let Some(there) = self.keyrings.read(to, profile).await.map_err(failed)? {
+        let there = self.keyrings.unlock(to, profile, left(deadline)).await.map_err(failed)?;
+        if let Some(there) = there {
             let same = Credentials::parse(there.expose()).is_ok_and(|there| there == *credentials);
             if !same {
                 let message = format!(
@@ -108,7 +111,7 @@ impl Shared {
                 return Err(Failure::new(FailureKind::Keyring, message));
             }
         }
-        self.keyrings.write(to, profile, &credentials.to_item()).await.map_err(failed)
+        self.keyrings.write(to, profile, &credentials.to_item(), left(deadline)).await.map_err(failed)
     }
 
     /// Whether a store holds these very credentials, as a move leaves them that was killed.
@@ -152,12 +155,4 @@ impl Shared {
         }
         stores
     }
-}
-
-fn late(profile: &Profile, to: Keyring) -> Failure {
-    let message = format!(
-        "profile {profile}: it was not kept in {to} in time, and is where it was: look whether the keyring shows a prompt, \
-         open it with `dt-cred unlock`, then try again"
-    );
-    Failure::new(FailureKind::Keyring, message)
 }

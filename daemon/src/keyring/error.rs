@@ -19,6 +19,17 @@ pub enum KeyringError {
         /// What libdbus said.
         reason: Text,
     },
+    /// The session bus that the environment names may be another user's.
+    #[error(
+        "the session bus at {address} is not the user's ({reason}), so nothing was sent there: run `dt-cred stop`, set \
+         DBUS_SESSION_BUS_ADDRESS to your own, as unix:path=/run/user/UID/bus, or unset it, then `dt-cred unlock`"
+    )]
+    ForeignBus {
+        /// What the environment names.
+        address: Text,
+        /// Why it is not trusted.
+        reason: Text,
+    },
     /// The bus is there, and nobody on it keeps secrets.
     #[error(
         "no program on the session bus is a Secret Service ({reason}): start gnome-keyring, KWallet or KeePassXC, then \
@@ -27,9 +38,21 @@ pub enum KeyringError {
         /// What the bus said.
         reason: Text,
     },
+    /// The program is there, and has no place where it keeps items.
+    #[error(
+        "the keyring has no collection to keep items in: make one in the keyring's program (in KeePassXC open a \
+         database and expose a group of it, under Database Settings, Secret Service Integration), then `dt-cred unlock`"
+    )]
+    NoCollection,
     /// It is locked, and nobody was asked.
     #[error("the keyring is locked: open it with `dt-cred unlock`")]
     Locked,
+    /// It is open, asks a person before it gives an item to a program, and nobody was asked.
+    #[error(
+        "the keyring asks a person before it gives out this item: allow it with `dt-cred unlock` for this profile, and \
+         its window appears"
+    )]
+    Guarded,
     /// It is locked, nobody was asked, and it does not tell what is in it.
     #[error("the keyring is locked and does not tell what is in it: open it with `dt-cred unlock`")]
     Sealed,
@@ -52,7 +75,8 @@ pub enum KeyringError {
     },
     /// The store is there and does not let us in.
     #[error(
-        "{keyring} refuses access ({reason}): allow it in the keyring's own settings, then `dt-cred unlock`", reason = brief(.reason))]
+        "{keyring} refuses access ({reason}): allow it in the keyring's own settings, or in the sandbox's that this program \
+         runs in, then `dt-cred unlock`", reason = brief(.reason))]
     Denied {
         /// Which store.
         keyring: Keyring,
@@ -288,7 +312,11 @@ impl KeyringError {
     pub fn is_absent(&self) -> bool {
         matches!(
             self,
-            Self::NoBus { .. } | Self::NoProvider { .. } | Self::KernelRefuses { .. } | Self::NotHere { .. }
+            Self::NoBus { .. }
+                | Self::NoProvider { .. }
+                | Self::NoCollection
+                | Self::KernelRefuses { .. }
+                | Self::NotHere { .. }
         )
     }
 }
@@ -306,7 +334,10 @@ mod tests {
         let errors = [
             KeyringError::NoBus { reason: Text::from("why") },
             KeyringError::NoProvider { reason: Text::from("why") },
+            KeyringError::ForeignBus { address: Text::from("unix:path=/x"), reason: Text::from("why") },
+            KeyringError::NoCollection,
             KeyringError::Locked,
+            KeyringError::Guarded,
             KeyringError::Sealed,
             KeyringError::Unanswered,
             KeyringError::Ambiguous { keyring },

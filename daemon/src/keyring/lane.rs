@@ -10,8 +10,23 @@ use tokio::sync::{Mutex, Semaphore, oneshot};
 /// runtime's, so that the process can end without them.
 pub(super) struct Lane {
     turn: Mutex<()>,
-    /// A permit for each thread. Whoever has the turn finds them all free but those of threads that are stuck.
-    threads: Arc<Semaphore>,
+    threads: Threads,
+}
+
+/// The threads that some lanes have together.
+#[derive(Clone)]
+pub(super) struct Threads {
+    /// What each of them is called, as the system tells it.
+    name: &'static str,
+    /// A permit for each. Those that are not free belong to a lane's call that runs, or to one that is stuck.
+    permits: Arc<Semaphore>,
+}
+
+impl Threads {
+    /// At most `limit` at a time: once all of them are stuck, nothing is begun until one returns.
+    pub(super) fn new(name: &'static str, limit: usize) -> Self {
+        Self { name, permits: Arc::new(Semaphore::new(limit)) }
+    }
 }
 
 /// Why a call has no result.
@@ -26,9 +41,9 @@ pub(super) enum Overdue {
 }
 
 impl Lane {
-    /// At most `stuck` threads are left behind; then nothing is begun until one of them returns.
-    pub(super) fn new(stuck: usize) -> Self {
-        Self { turn: Mutex::new(()), threads: Arc::new(Semaphore::new(stuck)) }
+    /// One whose calls run on these threads.
+    pub(super) fn new(threads: &Threads) -> Self {
+        Self { turn: Mutex::new(()), threads: threads.clone() }
     }
 
     /// Runs `job` when its turn has come and waits for it, at most for `limit` from then on.
@@ -41,7 +56,8 @@ impl Lane {
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Overdue> {
         let _turn = self.turn.lock().await;
-        let permit = Arc::clone(&self.threads).try_acquire_owned().map_err(|_| Overdue::Stuck)?;
+        let Threads { name, permits } = &self.threads;
+        let permit = Arc::clone(permits).try_acquire_owned().map_err(|_| Overdue::Stuck)?;
         let (tell, told) = oneshot::channel();
         let body = move || {
             let result = job();
@@ -49,7 +65,7 @@ impl Lane {
             drop(permit);
             let _ = tell.send(result);
         };
-        thread::Builder::new().name("keyring".to_owned()).spawn(body).map_err(|_| Overdue::NoThread)?;
+        thread::Builder::new().name((*name).to_owned()).spawn(body).map_err(|_| Overdue::NoThread)?;
         let told = tokio::time::timeout(limit, told).await.map_err(|_| Overdue::Late)?;
         told.map_err(|_| Overdue::NoThread)
     }
@@ -66,9 +82,13 @@ mod tests {
         time::Duration,
     };
 
-    use super::{Lane, Overdue};
+    use super::{Lane, Overdue, Threads};
 
     const GENEROUS: Duration = Duration::from_secs(30);
+
+    fn lane() -> Lane {
+        Lane::new(&Threads::new("test", 2))
+    }
 
     /// A job that returns when the sender is dropped, and not before.
     fn blocked() -> (mpsc::Sender<()>, impl FnOnce() + Send + 'static) {
@@ -78,7 +98,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_returns_what_its_job_returned_on_a_thread_of_its_own() {
-        let lane = Lane::new(1);
+        let lane = lane();
         for round in 0..5 {
             let (number, thread) =
                 lane.run(GENEROUS, move || (round, std::thread::current().id())).await.unwrap();
@@ -89,7 +109,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_that_never_returns_ends_at_its_deadline_and_the_next_one_runs() {
-        let lane = Lane::new(2);
+        let lane = lane();
         let (_release, job) = blocked();
         assert_eq!(lane.run(Duration::ZERO, job).await, Err(Overdue::Late));
         assert_eq!(lane.run(GENEROUS, || 7).await, Ok(7));
@@ -97,7 +117,7 @@ mod tests {
 
     #[tokio::test]
     async fn with_two_stuck_threads_nothing_is_begun_until_one_returns() {
-        let lane = Lane::new(2);
+        let lane = lane();
         let (first, job) = blocked();
         assert_eq!(lane.run(Duration::ZERO, job).await, Err(Overdue::Late));
         let (_second, job) = blocked();
@@ -109,14 +129,33 @@ mod tests {
         assert_eq!(begun.load(Ordering::SeqCst), 0);
         drop(first);
         // Waits for that thread, and gives its place back.
-        drop(tokio::time::timeout(GENEROUS, lane.threads.acquire()).await.expect("the thread ends").unwrap());
+        drop(
+            tokio::time::timeout(GENEROUS, lane.threads.permits.acquire())
+                .await
+                .expect("the thread ends")
+                .unwrap(),
+        );
         assert_eq!(lane.run(GENEROUS, count).await, Ok(0));
         assert_eq!(begun.load(Ordering::SeqCst), 1);
     }
 
     #[tokio::test]
+    async fn what_one_lane_left_behind_counts_for_the_other_one_too() {
+        let threads = Threads::new("test", 2);
+        let (quick, prompting) = (Lane::new(&threads), Lane::new(&threads));
+        let (_first, job) = blocked();
+        assert_eq!(quick.run(Duration::ZERO, job).await, Err(Overdue::Late));
+        assert_eq!(prompting.run(GENEROUS, || 7).await, Ok(7));
+        let (_second, job) = blocked();
+        assert_eq!(prompting.run(Duration::ZERO, job).await, Err(Overdue::Late));
+        for lane in [&quick, &prompting] {
+            assert_eq!(lane.run(GENEROUS, || 7).await, Err(Overdue::Stuck));
+        }
+    }
+
+    #[tokio::test]
     async fn calls_run_one_after_another() {
-        let lane = Lane::new(2);
+        let lane = lane();
         let running = Arc::new(AtomicUsize::new(0));
         let job = || {
             let running = Arc::clone(&running);
@@ -134,7 +173,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_caller_that_leaves_does_not_hold_up_the_next_one() {
-        let lane = Lane::new(2);
+        let lane = lane();
         let (_release, job) = blocked();
         tokio::select! {
             biased;

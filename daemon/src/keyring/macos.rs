@@ -1,6 +1,6 @@
 //! macOS: the user's login keychain.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use apple_native_keyring_store::keychain::Store;
 use dt_cred_proto::{message::Keyring, profile::Profile, secret::Secret, text::Text};
@@ -71,17 +71,23 @@ pub(super) fn read(keyring: Keyring, profile: &Profile) -> Result<Option<Secret>
     }
 }
 
-/// Keeps `item`; the system asks the user where the keychain is locked.
-pub(super) fn write(keyring: Keyring, profile: &Profile, item: &Secret) -> Result<(), KeyringError> {
+/// Keeps `item` and reads it back; the system asks the user where the keychain is locked, for as long as it likes.
+pub(super) fn write(
+    keyring: Keyring,
+    profile: &Profile,
+    item: &Secret,
+    _until: Instant,
+) -> Result<Option<Secret>, KeyringError> {
     here(keyring)?;
     let _prompts = Prompts::allowed();
     let kept =
         Store::new().and_then(|store| entry(&*store, profile, None)?.set_secret(item.expose().as_bytes()));
-    kept.map_err(|error| unanswered(told(&error)))
+    kept.map_err(|error| unanswered(told(&error)))?;
+    read(keyring, profile)
 }
 
 /// Removes the item of `profile`; whether there was one.
-pub(super) fn remove(keyring: Keyring, profile: &Profile) -> Result<bool, KeyringError> {
+pub(super) fn remove(keyring: Keyring, profile: &Profile, _until: Instant) -> Result<bool, KeyringError> {
     here(keyring)?;
     match Store::new().and_then(|store| entry(&*store, profile, None)?.delete_credential()) {
         Ok(()) => Ok(true),
@@ -99,13 +105,18 @@ pub(super) fn profiles(keyring: Keyring) -> Result<Vec<Profile>, KeyringError> {
 }
 
 /// Raises the keychain's prompt where it is locked, and then the prompt of each item of ours that another program made:
-/// its user is asked whether this one may read it, and may say that it always may.
-pub(super) fn unlock(keyring: Keyring) -> Result<(), KeyringError> {
+/// its user is asked whether this one may read it, and may say that it always may. The item of `profile`.
+pub(super) fn unlock(
+    keyring: Keyring,
+    profile: &Profile,
+    _until: Instant,
+) -> Result<Option<Secret>, KeyringError> {
     here(keyring)?;
     let _prompts = Prompts::allowed();
     let unlocked = SecKeychain::default().and_then(|mut keychain| keychain.unlock(None));
     unlocked.map_err(|error| unanswered(of_code(error.code(), &error)))?;
-    profiles(keyring)?.iter().try_for_each(|profile| read(keyring, profile).map(drop).map_err(unanswered))
+    profiles(keyring)?.iter().try_for_each(|profile| read(keyring, profile).map(drop).map_err(unanswered))?;
+    Ok(read(keyring, profile).ok().flatten())
 }
 
 /// Whether there is a keychain, locked or not: it tells what is in it, and no secret.

@@ -1,6 +1,9 @@
 //! Windows: the Credential Manager. An item is a generic credential with the target `NAME.dt-cred`.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use dt_cred_proto::{message::Keyring, profile::Profile, secret::Secret, text::Text};
 use keyring::{Entry, api::CredentialStoreApi};
@@ -44,18 +47,25 @@ pub(super) fn read(keyring: Keyring, profile: &Profile) -> Result<Option<Secret>
     }
 }
 
-/// Keeps `item`. It stays on this machine: what may roam goes to every machine that the user logs in to.
-pub(super) fn write(keyring: Keyring, profile: &Profile, item: &Secret) -> Result<(), KeyringError> {
+/// Keeps `item` and reads it back. It stays on this machine: what may roam goes to every machine that the user logs in
+/// to.
+pub(super) fn write(
+    keyring: Keyring,
+    profile: &Profile,
+    item: &Secret,
+    _until: Instant,
+) -> Result<Option<Secret>, KeyringError> {
     here(keyring)?;
     let item = item.expose().as_bytes();
     if item.len() > LIMIT {
         return Err(KeyringError::TooLarge { keyring, limit: LIMIT });
     }
-    open(profile)?.set_secret(item).map_err(|error| told(&error))
+    open(profile)?.set_secret(item).map_err(|error| told(&error))?;
+    read(keyring, profile)
 }
 
 /// Removes the item of `profile`; whether there was one.
-pub(super) fn remove(keyring: Keyring, profile: &Profile) -> Result<bool, KeyringError> {
+pub(super) fn remove(keyring: Keyring, profile: &Profile, _until: Instant) -> Result<bool, KeyringError> {
     here(keyring)?;
     match open(profile)?.delete_credential() {
         Ok(()) => Ok(true),
@@ -72,9 +82,14 @@ pub(super) fn profiles(keyring: Keyring) -> Result<Vec<Profile>, KeyringError> {
     Ok(found.iter().filter_map(|entry| entry.get_specifiers()?.1.parse().ok()).collect())
 }
 
-/// Nothing to do: it is open for as long as its user is logged in.
-pub(super) fn unlock(keyring: Keyring) -> Result<(), KeyringError> {
-    present(keyring)
+/// Nothing to do, it is open for as long as its user is logged in; the item of `profile`.
+pub(super) fn unlock(
+    keyring: Keyring,
+    profile: &Profile,
+    _until: Instant,
+) -> Result<Option<Secret>, KeyringError> {
+    present(keyring)?;
+    Ok(read(keyring, profile).ok().flatten())
 }
 
 /// Whether this logon has a Credential Manager.
@@ -143,6 +158,8 @@ pub(super) fn forgets_after(_keyring: Keyring) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use dt_cred_proto::{message::Keyring, profile::Profile, secret::Secret};
 
     use super::{KEYRING, KeyringError, item, profiles, read, remove, told, write};
@@ -161,14 +178,15 @@ mod tests {
     fn a_name_that_is_written_otherwise_is_another_profiles() {
         let name = |name: &str| format!("{name}-{}", std::process::id()).parse::<Profile>().unwrap();
         let (kept, other) = (name("Case"), name("case"));
-        write(KEYRING, &kept, &Secret::new("kept".to_owned())).unwrap();
+        let until = Instant::now();
+        write(KEYRING, &kept, &Secret::new("kept".to_owned()), until).unwrap();
         let refused = |error| matches!(error, KeyringError::OtherCase { other, .. } if other.as_str().starts_with("Case-"));
         assert!(read(KEYRING, &other).is_err_and(refused));
-        assert!(write(KEYRING, &other, &Secret::new("new".to_owned())).is_err_and(refused));
-        assert!(remove(KEYRING, &other).is_err_and(refused));
+        assert!(write(KEYRING, &other, &Secret::new("new".to_owned()), until).is_err_and(refused));
+        assert!(remove(KEYRING, &other, until).is_err_and(refused));
         assert!(read(KEYRING, &kept).unwrap().is_some_and(|item| item.expose() == "kept"));
         assert!(profiles(KEYRING).unwrap().contains(&kept));
-        assert!(remove(KEYRING, &kept).unwrap());
+        assert!(remove(KEYRING, &kept, until).unwrap());
         assert!(read(KEYRING, &other).unwrap().is_none());
     }
 

@@ -1,7 +1,9 @@
 //! A user whose session has a Secret Service.
 
+use std::fs;
+
 use dt_cred_tests::{
-    parts::{Output, SecretService},
+    parts::{Output, SecretService, secret_service::Program},
     user::User,
 };
 use serde_json::Value;
@@ -16,10 +18,19 @@ pub(crate) struct Desktop {
 impl Desktop {
     /// One with nothing stored; none where the machine has no such program.
     pub(crate) fn start() -> Option<Self> {
-        let service = SecretService::start()?;
+        Self::of(Program::GnomeKeyring)
+    }
+
+    /// One whose keyring's program is this.
+    pub(crate) fn of(program: Program) -> Option<Self> {
+        SecretService::of(program).map(Self::with)
+    }
+
+    /// One whose keyring this is.
+    pub(crate) fn with(service: SecretService) -> Self {
         let mut user = User::new("secret-service");
         user.home.set("DBUS_SESSION_BUS_ADDRESS", service.address());
-        Some(Self { user, service })
+        Self { user, service }
     }
 
     /// `dt-cred store` of these lines, which name no keyring.
@@ -32,6 +43,21 @@ impl Desktop {
     #[track_caller]
     pub(crate) fn stop_daemon(&self) {
         self.user.dt_cred(&["stop"]).done();
+    }
+
+    /// How many threads of the daemon are at the keyring.
+    pub(crate) fn threads(&self) -> usize {
+        let pid = self.user.home.daemon_pid().expect("a daemon").as_raw_nonzero();
+        let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("its threads");
+        // One that ends meanwhile has no name any more.
+        let names = tasks.flatten().filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
+        names.filter(|name| name.trim_end() == "keyring").count()
+    }
+
+    /// Whether the state file names the profile.
+    pub(crate) fn is_recorded(&self) -> bool {
+        let state = fs::read_to_string(self.user.home.state().join("state.toml"));
+        state.is_ok_and(|text| text.contains(self.user.profile()))
     }
 
     /// What another program finds for the profile.
@@ -62,6 +88,13 @@ impl Desktop {
         let usual = ["store", "--label=an item", "service", "dt-cred", "username", self.user.profile()];
         self.service.secret_tool(&[&usual, attributes].concat(), item).done();
     }
+}
+
+/// That it is exit 6, and why.
+#[track_caller]
+pub(crate) fn is_exit_6_for(output: &Output, reason: &str) {
+    is_exit_6(output);
+    assert!(output.stderr.contains(reason), "{reason}: {}", output.stderr);
 }
 
 /// Whether it is exit 6 as the contract has it: one line that names the way out, and no answer.

@@ -75,20 +75,6 @@ fn a_keyring_that_hangs_is_exit_6_in_time_while_all_else_is_served_and_it_heals(
 }
 
 #[test]
-fn a_daemon_ends_while_its_keyring_hangs() {
-    let sandbox = Sandbox::http();
-    let Some(desktop) = Desktop::start() else { return };
-    desktop.store(&Account::at(&sandbox).lines()).done();
-    desktop.stop_daemon();
-    desktop.service.stop_provider();
-    is_exit_6(&desktop.user.dt_cred(&["get"]));
-    desktop.user.dt_cred(&["stop"]).done();
-    desktop.user.home.until_no_daemon();
-    desktop.service.continue_provider();
-    desktop.user.token();
-}
-
-#[test]
 fn credentials_that_were_refused_are_not_sent_again_while_the_keyring_cannot_be_asked_for_others() {
     let sandbox = Sandbox::http();
     let Some(desktop) = Desktop::start() else { return };

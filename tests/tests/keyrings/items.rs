@@ -99,21 +99,6 @@ fn an_item_of_another_program_is_served_with_its_newline_and_its_unknown_members
 }
 
 #[test]
-fn erase_removes_the_item_and_only_that() {
-    let sandbox = Sandbox::http();
-    let Some(desktop) = Desktop::start() else { return };
-    let account = Account::at(&sandbox);
-    desktop.store(&account.lines()).done();
-    desktop.user.home.dt_cred_with(&["store", "-p", "another"], account.lines()).done();
-    desktop.user.dt_cred(&["erase"]).done();
-    assert_eq!(desktop.lookup(), None);
-    assert_eq!(desktop.user.dt_cred(&["get"]).code, Some(5));
-    desktop.stop_daemon();
-    assert_eq!(desktop.user.dt_cred(&["get"]).code, Some(5));
-    desktop.user.dt_cred(&["get", "-p", "another"]).done();
-}
-
-#[test]
 fn a_profile_that_moves_to_another_store_leaves_nothing_in_the_old_one() {
     let sandbox = Sandbox::http();
     if !dt_cred_tests::parts::keyring::works() {
@@ -127,27 +112,6 @@ fn a_profile_that_moves_to_another_store_leaves_nothing_in_the_old_one() {
     desktop.store(&format!("{lines}keyring=secret-service\n")).done();
     assert_eq!((desktop.lookup().is_some(), desktop.user.is_in_kernel_keyring()), (true, false));
     desktop.stop_daemon();
-    desktop.user.token();
-}
-
-#[test]
-fn two_items_of_one_profile_are_exit_6_until_erase_removes_both() {
-    let sandbox = Sandbox::http();
-    let Some(desktop) = Desktop::start() else { return };
-    let account = Account::at(&sandbox);
-    let (url, id, secret) = (&account.url, &account.client_id, &account.client_secret);
-    let item = json!({"v": 1, "url": url, "client_id": id, "client_secret": secret}).to_string();
-    desktop.provision(&["origin", "one"], &item);
-    desktop.provision(&["origin", "two"], &item);
-    assert_eq!(desktop.items(), 2);
-    let get = desktop.user.dt_cred(&["get"]);
-    is_exit_6(&get);
-    assert!(get.stderr.contains("more than one item"), "{}", get.stderr);
-    assert!(!get.stderr.contains(secret.as_str()));
-    // The message's own mend.
-    desktop.user.dt_cred(&["erase"]).done();
-    assert_eq!(desktop.items(), 0);
-    desktop.store(&account.lines()).done();
     desktop.user.token();
 }
 

@@ -1,135 +1,213 @@
 //! The freedesktop Secret Service, over the session bus.
 //!
-//! The store's library raises a prompt by itself wherever something is locked, and waits for a year. So a connection
-//! of our own looks first, and does what prompting is to be done, before the store is called.
+//! Nothing is asked of a person but by [`open`], `write` and `remove`. That is why this speaks to the service itself, where
+//! the other stores have their crate: keyring's one for it raises a prompt wherever something is locked, and waits for a
+//! year. And KeePassXC lets in a connection, not a program: what is unlocked must be read by the connection that asked.
+//!
+//! `SearchItems` of the service is not used: KeePassXC shows its window for it, and answers once that is closed. That of
+//! each collection asks nobody.
+//!
+//! A window that nobody answers stays, though the connection that raised it is closed: seen of gnome-keyring 42 and
+//! KeePassXC 2.7. `Dismiss` does not take it away either, and gnome-keyring ends by an assertion when it is called.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Instant};
 
-use dbus_secret_service::{Collection, EncryptionType, Error, Item, SearchItemsResult, SecretService};
-use dbus_secret_service_keyring_store::Store;
+use dbus_secret_service::{Collection, EncryptionType, Error, Item, Path as ObjectPath, SecretService};
 use dt_cred_proto::{message::Keyring, profile::Profile, secret::Secret, text::Text};
-use keyring::api::CredentialStoreApi;
 
-use super::super::library::{entry, failed};
-use super::{KeyringError, SERVICE};
+use super::{KeyringError, SERVICE, bus};
 
 const KEYRING: Keyring = Keyring::SecretService;
-
-/// How long a prompt may be open, in seconds: shorter than a caller waits, so that it is closed by then.
-const PROMPT_SECONDS: u64 = 57;
 
 /// What the default collection is called where the first item makes it, as libsecret calls it.
 const COLLECTION: (&str, &str) = ("Default keyring", "default");
 
+/// As `secret-tool` keeps it: KeePassXC shows what is text as the entry's password, all else as an attachment.
+const CONTENT: &str = "text/plain";
+
 pub(super) fn read(profile: &Profile) -> Result<Option<Vec<u8>>, KeyringError> {
-    if !is_readable(profile)? {
-        return Ok(None);
-    }
-    match store().and_then(|store| entry(&*store, profile, None)?.get_secret()) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(keyring::Error::NoEntry) => Ok(None),
-        Err(error) => Err(told(&error)),
-    }
+    secret(&connect(None)?, profile)
 }
 
-pub(super) fn write(profile: &Profile, item: &Secret) -> Result<(), KeyringError> {
-    let service = connect()?;
-    let collection = match service.get_default_collection() {
-        Err(Error::NoResult) => service.create_collection(COLLECTION.0, COLLECTION.1),
-        found => found,
-    };
-    open(&collection.map_err(|error| judged(&error))?)?;
-    open_items(&service, &attributes(profile))?;
-    let label = format!("{SERVICE}: {profile}");
-    let kept = store().and_then(|store| {
-        entry(&*store, profile, Some(("label", &label)))?.set_secret(item.expose().as_bytes())
-    });
-    kept.map_err(|error| told(&error))
+pub(super) fn write(
+    profile: &Profile,
+    item: &Secret,
+    until: Instant,
+) -> Result<Option<Vec<u8>>, KeyringError> {
+    let mut service = connect(Some(until))?;
+    if !find(&service, &attributes(profile))?.is_empty() {
+        service = open(profile, until)?;
+    }
+    let bytes = item.expose().as_bytes();
+    match &find(&service, &attributes(profile))?[..] {
+        [] => create(&service, profile, bytes)?,
+        [found] => found.item.set_secret(bytes, CONTENT).map_err(|error| judged(&error))?,
+        _ => return Err(KeyringError::Ambiguous { keyring: KEYRING }),
+    }
+    secret(&service, profile)
 }
 
-pub(super) fn remove(profile: &Profile) -> Result<bool, KeyringError> {
-    if !is_readable(profile)? {
-        return Ok(false);
+pub(super) fn remove(profile: &Profile, until: Instant) -> Result<bool, KeyringError> {
+    let service = connect(None)?;
+    let found = find(&service, &attributes(profile))?;
+    if found.is_empty() {
+        return sees_all(&service).map(|()| false);
     }
-    let removed = store().and_then(|store| {
-        let items = store.search(&attributes(profile))?;
-        items.iter().try_for_each(keyring::Entry::delete_credential)?;
-        Ok(!items.is_empty())
-    });
-    removed.map_err(|error| told(&error))
+    if found.iter().any(|found| found.locked) {
+        return Err(KeyringError::Locked);
+    }
+    for found in found {
+        // KeePassXC asks. For each its own connection, whose prompt has what is left of the time.
+        let service = connect(Some(until))?;
+        Item::new(&service, found.item.path).delete().map_err(|error| judged(&error))?;
+    }
+    if find(&service, &attributes(profile))?.is_empty() { Ok(true) } else { Err(KeyringError::Unanswered) }
 }
 
-pub(super) fn unlock() -> Result<(), KeyringError> {
-    let service = connect()?;
-    match service.get_default_collection() {
-        Ok(collection) => open(&collection)?,
-        // Nothing is kept yet, so nothing is locked.
-        Err(Error::NoResult) => {}
-        Err(error) => return Err(judged(&error)),
-    }
-    open_items(&service, &[("service", SERVICE)].into())
+pub(super) fn unlock(profile: &Profile, until: Instant) -> Result<Option<Vec<u8>>, KeyringError> {
+    let service = open(profile, until)?;
+    // Why an item cannot be read is told when it is asked for.
+    Ok(secret(&service, profile).ok().flatten())
 }
 
 pub(super) fn profiles() -> Result<Vec<Profile>, KeyringError> {
-    let service = connect()?;
-    let found = service.search_items([("service", SERVICE)].into()).map_err(|error| judged(&error))?;
-    let items: Vec<_> = found.unlocked.into_iter().chain(found.locked).collect();
-    if items.is_empty() {
+    let service = connect(None)?;
+    let found = find(&service, &[("service", SERVICE)].into())?;
+    if found.is_empty() {
         sees_all(&service)?;
     }
-    let attributes = items.iter().map(|item| item.get_attributes().map_err(|error| judged(&error)));
+    let attributes = found.iter().map(|found| found.item.get_attributes().map_err(|error| judged(&error)));
     let names = attributes.map(|found| Ok(found?.get("username").and_then(|name| name.parse().ok())));
     names.filter_map(Result::transpose).collect()
 }
 
 pub(super) fn present() -> Result<(), KeyringError> {
-    connect().map(drop)
+    connect(None).map(drop)
 }
 
-/// Whether there is an item and it can be read without asking anybody.
-fn is_readable(profile: &Profile) -> Result<bool, KeyringError> {
-    let service = connect()?;
-    let SearchItemsResult { unlocked, locked } =
-        service.search_items(attributes(profile)).map_err(|error| judged(&error))?;
-    if !locked.is_empty() {
+/// An item, and whether the collection is locked that it lies in.
+struct Found<'a> {
+    item: Item<'a>,
+    locked: bool,
+}
+
+/// Every item of these attributes that is told of.
+fn find<'a>(
+    service: &'a SecretService,
+    attributes: &HashMap<&str, &str>,
+) -> Result<Vec<Found<'a>>, KeyringError> {
+    let all = || {
+        let mut found = Vec::new();
+        for collection in service.get_all_collections()? {
+            let locked = collection.is_locked()?;
+            let paths = collection.search_items(attributes.clone())?.into_iter().map(|item| item.path);
+            found.extend(paths.map(|path| Found { item: Item::new(service, path), locked }));
+        }
+        Ok(found)
+    };
+    all().map_err(|error| judged(&error))
+}
+
+/// The secret of `profile`, where it can be read without asking anybody.
+fn secret(service: &SecretService, profile: &Profile) -> Result<Option<Vec<u8>>, KeyringError> {
+    let found = find(service, &attributes(profile))?;
+    if found.is_empty() {
+        return sees_all(service).map(|()| None);
+    }
+    if found.iter().any(|found| found.locked) {
         return Err(KeyringError::Locked);
     }
-    if !unlocked.is_empty() {
-        return Ok(true);
+    let [Found { item, .. }] = &found[..] else {
+        return Err(KeyringError::Ambiguous { keyring: KEYRING });
+    };
+    if item.is_locked().map_err(|error| judged(&error))? {
+        return Err(KeyringError::Guarded);
     }
-    sees_all(&service).map(|()| false)
+    item.get_secret().map(Some).map_err(|error| judged(&error))
 }
 
-/// Sees that what was not found is not there: KeePassXC finds nothing in a locked database.
+/// Sees that what was not found is not there: KeePassXC finds nothing in a locked database, and in a closed one less.
 fn sees_all(service: &SecretService) -> Result<(), KeyringError> {
     match service.get_default_collection().and_then(|collection| collection.is_locked()) {
         Ok(true) => Err(KeyringError::Sealed),
-        Ok(false) | Err(Error::NoResult) => Ok(()),
+        Ok(false) => Ok(()),
+        Err(Error::NoResult) => Err(KeyringError::NoCollection),
         Err(error) => Err(judged(&error)),
     }
 }
 
-/// Unlocks `collection`, by a prompt where one is needed.
-fn open(collection: &Collection<'_>) -> Result<(), KeyringError> {
-    collection.ensure_unlocked().map_err(|error| judged(&error))?;
-    // A prompt can be answered without anything being unlocked.
-    if collection.is_locked().map_err(|error| judged(&error))? {
-        Err(KeyringError::Unanswered)
-    } else {
-        Ok(())
+/// A connection to which the default collection and what `profile` has is open; asks where it is not.
+fn open(profile: &Profile, until: Instant) -> Result<SecretService, KeyringError> {
+    let mut service = connect(Some(until))?;
+    let locked = |service: &SecretService| {
+        let items = find(service, &attributes(profile))?.into_iter().filter(|found| found.locked);
+        let mut paths: Vec<_> = items.map(|found| found.item.path).collect();
+        match service.get_default_collection() {
+            Ok(collection) if collection.is_locked().map_err(|error| judged(&error))? => {
+                paths.push(collection.path);
+            }
+            Ok(_) | Err(Error::NoResult) => {}
+            Err(error) => return Err(judged(&error)),
+        }
+        Ok(paths)
+    };
+    if ask(&service, locked)? {
+        // What is guarded is told of only now. Its prompt has what is left of the time.
+        service = connect(Some(until))?;
     }
+    ask(&service, |service| {
+        let mut paths = Vec::new();
+        for Found { item, .. } in find(service, &attributes(profile))? {
+            if item.is_locked().map_err(|error| judged(&error))? {
+                paths.push(item.path);
+            }
+        }
+        Ok(paths)
+    })?;
+    Ok(service)
 }
 
-/// Unlocks the items of these attributes, whichever collection they lie in.
-fn open_items(service: &SecretService, attributes: &HashMap<&str, &str>) -> Result<(), KeyringError> {
-    let search = || service.search_items(attributes.clone()).map_err(|error| judged(&error));
-    let locked = search()?.locked;
-    if locked.is_empty() {
-        return Ok(());
+/// Unlocks by one prompt whatever is `closed`, be it collections or items; whether there was anything.
+fn ask(
+    service: &SecretService,
+    closed: impl Fn(&SecretService) -> Result<Vec<ObjectPath<'static>>, KeyringError>,
+) -> Result<bool, KeyringError> {
+    let paths = closed(service)?;
+    if paths.is_empty() {
+        return Ok(false);
     }
-    let locked: Vec<&Item<'_>> = locked.iter().collect();
-    service.unlock_all(&locked).map_err(|error| judged(&error))?;
-    if search()?.locked.is_empty() { Ok(()) } else { Err(KeyringError::Unanswered) }
+    // A path is all that the library takes of an item, and Unlock takes those of collections too.
+    let items: Vec<_> = paths.into_iter().map(|path| Item::new(service, path)).collect();
+    service.unlock_all(&items.iter().collect::<Vec<_>>()).map_err(|error| judged(&error))?;
+    // A prompt can be answered without anything being unlocked.
+    if closed(service)?.is_empty() { Ok(true) } else { Err(KeyringError::Unanswered) }
+}
+
+/// Makes the item of `profile`. Which asks: KeePassXC by itself, gnome-keyring when it is asked to unlock.
+fn create(service: &SecretService, profile: &Profile, secret: &[u8]) -> Result<(), KeyringError> {
+    let collection = match service.get_default_collection() {
+        Err(Error::NoResult) => match service.create_collection(COLLECTION.0, COLLECTION.1) {
+            Err(Error::Prompt) => return Err(KeyringError::NoCollection),
+            made => made,
+        },
+        found => found,
+    };
+    let collection = collection.map_err(|error| judged(&error))?;
+    let label = format!("{SERVICE}: {profile}");
+    let add = |collection: &Collection<'_>| {
+        let added = collection.create_item(&label, attributes(profile), secret, true, CONTENT);
+        added.map(drop).map_err(|error| judged(&error))
+    };
+    match add(&collection) {
+        Err(KeyringError::Locked) => {
+            collection.unlock().map_err(|error| judged(&error))?;
+            match add(&collection) {
+                Err(KeyringError::Locked) => Err(KeyringError::Unanswered),
+                added => added,
+            }
+        }
+        added => added,
+    }
 }
 
 /// What an item is found by: as `secret-tool lookup service dt-cred username NAME` does.
@@ -137,25 +215,13 @@ fn attributes(profile: &Profile) -> HashMap<&str, &str> {
     [("service", SERVICE), ("username", profile.as_str())].into()
 }
 
-/// A connection that carries no secret, so that its session needs no key.
-fn connect() -> Result<SecretService, KeyringError> {
-    SecretService::connect_with_max_prompt_timeout(EncryptionType::Plain, PROMPT_SECONDS)
+/// A connection of its own for each call: one that is kept fails for ever once the keyring's program was replaced. Its
+/// prompts are given up a little before `until`; without it none is waited for.
+fn connect(until: Option<Instant>) -> Result<SecretService, KeyringError> {
+    bus::trust()?;
+    let left = until.map_or(0, |until| until.saturating_duration_since(Instant::now()).as_secs());
+    SecretService::connect_with_max_prompt_timeout(EncryptionType::Dh, left.saturating_sub(1))
         .map_err(|error| judged(&error))
-}
-
-/// A store of its own for each call: one that is kept fails for ever once the keyring's program was replaced.
-fn store() -> keyring::Result<std::sync::Arc<Store>> {
-    Store::new()
-}
-
-/// What an error of the store's library means.
-fn told(error: &keyring::Error) -> KeyringError {
-    match error {
-        keyring::Error::PlatformFailure(source) | keyring::Error::NoStorageAccess(source) => {
-            source.downcast_ref::<Error>().map_or_else(|| failed(KEYRING, error), judged)
-        }
-        other => failed(KEYRING, other),
-    }
 }
 
 /// What an error of the Secret Service, or of the bus, means.
@@ -202,7 +268,7 @@ mod tests {
     use dbus_secret_service::Error;
     use dt_cred_proto::text::Text;
 
-    use super::{KEYRING, KeyringError, judged, named, told};
+    use super::{KEYRING, KeyringError, judged, named};
 
     #[test]
     fn each_error_of_the_bus_is_told_apart_by_what_a_person_can_do() {
@@ -239,12 +305,8 @@ mod tests {
     }
 
     #[test]
-    fn an_error_means_the_same_whether_the_store_or_the_service_says_it() {
-        for (error, expected) in
-            [(Error::Locked, KeyringError::Locked), (Error::Prompt, KeyringError::Unanswered)]
-        {
-            assert_eq!(judged(&error), expected);
-            assert_eq!(told(&keyring::Error::NoStorageAccess(Box::new(error))), expected);
-        }
+    fn what_is_locked_and_what_was_not_answered_are_told_apart() {
+        assert_eq!(judged(&Error::Locked), KeyringError::Locked);
+        assert_eq!(judged(&Error::Prompt), KeyringError::Unanswered);
     }
 }

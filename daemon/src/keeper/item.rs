@@ -74,6 +74,8 @@ impl Shared {
                 Ok(None) => {}
                 // A store that is not there holds nothing, unless it is the one that held this profile.
                 Err(error) if error.is_absent() && places.len() > 1 => {}
+                // Nor does one that is still to make its first collection, unless this profile was kept in one.
+                Err(KeyringError::NoCollection) if recorded.is_none() => {}
                 Err(error) => return Err(locked(profile, &error)),
             }
         }

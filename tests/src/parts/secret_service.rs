@@ -90,7 +90,11 @@ impl SecretService {
         if program == Program::GnomeKeyring && !gnome_keyring::shows_windows(&place) {
             return None;
         }
-        Self::start_in(program, place)
+        let service = Self::start_in(program, place)?;
+        if program == Program::GnomeKeyring {
+            gnome_keyring::start_prompter(&service.bus);
+        }
+        Some(service)
     }
 
     fn start_in(program: Program, place: Place) -> Option<Self> {

@@ -82,12 +82,14 @@ fn an_item_is_kept_as_a_password_that_a_person_can_see() {
 fn while_no_database_is_open_a_profile_kept_there_is_exit_6_and_any_other_is_not_stored() {
     let sandbox = Sandbox::http();
     let Some(desktop) = Desktop::of(Program::KeePassXc) else { return };
-    let lines = Account::at(&sandbox).lines();
-    desktop.store(&lines).done();
+    desktop.user.home.configure("[profile.configured]\nkeyring = \"secret-service\"\n");
+    desktop.store(&Account::at(&sandbox).lines()).done();
     desktop.stop_daemon();
     desktop.service.close_collection();
     is_exit_6_for(&desktop.user.dt_cred(&["get"]), "no collection");
-    assert_eq!(desktop.user.dt_cred(&["get", "-p", "another"]).code, Some(5));
+    for other in ["another", "configured"] {
+        assert_eq!(desktop.user.dt_cred(&["get", "-p", other]).code, Some(5));
+    }
     assert!(desktop.service.unlock_with_password(dt_cred_tests::parts::secret_service::PASSWORD));
     desktop.user.token();
 }

@@ -8,7 +8,7 @@ use dbus::{
 };
 
 use super::{Bus, Place, ROOT, SERVICE_INTERFACE, object};
-use crate::parts::{on_path, require};
+use crate::parts::{BOUND, on_path, require};
 
 pub(super) const COLLECTION: &str = "/org/freedesktop/secrets/collection/login";
 
@@ -23,7 +23,7 @@ pub(super) fn is_here() -> bool {
     require("gnome-keyring, libsecret-tools and dbus", present)
 }
 
-/// Lets the bus of this place start what shows the window; whether there is such a program.
+/// Lets the bus of this place start what shows the window, whenever it has ended; whether there is such a program.
 pub(super) fn shows_windows(place: &Place) -> bool {
     let present = Path::new(PROMPTER).is_file();
     if present {
@@ -31,6 +31,16 @@ pub(super) fn shows_windows(place: &Place) -> bool {
         fs::copy(PROMPTER, copy).expect("a service file");
     }
     require("gcr's prompter, which gnome-keyring depends on", present)
+}
+
+/// Has the bus start what shows the window: gnome-keyring answers a prompt only once that runs, and waits are short.
+pub(super) fn start_prompter(bus: &Bus) {
+    let bus = bus.connect();
+    let names = bus.with_proxy("org.freedesktop.DBus", "/org/freedesktop/DBus", BOUND);
+    let arguments = ("org.gnome.keyring.SystemPrompter", 0_u32);
+    let started: Result<(u32,), _> =
+        names.method_call("org.freedesktop.DBus", "StartServiceByName", arguments);
+    started.unwrap_or_else(|error| panic!("gcr's prompter does not start: {error}"));
 }
 
 pub(super) fn command(place: &Place) -> Command {

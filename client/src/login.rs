@@ -9,9 +9,7 @@ use dt_cred_proto::{
 };
 use thiserror::Error;
 
-use crate::{
-    cli::LoginArguments, daemon, deadline::Deadline, kept, settings::Settings, terminal::Terminal, unlock,
-};
+use crate::{cli::LoginArguments, daemon, deadline::Deadline, kept, settings::Settings, terminal::Terminal};
 
 /// Why nothing was kept.
 #[derive(Debug, Error)]
@@ -45,13 +43,8 @@ pub(crate) fn run(settings: &Settings, arguments: LoginArguments) -> Result<(), 
     let (mut attributes, chosen, check) = given(arguments);
     kept::resolve_ca(&mut attributes)?;
     let known = match describe(settings) {
-        // One prompt, before anything is typed: nothing asks again once the keyring is open.
-        Err(locked) if locked.kind == FailureKind::Keyring => match unlock::ask(settings) {
-            Ok(_) => Some(describe(settings)?),
-            // What cannot be opened keeps nobody from another one.
-            Err(_) if chosen.is_some() => None,
-            Err(failure) => return Err(failure),
-        },
+        // What cannot be opened keeps nobody from another one.
+        Err(failure) if failure.kind == FailureKind::Keyring && chosen.is_some() => None,
         described => Some(described?),
     };
     if let Some(source) = known.as_ref().filter(|known| kept::is_source(known.keyring)) {
@@ -101,9 +94,10 @@ fn given(arguments: LoginArguments) -> (Attributes, Option<Keyring>, bool) {
     (attributes, keyring, !no_check)
 }
 
+/// What is kept of the profile already. A locked keyring raises its prompt, before anything is typed.
 fn describe(settings: &Settings) -> Result<Described, Failure> {
     let describe = Operation::Describe(Describe { profile: settings.profile.clone() });
-    match daemon::ask(settings, describe, Deadline::after(settings.timeout))? {
+    match daemon::ask(settings, describe, Deadline::after(settings.patience))? {
         Response::Described(known) => Ok(known),
         _ => Err(daemon::unexpected()),
     }

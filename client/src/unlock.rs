@@ -9,21 +9,14 @@ use crate::{daemon, deadline::Deadline, kept, output, settings::Settings};
 /// # Errors
 /// The daemon's failure, or why there is no answer.
 pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
-    Ok(output::write(match ask(settings)? {
+    let unlock = Operation::Unlock(Unlock { profile: settings.profile.clone() });
+    let Response::Unlocked(keyring) = daemon::ask(settings, unlock, Deadline::after(settings.patience))?
+    else {
+        return Err(daemon::unexpected());
+    };
+    Ok(output::write(match keyring {
         Keyring::Systemd => "systemd gives the credentials\n".to_owned(),
         Keyring::Command => "the keyring_command gives the credentials\n".to_owned(),
         keyring => format!("{} is open\n", kept::place(keyring)),
     })?)
-}
-
-/// Raises the prompt of the profile's keyring, and waits for it; which keyring is open now.
-///
-/// # Errors
-/// The daemon's failure, or why there is no answer.
-pub(crate) fn ask(settings: &Settings) -> Result<Keyring, Failure> {
-    let unlock = Operation::Unlock(Unlock { profile: settings.profile.clone() });
-    match daemon::ask(settings, unlock, Deadline::after(settings.patience))? {
-        Response::Unlocked(keyring) => Ok(keyring),
-        _ => Err(daemon::unexpected()),
-    }
 }

@@ -142,12 +142,13 @@ impl Keeper {
         failed.into_iter().next().map_or(Ok(erased), Err)
     }
 
-    /// What `login` needs to know of a profile before it asks the user.
+    /// What `login` needs to know of a profile before it asks the user. Raises the prompt of a locked keyring, and waits for
+    /// it until `deadline`: it would have to be raised anyway.
     ///
     /// # Errors
     /// Where its keyring cannot be read.
-    pub async fn describe(&self, profile: Option<Profile>) -> Result<Described, Failure> {
-        self.ask(profile, |reply| Command::Describe { reply }).await?
+    pub async fn describe(&self, profile: Option<Profile>, deadline: Duration) -> Result<Described, Failure> {
+        self.ask(profile, |reply| Command::Describe { deadline, reply }).await?
     }
 
     /// Where credentials would be sent that are stored with these attributes.

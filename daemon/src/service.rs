@@ -57,7 +57,9 @@ impl Service {
             Operation::Reject(reject) => Response::Rejected { dropped: keeper.reject(reject).await? },
             Operation::Store(store) => Response::Stored(keeper.store(store, deadline).await?),
             Operation::Erase(erase) => Response::Erased(keeper.erase(erase, deadline).await?),
-            Operation::Describe(describe) => Response::Described(keeper.describe(describe.profile).await?),
+            Operation::Describe(describe) => {
+                Response::Described(keeper.describe(describe.profile, deadline).await?)
+            }
             Operation::Unlock(unlock) => Response::Unlocked(keeper.unlock(unlock.profile, deadline).await?),
             Operation::Preview(preview) => Response::Previewed(keeper.preview(preview).await?),
             Operation::Keyrings => Response::Keyrings(keeper.keyrings().await),

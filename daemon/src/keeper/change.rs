@@ -289,11 +289,19 @@ impl Shared {
     }
 
     /// What `login` needs to know.
-    pub(super) async fn describe(&self, profile: &Profile, held: Option<Item>) -> Result<Described, Failure> {
+    pub(super) async fn describe(
+        &self,
+        profile: &Profile,
+        held: Option<Item>,
+        deadline: Duration,
+    ) -> Result<Described, Failure> {
         if let (Some(source), Err(refused)) = (self.source(profile), self.changeable(profile)) {
             // No failure: nothing could be opened that would mend it.
             let (url, client_id, note) = (None, None, refused.message);
             return Ok(Described { profile: profile.clone(), url, client_id, keyring: Some(source), note });
+        }
+        if held.is_none() && self.is_locked(profile).await {
+            self.unlock(profile, None, deadline).await?;
         }
         let item = self.existing(profile, held).await?;
         let place = match item.as_ref().map(|item| item.keyring).or(self.config.profile(profile).keyring) {

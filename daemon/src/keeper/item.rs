@@ -184,6 +184,23 @@ impl Shared {
         tokio::task::spawn_blocking(move || change(&state, &named)).await
     }
 
+    /// Where `profile` is kept, or would be, if no store is named.
+    async fn place(&self, profile: &Profile, held: Option<Keyring>) -> Keyring {
+        let kept = self.recorded(profile).await.or(held).or(self.config.profile(profile).keyring);
+        self.source(profile).or(kept).unwrap_or(AUTO[0])
+    }
+
+    /// Whether a prompt would open the keyring that holds `profile`, or would.
+    pub(super) async fn is_locked(&self, profile: &Profile) -> bool {
+        let place = self.place(profile, None).await;
+        let asks_nobody = is_source(place) || place == Keyring::Memory;
+        !asks_nobody
+            && matches!(
+                self.keyrings.read(place, profile).await,
+                Err(KeyringError::Locked | KeyringError::Sealed)
+            )
+    }
+
     /// Raises the prompt of the keyring that holds `profile`, or would, and waits for it until `deadline`. The item too,
     /// where there is one that can be read now and is what it should be.
     pub(super) async fn unlock(
@@ -193,8 +210,7 @@ impl Shared {
         deadline: Duration,
     ) -> Result<(Keyring, Option<Item>), Failure> {
         let recorded = self.recorded(profile).await;
-        let kept = recorded.or(held.map(|item| item.keyring)).or(self.config.profile(profile).keyring);
-        let keyring = self.source(profile).or(kept).unwrap_or(AUTO[0]);
+        let keyring = self.place(profile, held.map(|item| item.keyring)).await;
         if keyring == Keyring::Memory {
             return Ok((keyring, None));
         }

@@ -70,6 +70,7 @@ pub(super) enum Command {
         reply: oneshot::Sender<Result<Moved, Failure>>,
     },
     Describe {
+        deadline: Duration,
         reply: oneshot::Sender<Result<Described, Failure>>,
     },
     Preview {
@@ -225,7 +226,7 @@ impl Task {
             }
             Command::Erase { also, deadline, reply } => self.enqueue(Change::Erase { also, deadline, reply }),
             Command::Move { to, deadline, reply } => self.enqueue(Change::Move { to, deadline, reply }),
-            Command::Describe { reply } => self.describe(reply),
+            Command::Describe { deadline, reply } => self.describe(deadline, reply),
             Command::Preview { attributes, reply } => self.preview(attributes, reply),
             Command::Unlock { deadline, reply } => self.unlock(deadline, reply),
             Command::Status { reply } => {
@@ -451,10 +452,10 @@ impl Task {
         });
     }
 
-    fn describe(&self, reply: oneshot::Sender<Result<Described, Failure>>) {
+    fn describe(&self, deadline: Duration, reply: oneshot::Sender<Result<Described, Failure>>) {
         let (shared, profile, item) = (Arc::clone(&self.shared), self.profile.clone(), self.item.clone());
         tokio::spawn(async move {
-            let _ = reply.send(shared.describe(&profile, item).await);
+            let _ = reply.send(shared.describe(&profile, item, deadline).await);
         });
     }
 

@@ -62,7 +62,11 @@ impl Shared {
         let item = match held {
             Some(item) if item.keyring == Keyring::Memory => item,
             // Not what is held: another program may have changed it meanwhile.
-            _ => self.load(profile).await?,
+            held => match (self.load(profile).await, held) {
+                // But for a keyring that does not give it twice, or is locked by now.
+                (Err(failure), Some(held)) if failure.kind == FailureKind::Keyring => held,
+                (loaded, _) => loaded?,
+            },
         };
         let from = item.keyring;
         if from != to {
@@ -103,13 +107,15 @@ impl Shared {
         let there = self.keyrings.unlock(to, profile, left(deadline)).await.map_err(failed)?;
         if let Some(there) = there {
             let same = Credentials::parse(there.expose()).is_ok_and(|there| there == *credentials);
-            if !same {
+            return if same {
+                Ok(())
+            } else {
                 let message = format!(
                     "profile {profile}: {to} holds another item for it already, which would be lost: see with `dt-cred unlock` \
                      that it is open, then `dt-cred login -p {profile} --keyring {to}` replaces it"
                 );
-                return Err(Failure::new(FailureKind::Keyring, message));
-            }
+                Err(Failure::new(FailureKind::Keyring, message))
+            };
         }
         self.keyrings.write(to, profile, &credentials.to_item(), left(deadline)).await.map_err(failed)
     }

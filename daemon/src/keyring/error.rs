@@ -49,8 +49,8 @@ pub enum KeyringError {
     Locked,
     /// It is open, asks a person before it gives an item to a program, and nobody was asked.
     #[error(
-        "the keyring asks a person before it gives out this item: allow it with `dt-cred unlock` for this profile, and \
-         its window appears"
+        "the keyring is open, and asks a person before it gives out this item: allow it with `dt-cred unlock` for this \
+         profile, and its window appears"
     )]
     Guarded,
     /// It is locked, nobody was asked, and it does not tell what is in it.

@@ -5,8 +5,9 @@ use std::process::ExitStatus;
 use dt_cred_tests::{
     issuer::Sandbox,
     parts::{
-        Display, Running, SecretService,
+        Display, Running, SecretService, keyring,
         secret_service::{PASSWORD, Program},
+        terminal::Terminal,
         until,
     },
     user::Account,
@@ -88,6 +89,56 @@ fn what_keepassxc_is_allowed_to_give_out_once_is_held_until_the_daemon_ends() {
 }
 
 #[test]
+fn a_locked_keepassxc_that_also_guards_its_items_asks_once_for_each_command() {
+    let sandbox = Sandbox::http();
+    let Some((desktop, display)) = seated(Program::AskingKeePassXc) else { return };
+    desktop.store(&Account::at(&sandbox).lines()).done();
+    desktop.stop_daemon();
+    desktop.service.lock();
+    let (prompts, said) = desktop.service.prompts_during(|| {
+        let (status, said) =
+            answered(&desktop, &["unlock"], || display.answer(DATABASE_WINDOW, PASSWORD, &["Return"]));
+        assert_eq!(status.code(), Some(6), "{said}");
+        assert!(said.contains("the keyring is open, and asks a person"), "{said}");
+    });
+    assert_eq!(prompts, 1, "{said}");
+    let (prompts, said) = desktop.service.prompts_during(|| {
+        let (status, said) =
+            answered(&desktop, &["unlock"], || display.answer(ACCESS_WINDOW, "", &["Return"]));
+        assert!(status.success(), "{said}");
+    });
+    assert_eq!(prompts, 1, "{said}");
+    desktop.user.token();
+}
+
+#[test]
+fn login_on_a_locked_keyring_asks_once_and_before_anything_is_typed() {
+    let sandbox = Sandbox::http();
+    let Some((desktop, display)) = seated(Program::GnomeKeyring) else { return };
+    let account = Account::at(&sandbox);
+    // Of a profile that is kept there already, and of one that is new.
+    desktop.store(&account.lines()).done();
+    for arguments in [&["login"][..], &["login", "-p", "new", "--url", &account.url]] {
+        desktop.stop_daemon();
+        desktop.service.lock();
+        let (prompts, said) = desktop.service.prompts_during(|| {
+            let mut terminal = Terminal::new();
+            let login = terminal.start(&desktop.user.home.client(arguments));
+            display.answer(PASSWORD_WINDOW, PASSWORD, &["Return"]);
+            terminal.until("Client id");
+            terminal.press(&format!("{}\n", account.client_id));
+            terminal.until("Client secret (not shown): ");
+            terminal.press(&format!("{}\n", account.client_secret));
+            login.ended().done();
+        });
+        assert_eq!(prompts, 1, "{said}");
+    }
+    desktop.stop_daemon();
+    desktop.user.token();
+    desktop.user.dt_cred(&["get", "-p", "new"]).done();
+}
+
+#[test]
 fn a_profile_that_moves_into_a_locked_keepassxc_is_asked_for_by_one_prompt() {
     let sandbox = Sandbox::http();
     let Some((desktop, display)) = seated(Program::AskingKeePassXc) else { return };
@@ -103,6 +154,39 @@ fn a_profile_that_moves_into_a_locked_keepassxc_is_asked_for_by_one_prompt() {
     });
     assert_eq!(prompts, 1, "{said}");
     assert!(desktop.is_recorded());
+}
+
+#[test]
+fn a_profile_moves_out_of_a_keepassxc_that_asks_and_back_by_one_prompt_each() {
+    let sandbox = Sandbox::http();
+    if !keyring::works() {
+        return;
+    }
+    let Some((desktop, display)) = seated(Program::AskingKeePassXc) else { return };
+    desktop.store(&Account::at(&sandbox).lines()).done();
+    let (prompts, said) = desktop.service.prompts_during(|| {
+        let (status, said) = answered(&desktop, &["keyring", "move", "--to", "keyutils"], || {
+            display.answer(REMOVAL_WINDOW, "", &["Tab", "Return"]);
+        });
+        assert!(status.success(), "{said}");
+    });
+    assert_eq!(prompts, 1, "{said}");
+    assert!(desktop.items() == 0 && desktop.user.is_in_kernel_keyring());
+    // Making an item is a prompt of KeePassXC's too, but none that shows a window.
+    let (windowless, said) = desktop.service.prompts_during(|| {
+        desktop.user.home.dt_cred_with(&["store", "-p", "another"], Account::at(&sandbox).lines()).done();
+    });
+    assert_eq!(windowless, 1, "{said}");
+    desktop.service.lock();
+    let (prompts, said) = desktop.service.prompts_during(|| {
+        let (status, said) = answered(&desktop, &["keyring", "move", "--to", "secret-service"], || {
+            display.answer(DATABASE_WINDOW, PASSWORD, &["Return"]);
+        });
+        assert!(status.success(), "{said}");
+    });
+    assert_eq!(prompts, 1 + windowless, "{said}");
+    assert!(!desktop.user.is_in_kernel_keyring());
+    desktop.user.token();
 }
 
 #[test]

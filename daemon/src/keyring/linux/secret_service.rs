@@ -136,9 +136,9 @@ fn sees_all(service: &SecretService) -> Result<(), KeyringError> {
     }
 }
 
-/// A connection to which the default collection and what `profile` has is open; asks where it is not.
+/// A connection to which the default collection and what `profile` has is open; asks once where it is not.
 fn open(profile: &Profile, until: Instant) -> Result<SecretService, KeyringError> {
-    let mut service = connect(Some(until))?;
+    let service = connect(Some(until))?;
     let locked = |service: &SecretService| {
         let items = find(service, &attributes(profile))?.into_iter().filter(|found| found.locked);
         let mut paths: Vec<_> = items.map(|found| found.item.path).collect();
@@ -151,11 +151,7 @@ fn open(profile: &Profile, until: Instant) -> Result<SecretService, KeyringError
         }
         Ok(paths)
     };
-    if ask(&service, locked)? {
-        // What is guarded is told of only now. Its prompt has what is left of the time.
-        service = connect(Some(until))?;
-    }
-    ask(&service, |service| {
+    let guarded = |service: &SecretService| {
         let mut paths = Vec::new();
         for Found { item, .. } in find(service, &attributes(profile))? {
             if item.is_locked().map_err(|error| judged(&error))? {
@@ -163,7 +159,12 @@ fn open(profile: &Profile, until: Instant) -> Result<SecretService, KeyringError
             }
         }
         Ok(paths)
-    })?;
+    };
+    if ask(&service, locked)? {
+        // KeePassXC tells only now what it guards, and one command raises one prompt.
+        return if guarded(&service)?.is_empty() { Ok(service) } else { Err(KeyringError::Guarded) };
+    }
+    ask(&service, guarded)?;
     Ok(service)
 }
 

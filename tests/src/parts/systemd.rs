@@ -10,7 +10,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::{Output, Running, on_path, require, root, run, until};
+use super::{Output, Running, binaries, on_path, require, root, run, until};
 
 /// A booted systemd. Everything in it is killed on drop, and nothing of it is left.
 pub struct Systemd {
@@ -32,7 +32,7 @@ const BOOT: &str = r#"
     mount -t overlay overlay -o lowerdir=lower,upperdir=memory/upper,workdir=memory/work root
     printf '[Unit]\nDefaultDependencies=no\n' >root/etc/systemd/system/nothing.target
     exec systemd-nspawn --quiet --directory=root --register=no --keep-unit --console=pipe --link-journal=no \
-        --system-call-filter=@keyring --boot systemd.unit=nothing.target
+        --system-call-filter=@keyring --bind-ro="$2":/programs --boot systemd.unit=nothing.target
 "#;
 
 impl Systemd {
@@ -52,7 +52,8 @@ impl Systemd {
             return None;
         }
         let mut unshare = Command::new("unshare");
-        unshare.args(["--mount", "sh", "-c", BOOT, "sh"]).arg(folder.path());
+        let programs = binaries::daemon();
+        unshare.args(["--mount", "sh", "-c", BOOT, "sh"]).arg(folder.path()).args(programs.parent());
         let mut container = Running::start(unshare, "");
         let init = until("the container's process 1", || {
             assert!(container.is_running(), "it ended: {}", container.said());
@@ -60,19 +61,18 @@ impl Systemd {
         });
         let systemd = Self { init, _container: container, _folder: folder };
         until("systemd to be up", || {
-            let state = systemd.run("systemctl is-system-running", &[], "").stdout;
+            let state = systemd.run("systemctl is-system-running", "").stdout;
             (state == "running\n").then_some(())
         });
         Some(systemd)
     }
 
-    /// Runs a shell script in it as root, with these variables. What `systemd-run` starts there has no default
+    /// Runs a shell script in it as root; the programs of this project lie in `/programs`. What `systemd-run` starts there has no default
     /// dependencies.
-    pub fn run(&self, script: &str, variables: &[(&str, &Path)], stdin: impl AsRef<[u8]>) -> Output {
+    pub fn run(&self, script: &str, stdin: impl AsRef<[u8]>) -> Output {
         let mut enter = Command::new("nsenter");
         enter.args(["--all", "--target", &self.init.as_raw_nonzero().to_string(), "sh", "-c", script]);
         enter.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-        enter.envs(variables.iter().copied());
         run(enter, stdin)
     }
 }

@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
 use dt_cred_tests::{
     issuer::Sandbox,
-    parts::{Running, Systemd, binaries, private_folder},
+    parts::{Running, Systemd, private_folder},
     user::{Account, User},
 };
 
@@ -143,10 +143,10 @@ fn a_daemon_that_a_real_unit_starts_serves_by_the_credential_that_it_loads() {
             folder=/run/daemon-of-$user && install -d -o "$user" -m 0700 "$folder"
             systemd-run --quiet --unit="dt-credd-$user" --property=DefaultDependencies=no --property=User="$user" \
                 --property=LoadCredential=dt-cred.default:/run/secrets/lines \
-                --setenv=HOME="$folder" --setenv=XDG_RUNTIME_DIR="$folder" "$DAEMON"
+                --setenv=HOME="$folder" --setenv=XDG_RUNTIME_DIR="$folder" /programs/dt-credd
             client() {
                 HOME=$folder XDG_RUNTIME_DIR=$folder \
-                    setpriv --reuid "$user" --regid "$(id -g "$user")" --clear-groups "$CLIENT" "$@"
+                    setpriv --reuid "$user" --regid "$(id -g "$user")" --clear-groups /programs/dt-cred "$@"
             }
             until [ -S "$folder/dt-cred/agent.sock" ]; do systemctl is-active --quiet "dt-credd-$user"; done
             client get --format bearer
@@ -154,8 +154,7 @@ fn a_daemon_that_a_real_unit_starts_serves_by_the_credential_that_it_loads() {
             printf 'client_id=x\nclient_secret=y\n' | { client store 2>&1 || echo "exit $?"; }
             systemctl stop "dt-credd-$user"
         done"#;
-    let (daemon, client) = (binaries::daemon(), binaries::client());
-    let output = systemd.run(script, &[("DAEMON", &daemon), ("CLIENT", &client)], account.lines());
+    let output = systemd.run(script, account.lines());
     let lines: Vec<_> = output.done().lines().map(str::to_owned).collect();
     assert_eq!(lines.len(), 8, "{lines:?}");
     for lines in lines.chunks_exact(4) {

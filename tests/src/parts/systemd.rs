@@ -67,8 +67,8 @@ impl Systemd {
         Some(systemd)
     }
 
-    /// Runs a shell script in it as root; the programs of this project lie in `/programs`. What `systemd-run` starts there has no default
-    /// dependencies.
+    /// Runs a shell script in it as root; this project's programs lie in `/programs` there. A unit must have no default
+    /// dependencies: what they are is not started.
     pub fn run(&self, script: &str, stdin: impl AsRef<[u8]>) -> Output {
         let mut enter = Command::new("nsenter");
         enter.args(["--all", "--target", &self.init.as_raw_nonzero().to_string(), "sh", "-c", script]);

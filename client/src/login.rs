@@ -44,17 +44,17 @@ pub(crate) fn run(settings: &Settings, arguments: LoginArguments) -> Result<(), 
     kept::resolve_ca(&mut attributes)?;
     let known = match describe(settings) {
         // What cannot be opened keeps nobody from another one.
-        Err(failure) if failure.kind == FailureKind::Keyring && chosen.is_some() => None,
+        Err(failure) if failure.kind == FailureKind::Keyring && asks_nobody(chosen) => None,
         described => Some(described?),
     };
     if let Some(source) = known.as_ref().filter(|known| kept::is_source(known.keyring)) {
         return Err(Failure::new(FailureKind::Keyring, source.note.clone()));
     }
-    if known.is_some() {
-        for line in heading(&*preview(settings, &attributes)?) {
-            terminal.say(&line)?;
-        }
+    let previewed = preview(settings, &attributes)?;
+    for line in heading(&previewed) {
+        terminal.say(&line)?;
     }
+    as_shown(&mut attributes, &previewed);
     let keyring = match (chosen.or(known.as_ref().and_then(|known| known.keyring)), &known) {
         (Some(keyring), _) => keyring,
         (None, Some(known)) => choose(&mut terminal, &known.note)?,
@@ -101,6 +101,31 @@ fn describe(settings: &Settings) -> Result<Described, Failure> {
         Response::Described(known) => Ok(known),
         _ => Err(daemon::unexpected()),
     }
+}
+
+/// Whether this is a store that has no prompt, so that another one's that cannot be opened does not matter.
+fn asks_nobody(keyring: Option<Keyring>) -> bool {
+    matches!(keyring, Some(Keyring::Keyutils | Keyring::Memory))
+}
+
+/// Has the secret go where the person was shown that it goes, whatever others change meanwhile. The CA aside: to give it is
+/// to trust what its file holds now.
+fn as_shown(attributes: &mut Attributes, previewed: &Previewed) {
+    let Previewed { url, token_url, auth, scope, audience, resource, .. } = previewed;
+    let values = [
+        (&mut attributes.url, Some(url)),
+        (&mut attributes.token_url, Some(token_url)),
+        (&mut attributes.scope, scope.as_ref()),
+        (&mut attributes.audience, audience.as_ref()),
+        (&mut attributes.resource, resource.as_ref()),
+    ];
+    for (value, shown) in values {
+        // An empty one is none. What was too long to be shown whole is left to the daemon.
+        if shown.is_none_or(|shown| shown.as_str().chars().count() < Text::LIMIT) {
+            *value = Some(shown.map_or_else(String::new, ToString::to_string));
+        }
+    }
+    attributes.auth = Some(*auth);
 }
 
 /// Where the credentials will be sent, by what is kept and what is given.

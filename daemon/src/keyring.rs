@@ -42,6 +42,9 @@ const COMMAND: Duration = Duration::from_secs(30);
 /// How long a call may take at most that a person may have to answer.
 const PROMPT: Duration = Duration::from_secs(60);
 
+/// What is left at least where a call is begun that changes something: one that is late may still change it.
+const LEAST: Duration = Duration::from_millis(250);
+
 /// Every store, and the threads that wait for them.
 pub struct Keyrings {
     /// Apart, so that one that hangs keeps nobody from another.
@@ -58,23 +61,20 @@ struct Lanes {
     prompting: Lane,
 }
 
-impl Lanes {
-    fn new(keyring: Keyring) -> Self {
-        // The kernel lets nobody wait: its threads are told apart from those that may be stuck.
-        let name = if keyring == Keyring::Keyutils { "keyutils" } else { "keyring" };
-        // One for each lane, so that neither waits for the other, and both together leave no more behind.
-        let threads = Threads::new(name, 2);
-        Self { keyring, quick: Lane::new(&threads), prompting: Lane::new(&threads) }
-    }
-}
-
 impl Keyrings {
     /// Opens no store yet.
     ///
     /// # Errors
     /// Where it cannot be told what the service manager gives.
     pub fn new() -> Result<Self, KeyringError> {
-        let lanes = Keyring::NAMES.map(|(keyring, _)| Lanes::new(keyring));
+        // One for each lane of a store that waits for a program, of which each system has one: never more than two can be
+        // stuck. The kernel and its files let nobody wait: theirs are told apart.
+        let (programs, kernels) = (Threads::new("keyring", 2), Threads::new("kernel", 4));
+        let lanes = Keyring::NAMES.map(|(keyring, _)| {
+            let kernel = matches!(keyring, Keyring::Keyutils | Keyring::Systemd);
+            let threads = if kernel { &kernels } else { &programs };
+            Lanes { keyring, quick: Lane::new(threads), prompting: Lane::new(threads) }
+        });
         Ok(Self { lanes, given: stores::given()?.into_iter().collect() })
     }
 
@@ -192,9 +192,12 @@ impl Keyrings {
         job: impl FnOnce(Instant) -> Result<T, KeyringError> + Send + 'static,
     ) -> Result<T, KeyringError> {
         let limit = limit.min(PROMPT);
+        if limit < LEAST {
+            return Err(KeyringError::NoTime { keyring });
+        }
         let until = Instant::now() + limit;
         let call = within(&self.lanes(keyring).prompting, limit, keyring, move || job(until));
-        let late = |_| Err(KeyringError::TimedOut { keyring, seconds: limit.as_secs() });
+        let late = |_| Err(KeyringError::TimedOut { keyring, seconds: in_seconds(limit) });
         tokio::time::timeout(limit, call).await.unwrap_or_else(late)
     }
 
@@ -214,11 +217,16 @@ where
 {
     lane.run(limit, job).await.unwrap_or_else(|overdue| {
         Err(match overdue {
-            Overdue::Late => KeyringError::TimedOut { keyring, seconds: limit.as_secs() },
+            Overdue::Late => KeyringError::TimedOut { keyring, seconds: in_seconds(limit) },
             Overdue::Stuck => KeyringError::Stuck { keyring },
             Overdue::NoThread => KeyringError::NoThread { keyring },
         })
     })
+}
+
+/// Whole seconds, rounded up.
+fn in_seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
 
 /// Whether `keyring` can only be read, and gives the lines of `store` instead of an item.
@@ -244,9 +252,33 @@ pub fn forgets_after(keyring: Keyring) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use dt_cred_proto::message::Keyring;
 
     use super::{KeyringError, Keyrings};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_person_has_a_minute_at_most_and_nothing_is_begun_for_somebody_who_is_about_to_leave() {
+        let (keyrings, keyring) = (Keyrings::new().expect("nothing is given"), Keyring::SecretService);
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let forever = move |_| {
+            assert!(released.recv().is_err());
+            Ok(())
+        };
+        let late = keyrings.prompting(keyring, Duration::from_secs(600), forever).await;
+        assert_eq!(late, Err(KeyringError::TimedOut { keyring, seconds: 60 }));
+        drop(release);
+        let begun = keyrings.prompting(keyring, Duration::from_millis(100), |_| Ok(())).await;
+        assert_eq!(begun, Err(KeyringError::NoTime { keyring }));
+    }
+
+    #[test]
+    fn what_is_left_of_a_second_is_one() {
+        for (milliseconds, seconds) in [(0, 0), (1, 1), (1000, 1), (2900, 3)] {
+            assert_eq!(super::in_seconds(Duration::from_millis(milliseconds)), seconds);
+        }
+    }
 
     #[tokio::test]
     async fn what_can_only_be_read_and_what_is_not_here_is_known_before_anything_is_sent() {

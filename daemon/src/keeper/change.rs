@@ -10,6 +10,7 @@ use dt_cred_proto::{
     message::{Attributes, Described, Failure, FailureKind, Keyring, Moved, Previewed, Store, Stored},
     profile::Profile,
     secret::Secret,
+    text::Text,
 };
 use tokio::sync::oneshot;
 
@@ -48,6 +49,8 @@ pub(super) struct Kept {
     item: Item,
     /// By which they were proven; none where the user wanted no proof.
     grant: Option<Grant<Arc<Secret>>>,
+    /// What the user should know of where they were before.
+    left_over: Option<Text>,
 }
 
 impl Change {
@@ -93,7 +96,7 @@ impl Task {
     }
 
     fn adopt(&mut self, now: Moment, kept: Kept) -> Stored {
-        let Kept { item, grant } = kept;
+        let Kept { item, grant, left_over } = kept;
         let keyring = item.keyring;
         // A token of another client, or for another use, must not be served as this one's.
         let same = self.item.as_ref().is_some_and(|held| grants_alike(&held.credentials, &item.credentials));
@@ -105,7 +108,11 @@ impl Task {
             self.note_grant(now);
         }
         tracing::info!(profile = %self.profile, %keyring, proven, "stored");
-        Stored { profile: self.profile.clone(), keyring, lasts: lasts(keyring), expires_in_ms }
+        let lasts = match left_over {
+            Some(left_over) => Text::from(format!("{}; {left_over}", lasts(keyring))),
+            None => lasts(keyring),
+        };
+        Stored { profile: self.profile.clone(), keyring, lasts, expires_in_ms }
     }
 }
 
@@ -121,6 +128,20 @@ fn late(profile: &Profile) -> String {
         "profile {profile}: an earlier change of it has not ended in time: look whether the keyring shows a prompt, then \
          try again, with a longer --timeout if need be"
     )
+}
+
+/// What is kept of a profile whose keyring cannot be read: nothing, for whoever says where the secret goes. What is not
+/// said would be another place than the one that is kept.
+fn unknown(profile: &Profile, given: &Attributes, failure: Failure) -> Result<Option<Item>, Failure> {
+    let says = |url: &Option<String>| url.as_ref().is_some_and(|url| !url.is_empty());
+    if says(&given.url) || says(&given.token_url) {
+        return Ok(None);
+    }
+    let why = failure.message;
+    let message =
+        format!("{why}; to keep it elsewhere without, give url too: where its secret goes is not known now");
+    tracing::info!(%profile, "nothing is kept without its url");
+    Err(Failure::new(failure.kind, message))
 }
 
 impl Shared {
@@ -160,18 +181,25 @@ impl Shared {
         }
         let grant =
             if store.check { Some(self.prove(profile, &item, deadline, fetches).await?) } else { None };
+        let mut left_over = None;
         if keyring != Keyring::Memory {
             let before = [self.recorded(profile).await, existing.as_ref().map(|item| item.keyring)];
             let secret = item.credentials.to_item();
             let write = self.keyrings.write(keyring, profile, &secret, left(deadline));
             write.await.map_err(|error| locked(profile, &error))?;
-            self.record(profile, keyring).await;
             let others: BTreeSet<_> = before.into_iter().flatten().filter(|old| *old != keyring).collect();
+            if others.is_empty() {
+                self.record(profile, keyring).await;
+            } else if let Err(failure) = self.record_or_fail(profile, keyring).await {
+                // Nothing goes by it, so it must not lie about.
+                let _ = self.remove_old(profile, keyring, deadline).await;
+                return Err(failure);
+            }
             for old in others {
-                self.remove_old(profile, old, deadline).await;
+                left_over = self.remove_old(profile, old, deadline).await.err().or(left_over);
             }
         }
-        Ok(Kept { item, grant })
+        Ok(Kept { item, grant, left_over })
     }
 
     /// What is kept of a profile already. Credentials that are given whole need none: a keyring that cannot be read
@@ -182,9 +210,9 @@ impl Shared {
             Ok(item) => Ok(Some(item)),
             Err(failure) if failure.kind == FailureKind::NothingStored => Ok(None),
             Err(failure) => {
-                let elsewhere =
-                    whole && store.keyring.is_some() && store.keyring != self.recorded(profile).await;
-                if elsewhere { Ok(None) } else { Err(failure) }
+                let place = self.place(profile, None).await;
+                let elsewhere = store.keyring.is_some_and(|keyring| keyring != place);
+                if whole && elsewhere { unknown(profile, &store.attributes, failure) } else { Err(failure) }
             }
         }
     }
@@ -207,13 +235,21 @@ impl Shared {
         Ok(grant)
     }
 
-    /// Removes the item that a moved profile left in its old store.
-    pub(super) async fn remove_old(&self, profile: &Profile, keyring: Keyring, deadline: Duration) {
-        if keyring != Keyring::Memory
-            && let Err(error) = self.keyrings.remove(keyring, profile, left(deadline)).await
-        {
-            tracing::warn!(%profile, %keyring, %error, "the old item could not be removed");
+    /// Removes the item that a moved profile left in its old store; what is to be told where it stays.
+    pub(super) async fn remove_old(
+        &self,
+        profile: &Profile,
+        keyring: Keyring,
+        deadline: Duration,
+    ) -> Result<(), Text> {
+        if keyring == Keyring::Memory {
+            return Ok(());
         }
+        let removed = self.keyrings.remove(keyring, profile, left(deadline)).await;
+        removed.map(drop).map_err(|error| {
+            tracing::warn!(%profile, %keyring, %error, "the old item could not be removed");
+            Text::from(format!("its old item in {keyring} is still there, see dt-cred keyring list"))
+        })
     }
 
     /// Removes the item of a profile, those that lie `also` elsewhere too; whether there was anything.
@@ -272,7 +308,10 @@ impl Shared {
         held: Option<Item>,
         attributes: Attributes,
     ) -> Result<Box<Previewed>, Failure> {
-        let item = self.existing(profile, held).await?;
+        let item = match self.existing(profile, held).await {
+            Err(failure) if failure.kind == FailureKind::Keyring => unknown(profile, &attributes, failure)?,
+            existing => existing?,
+        };
         let endpoints = Endpoints::merged(item.as_ref().map(|item| &*item.credentials), attributes)
             .map_err(|error| Failure::new(error.kind(), format!("profile {profile}: {error}")))?;
         let Endpoints { url, token_url, auth, scope, audience, resource, ca } = endpoints;

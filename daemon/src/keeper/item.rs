@@ -49,6 +49,14 @@ impl Shared {
             return self.load_given(profile, source, None).await;
         }
         let recorded = self.recorded(profile).await;
+        let found = self.find(profile, recorded).await;
+        // Moved or erased while it was looked for.
+        let now = self.recorded(profile).await;
+        if found.is_err() && now != recorded { self.find(profile, now).await } else { found }
+    }
+
+    /// The credentials of `profile`, which is kept where it is `recorded`.
+    async fn find(&self, profile: &Profile, recorded: Option<Keyring>) -> Result<Item, Failure> {
         if let Some(source) = recorded.filter(|keyring| is_source(*keyring)) {
             return self.load_given(profile, source, None).await;
         }
@@ -185,7 +193,7 @@ impl Shared {
     }
 
     /// Where `profile` is kept, or would be, if no store is named.
-    async fn place(&self, profile: &Profile, held: Option<Keyring>) -> Keyring {
+    pub(super) async fn place(&self, profile: &Profile, held: Option<Keyring>) -> Keyring {
         let kept = self.recorded(profile).await.or(held).or(self.config.profile(profile).keyring);
         self.source(profile).or(kept).unwrap_or(AUTO[0])
     }
@@ -221,6 +229,14 @@ impl Shared {
         }
         let unlocked = self.keyrings.unlock(keyring, profile, left(deadline)).await;
         let item = unlocked.map_err(|error| locked(profile, &error))?;
+        // What is left of it in another store must be opened before it can be removed. One of them asks at most.
+        for other in AUTO.into_iter().filter(|other| *other != keyring) {
+            let read = self.keyrings.read(other, profile).await;
+            if matches!(read, Err(KeyringError::Locked | KeyringError::Guarded)) {
+                let unlocked = self.keyrings.unlock(other, profile, left(deadline)).await;
+                unlocked.map_err(|error| locked(profile, &error))?;
+            }
+        }
         let credentials = item.and_then(|item| Credentials::parse(item.expose()).ok());
         if credentials.is_some() && recorded.is_none() {
             self.record(profile, keyring).await;
@@ -259,15 +275,26 @@ fn forgotten(profile: &Profile, keyring: Keyring) -> Failure {
 }
 
 pub(super) fn locked(profile: &Profile, error: &KeyringError) -> Failure {
-    Failure::new(FailureKind::Keyring, format!("profile {profile}: {error}"))
+    Failure::new(FailureKind::Keyring, mend(profile, &error.to_string()))
+}
+
+/// A message about `profile`, whose commands are to be typed as they stand there: without its name they would be about
+/// the default one, and one of them is `erase`.
+pub(super) fn mend(profile: &Profile, message: &str) -> String {
+    let mut message = format!("profile {profile}: {message}");
+    for command in ["unlock", "erase", "login", "store", "keyring move"] {
+        message =
+            message.replace(&format!("`dt-cred {command}"), &format!("`dt-cred {command} -p {profile}"));
+    }
+    message
 }
 
 fn unreadable(profile: &Profile, keyring: Keyring, error: &CredentialsError) -> Failure {
     let message = format!(
-        "profile {profile}: the item in {keyring} is not of the format of dt-cred ({error}): remove it with \
-         `dt-cred erase -p {profile}`, see that the keyring is open with `dt-cred unlock`, and log in again"
+        "the item in {keyring} is not of the format of dt-cred ({error}): see with `dt-cred unlock` that the keyring is \
+         open, remove the item with `dt-cred erase`, and log in again with `dt-cred login`"
     );
-    Failure::new(error.kind(), message)
+    Failure::new(error.kind(), mend(profile, &message))
 }
 
 /// Exit 6: a source gives something else than the lines of `store`.
@@ -277,8 +304,23 @@ fn malformed(profile: &Profile, source: Keyring, error: &GivenError) -> Failure 
         _ => "the keyring_command prints".to_owned(),
     };
     let message = format!(
-        "profile {profile}: what {what} is not the lines of `dt-cred store` ({error}): mend it there, and see with \
-         `dt-cred unlock`"
+        "what {what} is not the lines that store reads ({error}): mend it there, and see with `dt-cred unlock`"
     );
-    Failure::new(FailureKind::Keyring, message)
+    Failure::new(FailureKind::Keyring, mend(profile, &message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mend;
+
+    #[test]
+    fn every_command_of_a_message_is_for_the_profile_that_it_is_about() {
+        let message = mend(
+            &"work".parse().unwrap(),
+            "run `dt-cred stop`, `dt-cred unlock`, `dt-cred erase` and `dt-cred login --keyring keyutils`",
+        );
+        let expected = "profile work: run `dt-cred stop`, `dt-cred unlock -p work`, `dt-cred erase -p work` and \
+                        `dt-cred login -p work --keyring keyutils`";
+        assert_eq!(message, expected);
+    }
 }

@@ -115,7 +115,7 @@ pub(super) struct Task {
     pub(super) lifecycle: Lifecycle<Arc<Secret>, Failure>,
     /// What is held in memory: read once, and again only after the issuer refused it.
     pub(super) item: Option<Item>,
-    /// Counts `store` and `erase`: what was read before one of them is not kept after it.
+    /// Counts `store`, `erase` and moves: what was read before one of them is not kept after it.
     change: u64,
     changing: bool,
     /// Attempts, readings and prompts that have not reported back.
@@ -274,7 +274,9 @@ impl Task {
                 self.used(clock::now());
                 Ok(self.token(&served))
             }
-            Err(Refusal::Deadline) if self.loading.load(Ordering::Relaxed) => Err(hung(&self.profile)),
+            Err(Refusal::Deadline) if self.loading.load(Ordering::Relaxed) => {
+                Err(hung(&self.profile, self.shared.source(&self.profile)))
+            }
             Err(refusal) => Err(failure(&self.profile, refusal)),
         };
         let _ = reply.send(answer);

@@ -1,20 +1,24 @@
 //! Why a caller gets no token, in words.
 
 use dt_cred_proto::{
-    message::{Failure, FailureKind},
+    message::{Failure, FailureKind, Keyring},
     profile::Profile,
 };
 
-use super::item::nothing;
+use super::item::{mend, nothing};
 use crate::lifecycle::Refusal;
 
-/// That the keyring is what was waited for.
-pub(super) fn hung(profile: &Profile) -> Failure {
-    let message = format!(
-        "profile {profile}: the keyring has not answered in time: look whether it shows a prompt or hangs, then \
-         `dt-cred unlock`"
-    );
-    Failure::new(FailureKind::Keyring, message)
+/// That the keyring, or the source, is what was waited for.
+pub(super) fn hung(profile: &Profile, source: Option<Keyring>) -> Failure {
+    let message = match source {
+        Some(Keyring::Command) => {
+            "its keyring_command has not ended in time: see whether it waits for somebody, then `dt-cred unlock`"
+        }
+        _ => {
+            "the keyring has not answered in time: look whether it shows a prompt or hangs, then `dt-cred unlock`"
+        }
+    };
+    Failure::new(FailureKind::Keyring, mend(profile, message))
 }
 
 /// The refusal in words.

@@ -9,7 +9,7 @@ use dt_cred_proto::{
 
 use super::{
     Shared,
-    item::{Item, left, locked},
+    item::{Item, left, locked, mend},
     profile::Task,
 };
 use crate::{
@@ -58,7 +58,6 @@ impl Shared {
                 format!("profile {profile} cannot be moved to {to}: --to is {choices} on this system");
             return Err(Failure::new(FailureKind::Usage, message));
         }
-        let failed = |error: KeyringError| locked(profile, &error);
         let item = match held {
             Some(item) if item.keyring == Keyring::Memory => item,
             // Not what is held: another program may have changed it meanwhile.
@@ -73,22 +72,23 @@ impl Shared {
             self.bring(profile, &item.credentials, to, deadline).await?;
             if let Err(failure) = self.record_or_fail(profile, to).await {
                 // Nothing goes by it, so it must not lie about.
-                self.remove_old(profile, to, deadline).await;
+                let _ = self.remove_old(profile, to, deadline).await;
                 return Err(failure);
             }
         }
         let mut left_over = None;
         for old in AUTO.into_iter().filter(|keyring| *keyring != to) {
-            let removed = match old == from || self.holds(profile, old, &item.credentials).await {
-                true => self.keyrings.remove(old, profile, left(deadline)).await.map_err(failed),
-                false => continue,
+            let removed = match self.holds(profile, old, old == from, &item.credentials).await {
+                Ok(true) => self.keyrings.remove(old, profile, left(deadline)).await.map(drop),
+                Ok(false) => Ok(()),
+                Err(error) => Err(error),
             };
-            if let Err(failure) = removed {
+            if let Err(error) = removed {
                 let why = format!(
-                    "profile {profile} is kept in {to} now, but its old item in {old} is still there: {failure}; then \
-                     `dt-cred keyring move --to {to} -p {profile}` once more removes it"
+                    "it is kept in {to} now, but its old item in {old} is still there: {error}; then \
+                     `dt-cred keyring move --to {to}` once more removes it"
                 );
-                left_over = Some(Failure::new(failure.kind, why));
+                left_over = Some(Failure::new(FailureKind::Keyring, mend(profile, &why)));
             }
         }
         let item = Item { credentials: item.credentials, keyring: to };
@@ -104,28 +104,47 @@ impl Shared {
         deadline: Duration,
     ) -> Result<(), Failure> {
         let failed = |error: KeyringError| locked(profile, &error);
-        let there = self.keyrings.unlock(to, profile, left(deadline)).await.map_err(failed)?;
+        // What is not given out now is read again, for why it is not: no item may be lost that only cannot be read.
+        let there = match self.keyrings.unlock(to, profile, left(deadline)).await.map_err(failed)? {
+            Some(there) => Some(there),
+            None => self.keyrings.read(to, profile).await.map_err(failed)?,
+        };
         if let Some(there) = there {
             let same = Credentials::parse(there.expose()).is_ok_and(|there| there == *credentials);
             return if same {
                 Ok(())
             } else {
                 let message = format!(
-                    "profile {profile}: {to} holds another item for it already, which would be lost: see with `dt-cred unlock` \
-                     that it is open, then `dt-cred login -p {profile} --keyring {to}` replaces it"
+                    "{to} holds another item for it already, which would be lost: see with `dt-cred unlock` that the keyring \
+                     is open, then `dt-cred login --keyring {to}` replaces it"
                 );
-                Err(Failure::new(FailureKind::Keyring, message))
+                Err(Failure::new(FailureKind::Keyring, mend(profile, &message)))
             };
         }
         self.keyrings.write(to, profile, &credentials.to_item(), left(deadline)).await.map_err(failed)
     }
 
-    /// Whether a store holds these very credentials, as a move leaves them that was killed.
-    async fn holds(&self, profile: &Profile, keyring: Keyring, credentials: &Credentials) -> bool {
+    /// Whether a store holds these very credentials, as one does that they are moved from, which is `known`, and one that a
+    /// killed move has left them in.
+    ///
+    /// # Errors
+    /// Where the store has an item of the profile and does not give it.
+    async fn holds(
+        &self,
+        profile: &Profile,
+        keyring: Keyring,
+        known: bool,
+        credentials: &Credentials,
+    ) -> Result<bool, KeyringError> {
         match self.keyrings.read(keyring, profile).await {
-            Ok(Some(item)) => Credentials::parse(item.expose()).is_ok_and(|item| item == *credentials),
-            // One that cannot be read has not been written by a move.
-            _ => false,
+            Ok(Some(item)) => Ok(Credentials::parse(item.expose()).is_ok_and(|item| item == *credentials)),
+            Ok(None) | Err(KeyringError::NotText { .. }) => Ok(false),
+            // Whether it has one is not known.
+            Err(KeyringError::Sealed) => Ok(false),
+            // KeePassXC gives it to nobody twice, and asks before it removes it.
+            Err(KeyringError::Guarded) => Ok(known),
+            Err(error) if error.is_absent() => Ok(false),
+            Err(error) => Err(error),
         }
     }
 

@@ -4,7 +4,7 @@
 use std::{
     ffi::OsStr,
     fs, io,
-    path::Path,
+    path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     time::Duration,
 };
@@ -40,14 +40,23 @@ pub(super) async fn read(command: &[String], limit: Duration) -> Result<Secret, 
     let [program, arguments @ ..] = command else { return Err(KeyringError::NoCommand) };
     let unusable =
         |reason: String| KeyringError::NotRun { program: Text::new(program), reason: Text::from(reason) };
-    trusted(Path::new(program)).map_err(|error| unusable(error.to_string()))?;
-    let (mut output, mut said) = (Zeroizing::new(Vec::with_capacity(attributes::LIMIT + 1)), Vec::new());
-    let run = run(program, arguments, &mut output, &mut said);
+    let (mut output, mut said) =
+        (Zeroizing::new(Vec::with_capacity(attributes::LIMIT + 1)), Zeroizing::new(Vec::new()));
+    let judged = PathBuf::from(program);
+    let run = async {
+        // On a thread of its own: its file system may be one that hangs.
+        match tokio::task::spawn_blocking(move || trusted(&judged)).await {
+            Ok(Ok(())) => run(program, arguments, &mut output, &mut said).await,
+            Ok(Err(error)) => Err(Failed::Untrusted(error)),
+            Err(error) => Err(Failed::Io(error.into())),
+        }
+    };
     let ended = timeout(limit, run).await;
     let (program, said) = (Text::new(program), shown(&said));
     match ended {
         Err(_) => Err(KeyringError::Late { program, seconds: limit.as_secs(), said }),
         Ok(Err(Failed::Io(error))) => Err(unusable(error.to_string())),
+        Ok(Err(Failed::Untrusted(error))) => Err(unusable(error.to_string())),
         Ok(Err(Failed::TooMuch)) => Err(KeyringError::TooMuch { program, limit: attributes::LIMIT }),
         Ok(Ok(status)) if !status.success() => {
             Err(KeyringError::Unsuccessful { program, status: Text::from(status.to_string()), said })
@@ -65,6 +74,7 @@ fn trusted(program: &Path) -> Result<(), TrustError> {
 
 /// Why a command gave nothing.
 enum Failed {
+    Untrusted(TrustError),
     Io(io::Error),
     TooMuch,
 }

@@ -13,7 +13,7 @@ const BRIEF: usize = 300;
 pub enum KeyringError {
     /// There is no session bus, or it does not let us in.
     #[error(
-        "there is no session bus ({reason}): log in to a desktop and run `dt-cred unlock` there, or keep the \
+        "there is no session bus ({reason}): run `dt-cred stop`, log in to a desktop and run `dt-cred unlock` there, or keep the \
          profile elsewhere, as with `dt-cred login --keyring keyutils`", reason = brief(.reason))]
     NoBus {
         /// What libdbus said.
@@ -125,6 +125,14 @@ pub enum KeyringError {
         /// The deadline, in seconds.
         seconds: u64,
     },
+    /// Nothing was asked: whoever wants it would be gone.
+    #[error(
+        "there was no time left to ask {keyring}: try again with a longer --timeout, as with `dt-cred unlock`"
+    )]
+    NoTime {
+        /// Which store.
+        keyring: Keyring,
+    },
     /// Earlier calls have not returned, so none was begun.
     #[error(
         "{keyring} hangs, earlier calls have not returned yet: restart the keyring's program, or this daemon with \
@@ -234,7 +242,7 @@ pub enum KeyringError {
     /// The keyring_command did not end.
     #[error(
         "the keyring_command {program} has not ended within {seconds} s and was killed ({said}): see whether it waits for \
-         somebody, then `dt-cred unlock`, which gives it longer", said = brief(.said), program = brief(.program))]
+         somebody, then `dt-cred unlock`", said = brief(.said), program = brief(.program))]
     Late {
         /// Its program.
         program: Text,
@@ -347,6 +355,7 @@ mod tests {
             KeyringError::KernelDenies { reason: Text::from("why") },
             KeyringError::KernelFailed { reason: Text::from("why") },
             KeyringError::TimedOut { keyring, seconds: 2 },
+            KeyringError::NoTime { keyring },
             KeyringError::Stuck { keyring },
             KeyringError::NoThread { keyring },
             KeyringError::Altered { keyring },

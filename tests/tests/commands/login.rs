@@ -95,6 +95,23 @@ fn where_the_secret_of_an_existing_profile_goes_is_kept_and_shown_before_it_is_t
 }
 
 #[test]
+fn the_secret_goes_where_was_shown_whatever_others_change_while_it_is_typed() {
+    let (sandbox, elsewhere) = (Sandbox::http(), Sandbox::http());
+    let user = User::in_memory();
+    let account = Account::at(&sandbox);
+    user.log_in(&account);
+    let mut terminal = Terminal::new();
+    let client = login(&user, &terminal, &[]);
+    terminal.until("Client id ");
+    terminal.press(&format!("{}\n", account.client_id));
+    terminal.until("Client secret (not shown): ");
+    user.log_in(&Account::at(&elsewhere));
+    terminal.press(&format!("{}\n", account.client_secret));
+    client.ended().done();
+    assert_eq!((sandbox.counts().tokens.total, elsewhere.counts().tokens.total), (2, 1));
+}
+
+#[test]
 fn what_cannot_be_changed_and_an_address_that_is_none_are_told_before_anything_is_typed() {
     let user = User::in_memory();
     let terminal = Terminal::new();

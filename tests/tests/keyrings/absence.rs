@@ -4,9 +4,10 @@ use std::fs;
 
 use dt_cred_tests::{
     issuer::Sandbox,
-    parts::{Output, keyring},
+    parts::{Output, keyring, terminal::Terminal},
     user::{Account, User},
 };
+use rustix::fs::{FlockOperation, flock};
 
 use super::desktop::{Desktop, is_exit_6};
 
@@ -98,4 +99,59 @@ fn a_profile_of_the_secret_service_is_exit_6_while_its_program_is_gone_and_no_ot
 
 fn is_recorded(user: &User) -> bool {
     fs::read_to_string(user.home.state().join("state.toml")).is_ok_and(|text| text.contains(user.profile()))
+}
+
+#[test]
+fn credentials_whose_keyring_cannot_be_read_are_kept_elsewhere_only_with_the_address_that_they_go_to() {
+    let sandbox = Sandbox::http();
+    if !keyring::works() {
+        return;
+    }
+    let Some(desktop) = Desktop::start() else { return };
+    let account = Account::at(&sandbox);
+    desktop.store(&account.lines()).done();
+    desktop.stop_daemon();
+    desktop.service.lock();
+    let asked = sandbox.counts().tokens.total;
+    let (id, secret) = (&account.client_id, &account.client_secret);
+    let without = format!("client_id={id}\nclient_secret={secret}\nkeyring=keyutils\n");
+    let refused = desktop.user.home.dt_cred_with(&["store"], &without);
+    is_exit_6(&refused);
+    assert!(refused.stderr.contains("give url too"), "{}", refused.stderr);
+    assert!(!desktop.user.is_in_kernel_keyring());
+    // A person is told before anything is typed.
+    let terminal = Terminal::new();
+    let login = |arguments: &[&str]| {
+        let arguments = [&["login", "--keyring", "keyutils"], arguments].concat();
+        terminal.start(&desktop.user.home.client(&arguments))
+    };
+    let refused = login(&[]).ended();
+    is_exit_6(&refused);
+    assert!(refused.stderr.contains("give url too"), "{}", refused.stderr);
+    assert_eq!(sandbox.counts().tokens.total, asked, "nothing was sent anywhere");
+    let with = desktop.user.home.dt_cred_with(&["store"], format!("{without}url={}\n", account.url)).done();
+    // The rest in the keyring that is locked is told of.
+    assert!(with.contains("its old item in secret-service is still there"), "{with}");
+    assert!(desktop.user.is_in_kernel_keyring());
+}
+
+#[test]
+fn credentials_that_are_kept_elsewhere_and_cannot_be_noted_there_stay_where_they_were() {
+    let sandbox = Sandbox::http();
+    if !keyring::works() {
+        return;
+    }
+    let Some(desktop) = Desktop::start() else { return };
+    let account = Account::at(&sandbox);
+    desktop.store(&account.lines()).done();
+    let lock = fs::OpenOptions::new().write(true).open(desktop.user.home.state().join("state.lock"));
+    let lock = lock.expect("the lock of the state file");
+    flock(&lock, FlockOperation::LockExclusive).expect("the lock");
+    let lines = format!("{}keyring=keyutils\n", account.lines());
+    let store = desktop.user.home.dt_cred_with(&["store"], &lines);
+    assert_eq!((store.code, store.stdout.as_str()), (Some(8), ""), "{}", store.stderr);
+    assert!(desktop.lookup().is_some() && !desktop.user.is_in_kernel_keyring());
+    drop(lock);
+    desktop.stop_daemon();
+    desktop.user.token();
 }

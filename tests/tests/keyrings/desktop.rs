@@ -102,5 +102,5 @@ pub(crate) fn is_exit_6_for(output: &Output, reason: &str) {
 pub(crate) fn is_exit_6(output: &Output) {
     assert_eq!((output.code, output.stdout.as_str()), (Some(6), ""), "{}", output.stderr);
     assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);
-    assert!(output.stderr.contains("`dt-cred unlock`"), "{}", output.stderr);
+    assert!(output.stderr.contains("`dt-cred unlock"), "{}", output.stderr);
 }

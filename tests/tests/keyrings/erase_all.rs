@@ -110,6 +110,6 @@ fn a_locked_keyring_is_told_and_all_that_can_be_reached_is_erased_all_the_same()
     );
     let Some(output) = in_namespace(&desktop.user, &script, &Account::at(&sandbox).lines()) else { return };
     assert_eq!(output.stdout, "exit 6\n0\n", "{}", output.stderr);
-    assert!(output.stderr.contains("`dt-cred unlock`"), "{}", output.stderr);
+    assert!(output.stderr.contains("`dt-cred unlock"), "{}", output.stderr);
     assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);
 }

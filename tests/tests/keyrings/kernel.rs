@@ -88,7 +88,7 @@ fn an_item_whose_rights_were_taken_away_is_exit_6_until_erase_removes_it_and_wha
         for arguments in [&["get"][..], &["get"], &["store"]] {
             let refused = user.home.dt_cred_with(arguments, format!("{}keyring=keyutils\n", account.lines()));
             is_exit_6(&refused);
-            assert!(refused.stderr.contains("`dt-cred erase`"), "{rights}: {}", refused.stderr);
+            assert!(refused.stderr.contains("`dt-cred erase -p "), "{rights}: {}", refused.stderr);
         }
         // The message's own mend.
         user.dt_cred(&["unlock"]).done();

@@ -214,3 +214,17 @@ fn killed_at_any_point_of_a_move_one_good_item_remains_and_the_next_move_leaves_
     // Each of the calls was met.
     assert!(killed >= 2 * CALLS.len() - 2, "{killed}");
 }
+
+#[test]
+fn an_item_that_lies_there_already_and_is_no_text_is_not_lost() {
+    let sandbox = Sandbox::http();
+    let Some(desktop) = moving(&sandbox) else { return };
+    desktop.relocate("keyutils").done();
+    let name = desktop.user.profile();
+    let precious = ["store", "--label=an item", "service", "dt-cred", "username", name];
+    desktop.service.secret_tool(&precious, b"precious\xff").done();
+    is_exit_6(&desktop.relocate("secret-service"));
+    assert_eq!(desktop.places(), (true, true));
+    assert_eq!(desktop.listed(), [("secret-service".to_owned(), false), ("keyutils".to_owned(), true)]);
+    desktop.user.token();
+}

@@ -180,7 +180,8 @@ fn a_daemon_ends_while_its_keyrings_program_stands_still() {
         desktop.stop_daemon();
         desktop.service.stop_provider();
         is_exit_6(&desktop.user.dt_cred(&["get"]));
-        let mut asked = Running::start(desktop.user.home.client(&["unlock"]), "");
+        // Where it comes after the end it must not start another daemon.
+        let mut asked = Running::start(desktop.user.home.client(&["unlock", "--no-start"]), "");
         until("a thread to be at the keyring", || (desktop.threads() > 0).then_some(()));
         desktop.user.dt_cred(&["stop"]).done();
         desktop.user.home.until_no_daemon();

@@ -190,6 +190,30 @@ fn a_profile_moves_out_of_a_keepassxc_that_asks_and_back_by_one_prompt_each() {
 }
 
 #[test]
+fn what_a_move_leaves_in_a_locked_keyring_is_told_of_until_unlock_and_one_more_move_have_removed_it() {
+    let sandbox = Sandbox::http();
+    if !keyring::works() {
+        return;
+    }
+    let Some((desktop, display)) = seated(Program::GnomeKeyring) else { return };
+    desktop.store(&Account::at(&sandbox).lines()).done();
+    desktop.service.lock();
+    let relocate = || desktop.user.dt_cred(&["keyring", "move", "--to", "keyutils"]);
+    // What is held in memory moves; what cannot be removed is told of, once more too.
+    for _ in 0..2 {
+        is_exit_6_for(&relocate(), "its old item in secret-service is still there");
+        assert!(desktop.user.is_in_kernel_keyring());
+    }
+    let (status, said) =
+        answered(&desktop, &["unlock"], || display.answer(PASSWORD_WINDOW, PASSWORD, &["Return"]));
+    assert!(status.success(), "{said}");
+    relocate().done();
+    assert_eq!(desktop.items(), 0);
+    desktop.stop_daemon();
+    desktop.user.token();
+}
+
+#[test]
 fn what_keepassxc_is_not_allowed_to_give_out_is_exit_6() {
     let sandbox = Sandbox::http();
     let Some((desktop, display)) = seated(Program::AskingKeePassXc) else { return };

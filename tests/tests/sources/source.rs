@@ -63,5 +63,5 @@ pub(crate) fn failed(output: &Output, code: i32, words: &[&str]) {
     for word in words {
         assert!(output.stderr.contains(word), "{word:?} is not in {}", output.stderr);
     }
-    assert!(code != 6 || output.stderr.contains("`dt-cred unlock`"), "{}", output.stderr);
+    assert!(code != 6 || output.stderr.contains("`dt-cred unlock"), "{}", output.stderr);
 }

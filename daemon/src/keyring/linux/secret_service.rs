@@ -26,7 +26,11 @@ const COLLECTION: (&str, &str) = ("Default keyring", "default");
 const CONTENT: &str = "text/plain";
 
 pub(super) fn read(profile: &Profile) -> Result<Option<Vec<u8>>, KeyringError> {
-    secret(&connect(None)?, profile)
+    match secret(&connect(None)?, profile) {
+        // So is said of an item that was removed between the search and the reading.
+        Err(KeyringError::NoProvider { .. }) => secret(&connect(None)?, profile),
+        read => read,
+    }
 }
 
 pub(super) fn write(

@@ -106,7 +106,7 @@ fn every_character_of_id_and_secret_reaches_the_issuer() {
     }
     let client = sandbox.new_client_with_secret(SECRET);
     let login = start_login(&user, &terminal, &["--url", sandbox.url(), "--client-id", &client.client_id]);
-    terminal.until(&format!("{}\r\nClient secret (not shown): ", sandbox.url()));
+    terminal.until(&format!("{}\r\nClient secret (not shown): ", sandbox.token_url()));
     terminal.press(&format!("{SECRET}\n"));
     login.ended().done();
     user.token();

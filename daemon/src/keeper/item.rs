@@ -282,7 +282,7 @@ pub(super) fn locked(profile: &Profile, error: &KeyringError) -> Failure {
 /// the default one, and one of them is `erase`.
 pub(super) fn mend(profile: &Profile, message: &str) -> String {
     let mut message = format!("profile {profile}: {message}");
-    for command in ["unlock", "erase", "login", "store", "keyring move"] {
+    for command in ["unlock", "erase", "login", "keyring move"] {
         message =
             message.replace(&format!("`dt-cred {command}"), &format!("`dt-cred {command} -p {profile}"));
     }

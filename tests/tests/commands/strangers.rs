@@ -2,17 +2,14 @@
 
 use std::{
     fs,
-    os::unix::{
-        fs::{PermissionsExt, chown, symlink},
-        process::CommandExt,
-    },
+    os::unix::fs::{PermissionsExt, chown, symlink},
 };
 
 use dt_cred_proto::message::{Get, Operation};
 use dt_cred_tests::{
     issuer::Sandbox,
     parts::{
-        Home, Running, binaries, root, run,
+        Home, Running, Stranger, root,
         session::{Session, request},
     },
     user::{Account, User},
@@ -21,59 +18,34 @@ use dt_cred_tests::{
 /// Somebody without rights, whom no file of the machine belongs to.
 const STRANGER: u32 = 54_321;
 
-/// A home of a stranger with the programs in it, which they may not be able to reach where they were built.
-fn strangers_home() -> Home {
-    let home = Home::new();
-    for program in [binaries::client(), binaries::daemon()] {
-        // By another process: a program that is open for writing here cannot be run, and children of tests that run
-        // beside this one inherit what is open for a moment.
-        let mut copy = home.command("cp");
-        copy.arg(program).arg(home.path());
-        run(copy, "").done();
-    }
-    for folder in ["", "run", "config", "state", "data", "cache"] {
-        chown(home.path().join(folder), Some(STRANGER), Some(STRANGER)).expect("given away");
-    }
-    home
-}
-
-/// A command of a stranger in their home.
-fn strangers(home: &Home, program: &str, arguments: &[&str]) -> std::process::Command {
-    let mut command = home.command(home.path().join(program));
-    command.args(arguments).uid(STRANGER).gid(STRANGER);
-    command
+/// A stranger's home with a daemon of theirs in it; none where this process may not be another user.
+fn stranger() -> Option<(Home, Running)> {
+    let stranger = Stranger::of(STRANGER)?;
+    let mut home = Home::new();
+    stranger.moves_into(&mut home);
+    let daemon = home.start_daemon();
+    Some((home, daemon))
 }
 
 #[test]
 fn a_daemon_serves_nobody_but_its_own_user_not_even_root() {
-    if !root("a daemon of another user") {
-        return;
-    }
+    let Some((home, daemon)) = stranger() else { return };
     let sandbox = Sandbox::http();
-    let home = strangers_home();
-    let daemon = Running::start(strangers(&home, "dt-credd", &[]), "");
-    daemon.stderr_line(|line| line.contains("listening"));
-    let lines = format!("{}keyring=memory\n", Account::at(&sandbox).lines());
-    run(strangers(&home, "dt-cred", &["store"]), &lines).done();
+    home.dt_cred_with(&["store"], format!("{}keyring=memory\n", Account::at(&sandbox).lines())).done();
     // Root may connect to everything; the connection may be closed before this arrives.
     let mut root = Session::open(&home.socket());
     root.send(request(Operation::Get(Get::default())));
     assert!(root.is_closed(), "without a word");
     daemon.stderr_line(|line| line.contains("refused a client of another user"));
     // And its own user is served on.
-    let header = run(strangers(&home, "dt-cred", &["get"]), "").done();
+    let header = home.dt_cred(&["get"]).done();
     assert!(header.starts_with("Authorization: Bearer "));
     assert_eq!(sandbox.counts().tokens.total, 1);
 }
 
 #[test]
 fn a_client_tells_a_socket_of_another_user_nothing() {
-    if !root("a daemon of another user") {
-        return;
-    }
-    let home = strangers_home();
-    let daemon = Running::start(strangers(&home, "dt-credd", &[]), "");
-    daemon.stderr_line(|line| line.contains("listening"));
+    let Some((home, _daemon)) = stranger() else { return };
     let mut user = User::in_memory();
     user.home.set("DT_CRED_SOCKET", home.socket());
     for arguments in [&["get"][..], &["store"], &["status"], &["reject"], &["erase"], &["stop"], &["start"]] {
@@ -82,7 +54,7 @@ fn a_client_tells_a_socket_of_another_user_nothing() {
         assert!(output.stderr.contains("belongs to uid 54321"), "{arguments:?}: {}", output.stderr);
         assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);
     }
-    let status = run(strangers(&home, "dt-cred", &["status", "--json"]), "").done();
+    let status = home.dt_cred(&["status", "--json"]).done();
     let status: serde_json::Value = serde_json::from_str(&status).expect("JSON");
     assert_eq!(status["daemon"]["requests"], 1, "it was asked for its status alone: {status}");
 }

@@ -44,7 +44,7 @@ pub(crate) fn run(settings: &Settings, arguments: LoginArguments) -> Result<(), 
     kept::resolve_ca(&mut attributes)?;
     let known = match describe(settings) {
         // What cannot be opened keeps nobody from another one.
-        Err(failure) if failure.kind == FailureKind::Keyring && asks_nobody(chosen) => None,
+        Err(failure) if failure.kind == FailureKind::Keyring && chosen.is_some() => None,
         described => Some(described?),
     };
     if let Some(source) = known.as_ref().filter(|known| kept::is_source(known.keyring)) {
@@ -103,26 +103,14 @@ fn describe(settings: &Settings) -> Result<Described, Failure> {
     }
 }
 
-/// Whether this is a store that has no prompt, so that another one's that cannot be opened does not matter.
-fn asks_nobody(keyring: Option<Keyring>) -> bool {
-    matches!(keyring, Some(Keyring::Keyutils | Keyring::Memory))
-}
-
-/// Has the secret go where the person was shown that it goes, whatever others change meanwhile. The CA aside: to give it is
-/// to trust what its file holds now.
+/// Has the secret go where the person was shown that it goes, whatever others change meanwhile. The rest is left as it is
+/// kept: what is shown of it need not be all of it, and to give a CA is to trust what its file holds now.
 fn as_shown(attributes: &mut Attributes, previewed: &Previewed) {
-    let Previewed { url, token_url, auth, scope, audience, resource, .. } = previewed;
-    let values = [
-        (&mut attributes.url, Some(url)),
-        (&mut attributes.token_url, Some(token_url)),
-        (&mut attributes.scope, scope.as_ref()),
-        (&mut attributes.audience, audience.as_ref()),
-        (&mut attributes.resource, resource.as_ref()),
-    ];
-    for (value, shown) in values {
-        // An empty one is none. What was too long to be shown whole is left to the daemon.
-        if shown.is_none_or(|shown| shown.as_str().chars().count() < Text::LIMIT) {
-            *value = Some(shown.map_or_else(String::new, ToString::to_string));
+    let Previewed { url, token_url, auth, .. } = previewed;
+    for (value, shown) in [(&mut attributes.url, url), (&mut attributes.token_url, token_url)] {
+        // What was too long to be shown whole is left to the daemon.
+        if shown.as_str().chars().count() < Text::LIMIT {
+            *value = Some(shown.to_string());
         }
     }
     attributes.auth = Some(*auth);

@@ -190,10 +190,9 @@ impl Shared {
             let others: BTreeSet<_> = before.into_iter().flatten().filter(|old| *old != keyring).collect();
             if others.is_empty() {
                 self.record(profile, keyring).await;
-            } else if let Err(failure) = self.record_or_fail(profile, keyring).await {
-                // Nothing goes by it, so it must not lie about.
-                let _ = self.remove_old(profile, keyring, deadline).await;
-                return Err(failure);
+            } else {
+                // What was written stays, unused: another item may have lain in its place before.
+                self.record_or_fail(profile, keyring).await?;
             }
             for old in others {
                 left_over = self.remove_old(profile, old, deadline).await.err().or(left_over);

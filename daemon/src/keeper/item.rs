@@ -233,8 +233,10 @@ impl Shared {
         for other in AUTO.into_iter().filter(|other| *other != keyring) {
             let read = self.keyrings.read(other, profile).await;
             if matches!(read, Err(KeyringError::Locked | KeyringError::Guarded)) {
-                let unlocked = self.keyrings.unlock(other, profile, left(deadline)).await;
-                unlocked.map_err(|error| locked(profile, &error))?;
+                // The profile's own is open all the same.
+                if let Err(error) = self.keyrings.unlock(other, profile, left(deadline)).await {
+                    tracing::warn!(%profile, keyring = %other, %error, "what is left there is still locked");
+                }
             }
         }
         let credentials = item.and_then(|item| Credentials::parse(item.expose()).ok());

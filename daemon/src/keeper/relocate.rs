@@ -69,10 +69,12 @@ impl Shared {
         };
         let from = item.keyring;
         if from != to {
-            self.bring(profile, &item.credentials, to, deadline).await?;
+            let written = self.bring(profile, &item.credentials, to, deadline).await?;
             if let Err(failure) = self.record_or_fail(profile, to).await {
-                // Nothing goes by it, so it must not lie about.
-                let _ = self.remove_old(profile, to, deadline).await;
+                if written {
+                    // Nothing goes by it, so it must not lie about.
+                    let _ = self.remove_old(profile, to, deadline).await;
+                }
                 return Err(failure);
             }
         }
@@ -95,24 +97,28 @@ impl Shared {
         Ok(Relocated { item, from, left: left_over })
     }
 
-    /// Keeps `credentials` in the store `to`, where no others may lie, and reads them back.
+    /// Keeps `credentials` in the store `to`, where no others may lie, and reads them back; false where they lie there already.
     async fn bring(
         &self,
         profile: &Profile,
         credentials: &Credentials,
         to: Keyring,
         deadline: Duration,
-    ) -> Result<(), Failure> {
+    ) -> Result<bool, Failure> {
         let failed = |error: KeyringError| locked(profile, &error);
         // What is not given out now is read again, for why it is not: no item may be lost that only cannot be read.
         let there = match self.keyrings.unlock(to, profile, left(deadline)).await.map_err(failed)? {
             Some(there) => Some(there),
-            None => self.keyrings.read(to, profile).await.map_err(failed)?,
+            None => match self.keyrings.read(to, profile).await {
+                // It is made with its first item.
+                Err(KeyringError::NoCollection) => None,
+                read => read.map_err(failed)?,
+            },
         };
         if let Some(there) = there {
             let same = Credentials::parse(there.expose()).is_ok_and(|there| there == *credentials);
             return if same {
-                Ok(())
+                Ok(false)
             } else {
                 let message = format!(
                     "{to} holds another item for it already, which would be lost: see with `dt-cred unlock` that the keyring \
@@ -121,7 +127,8 @@ impl Shared {
                 Err(Failure::new(FailureKind::Keyring, mend(profile, &message)))
             };
         }
-        self.keyrings.write(to, profile, &credentials.to_item(), left(deadline)).await.map_err(failed)
+        let item = credentials.to_item();
+        self.keyrings.write(to, profile, &item, left(deadline)).await.map(|()| true).map_err(failed)
     }
 
     /// Whether a store holds these very credentials, as one does that they are moved from, which is `known`, and one that a
@@ -143,8 +150,10 @@ impl Shared {
             Err(KeyringError::Sealed) => Ok(false),
             // KeePassXC gives it to nobody twice, and asks before it removes it.
             Err(KeyringError::Guarded) => Ok(known),
-            Err(error) if error.is_absent() => Ok(false),
-            Err(error) => Err(error),
+            // That of a locked collection was found there.
+            Err(error @ KeyringError::Locked) => Err(error),
+            Err(error) if known => Err(error),
+            Err(_) => Ok(false),
         }
     }
 

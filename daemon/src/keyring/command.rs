@@ -23,7 +23,7 @@ use tokio::{
 };
 use zeroize::Zeroizing;
 
-use super::{KeyringError, library::text};
+use super::{KeyringError, in_seconds, library::text};
 use crate::platform;
 
 /// How long what a command has started may hold its output open after its own end, as an agent that stays.
@@ -54,7 +54,7 @@ pub(super) async fn read(command: &[String], limit: Duration) -> Result<Secret, 
     let ended = timeout(limit, run).await;
     let (program, said) = (Text::new(program), shown(&said));
     match ended {
-        Err(_) => Err(KeyringError::Late { program, seconds: limit.as_secs(), said }),
+        Err(_) => Err(KeyringError::Late { program, seconds: in_seconds(limit), said }),
         Ok(Err(Failed::Io(error))) => Err(unusable(error.to_string())),
         Ok(Err(Failed::Untrusted(error))) => Err(unusable(error.to_string())),
         Ok(Err(Failed::TooMuch)) => Err(KeyringError::TooMuch { program, limit: attributes::LIMIT }),

@@ -150,7 +150,8 @@ fn credentials_that_are_kept_elsewhere_and_cannot_be_noted_there_stay_where_they
     let lines = format!("{}keyring=keyutils\n", account.lines());
     let store = desktop.user.home.dt_cred_with(&["store"], &lines);
     assert_eq!((store.code, store.stdout.as_str()), (Some(8), ""), "{}", store.stderr);
-    assert!(desktop.lookup().is_some() && !desktop.user.is_in_kernel_keyring());
+    assert!(desktop.lookup().is_some() && is_recorded(&desktop.user));
+    assert_eq!(desktop.user.status()["keyring"], "secret-service");
     drop(lock);
     desktop.stop_daemon();
     desktop.user.token();

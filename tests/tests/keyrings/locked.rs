@@ -1,6 +1,10 @@
 //! A keyring that is locked: said at once, and nobody is asked.
 
-use dt_cred_tests::{issuer::Sandbox, parts::secret_service::PASSWORD, user::Account};
+use dt_cred_tests::{
+    issuer::Sandbox,
+    parts::{secret_service::PASSWORD, terminal::Terminal},
+    user::Account,
+};
 
 use super::desktop::{Desktop, is_exit_6};
 
@@ -26,4 +30,26 @@ fn store_into_a_keyring_that_stays_locked_keeps_nothing_new() {
     assert!(desktop.service.unlock_with_password(PASSWORD));
     assert_eq!(desktop.lookup(), item);
     desktop.user.token();
+}
+
+#[test]
+fn a_login_whose_prompt_was_dismissed_raises_no_second_one() {
+    let sandbox = Sandbox::http();
+    let Some(desktop) = Desktop::start() else { return };
+    let account = Account::at(&sandbox);
+    desktop.store(&account.lines()).done();
+    desktop.service.lock();
+    let arguments = ["login", "-p", "new", "--url", &account.url, "--keyring", "secret-service"];
+    let (prompts, said) = desktop.service.prompts_during(|| {
+        let mut terminal = Terminal::new();
+        // Without a display it is dismissed by itself.
+        let login = terminal.start(&desktop.user.home.client(&arguments));
+        terminal.until("Client id: ");
+        terminal.press(&format!("{}\n", account.client_id));
+        terminal.until("Client secret (not shown): ");
+        terminal.press(&format!("{}\n", account.client_secret));
+        is_exit_6(&login.ended());
+    });
+    assert_eq!(prompts, 1, "{said}");
+    assert_eq!(sandbox.counts().tokens.total, 1);
 }

@@ -20,11 +20,6 @@ pub(crate) fn place(keyring: Keyring) -> &'static str {
     }
 }
 
-/// Whether what is kept there can only be read.
-pub(crate) fn is_source(keyring: Option<Keyring>) -> bool {
-    matches!(keyring, Some(Keyring::Systemd | Keyring::Command))
-}
-
 /// Tells where the credentials are kept and for how long, and how long the token that proved them is valid.
 ///
 /// # Errors

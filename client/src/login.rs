@@ -47,7 +47,7 @@ pub(crate) fn run(settings: &Settings, arguments: LoginArguments) -> Result<(), 
         Err(failure) if failure.kind == FailureKind::Keyring && chosen.is_some() => None,
         described => Some(described?),
     };
-    if let Some(source) = known.as_ref().filter(|known| kept::is_source(known.keyring)) {
+    if let Some(source) = known.as_ref().filter(|known| known.keyring.is_some_and(Keyring::is_source)) {
         return Err(Failure::new(FailureKind::Keyring, source.note.clone()));
     }
     let previewed = preview(settings, &attributes)?;

@@ -165,7 +165,11 @@ impl Keyrings {
     /// # Errors
     /// [`KeyringError`], within 2 s of its turn.
     pub async fn writable(&self, keyring: Keyring) -> Result<(), KeyringError> {
-        if is_source(keyring) { Err(KeyringError::ReadOnly { keyring }) } else { self.present(keyring).await }
+        if keyring.is_source() {
+            Err(KeyringError::ReadOnly { keyring })
+        } else {
+            self.present(keyring).await
+        }
     }
 
     /// Whether such a store is there at all, locked or not. Never raises a prompt.
@@ -227,11 +231,6 @@ where
 /// Whole seconds, rounded up.
 fn in_seconds(time: Duration) -> u64 {
     time.as_secs() + u64::from(time.subsec_nanos() > 0)
-}
-
-/// Whether `keyring` can only be read, and gives the lines of `store` instead of an item.
-pub fn is_source(keyring: Keyring) -> bool {
-    matches!(keyring, Keyring::Systemd | Keyring::Command)
 }
 
 /// For how long `keyring` keeps an item, in words. Asks no store.

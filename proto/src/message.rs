@@ -520,6 +520,11 @@ pub struct UnknownWord {
 }
 
 impl Keyring {
+    /// Whether it is a source that can only be read, and gives the lines of `store` instead of an item.
+    pub fn is_source(self) -> bool {
+        matches!(self, Self::Systemd | Self::Command)
+    }
+
     /// The store of this name.
     pub(crate) fn named(word: &str) -> Option<Self> {
         Self::NAMES.iter().find(|(_, name)| *name == word).map(|(keyring, _)| *keyring)

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     clock,
     credentials::{Credentials, Endpoints},
-    keyring::{AUTO, KeyringError, is_source, lasts},
+    keyring::{AUTO, KeyringError, lasts},
     lifecycle::{Grant, Moment, Refusal},
     service::milliseconds,
     state::State,
@@ -132,7 +132,7 @@ fn late(profile: &Profile) -> String {
 
 /// What is kept of a profile whose keyring cannot be read: nothing, for whoever says where the secret goes. What is not
 /// said would be another place than the one that is kept.
-fn unknown(profile: &Profile, given: &Attributes, failure: Failure) -> Result<Option<Item>, Failure> {
+fn unknown(given: &Attributes, failure: Failure) -> Result<Option<Item>, Failure> {
     let says = |url: &Option<String>| url.as_ref().is_some_and(|url| !url.is_empty());
     if says(&given.url) || says(&given.token_url) {
         return Ok(None);
@@ -140,7 +140,6 @@ fn unknown(profile: &Profile, given: &Attributes, failure: Failure) -> Result<Op
     let why = failure.message;
     let message =
         format!("{why}; to keep it elsewhere without, give url too: where its secret goes is not known now");
-    tracing::info!(%profile, "nothing is kept without its url");
     Err(Failure::new(failure.kind, message))
 }
 
@@ -211,7 +210,7 @@ impl Shared {
             Err(failure) => {
                 let place = self.place(profile, None).await;
                 let elsewhere = store.keyring.is_some_and(|keyring| keyring != place);
-                if whole && elsewhere { unknown(profile, &store.attributes, failure) } else { Err(failure) }
+                if whole && elsewhere { unknown(&store.attributes, failure) } else { Err(failure) }
             }
         }
     }
@@ -223,10 +222,10 @@ impl Shared {
         deadline: Duration,
         fetches: &AtomicU64,
     ) -> Result<Grant<Arc<Secret>>, Failure> {
-        let left = deadline.saturating_sub(clock::now().boot);
         let late = || failure(profile, Refusal::Deadline);
-        let proof =
-            tokio::time::timeout(left, self.fetch(profile, item, fetches)).await.map_err(|_| late())?;
+        let proof = tokio::time::timeout(left(deadline), self.fetch(profile, item, fetches))
+            .await
+            .map_err(|_| late())?;
         let grant = proof.map_err(|declined| declined.failure)?;
         if grant.has_expired(clock::now()) {
             return Err(failure(profile, Refusal::DeadOnArrival));
@@ -260,7 +259,7 @@ impl Shared {
         deadline: Duration,
     ) -> Result<bool, Failure> {
         let recorded = self.recorded(profile).await.or(held.as_ref().map(|item| item.keyring));
-        let named = recorded.or(self.config.profile(profile).keyring).filter(|keyring| !is_source(*keyring));
+        let named = recorded.or(self.config.profile(profile).keyring).filter(|keyring| !keyring.is_source());
         // Everywhere that `load` would look: another program may have kept one where this daemon did not.
         let mut places = also;
         places.extend(named.into_iter().chain(AUTO));
@@ -308,7 +307,7 @@ impl Shared {
         attributes: Attributes,
     ) -> Result<Box<Previewed>, Failure> {
         let item = match self.existing(profile, held).await {
-            Err(failure) if failure.kind == FailureKind::Keyring => unknown(profile, &attributes, failure)?,
+            Err(failure) if failure.kind == FailureKind::Keyring => unknown(&attributes, failure)?,
             existing => existing?,
         };
         let endpoints = Endpoints::merged(item.as_ref().map(|item| &*item.credentials), attributes)

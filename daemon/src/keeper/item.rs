@@ -12,7 +12,7 @@ use super::Shared;
 use crate::{
     clock,
     credentials::{Credentials, CredentialsError, GivenError},
-    keyring::{AUTO, KeyringError, forgets_after, is_source, lasts},
+    keyring::{AUTO, KeyringError, forgets_after, lasts},
     state::{State, StateError},
 };
 
@@ -31,7 +31,7 @@ impl Shared {
     /// wrote the unit or the configuration has said so, whatever is kept elsewhere.
     pub(super) fn source(&self, profile: &Profile) -> Option<Keyring> {
         let given = self.keyrings.given().contains(profile).then_some(Keyring::Systemd);
-        given.or(self.config.profile(profile).keyring.filter(|keyring| is_source(*keyring)))
+        given.or(self.config.profile(profile).keyring.filter(|keyring| keyring.is_source()))
     }
 
     /// Sees that what is kept of `profile` can be changed.
@@ -57,7 +57,7 @@ impl Shared {
 
     /// The credentials of `profile`, which is kept where it is `recorded`.
     async fn find(&self, profile: &Profile, recorded: Option<Keyring>) -> Result<Item, Failure> {
-        if let Some(source) = recorded.filter(|keyring| is_source(*keyring)) {
+        if let Some(source) = recorded.filter(|keyring| keyring.is_source()) {
             return self.load_given(profile, source, None).await;
         }
         let places = match recorded.or(self.config.profile(profile).keyring) {
@@ -201,7 +201,7 @@ impl Shared {
     /// Whether a prompt would open the keyring that holds `profile`, or would.
     pub(super) async fn is_locked(&self, profile: &Profile) -> bool {
         let place = self.place(profile, None).await;
-        let asks_nobody = is_source(place) || place == Keyring::Memory;
+        let asks_nobody = place.is_source() || place == Keyring::Memory;
         !asks_nobody
             && matches!(
                 self.keyrings.read(place, profile).await,
@@ -222,7 +222,7 @@ impl Shared {
         if keyring == Keyring::Memory {
             return Ok((keyring, None));
         }
-        if is_source(keyring) {
+        if keyring.is_source() {
             // It may ask by itself, as a password manager does.
             let item = self.load_given(profile, keyring, Some(left(deadline))).await?;
             return Ok((keyring, Some(item)));

@@ -3,7 +3,7 @@
 use dt_cred_proto::{message::Keyring, text::Text};
 use thiserror::Error;
 
-use super::{is_source, stores};
+use super::stores;
 
 /// How much of what others say is shown, in characters.
 const BRIEF: usize = 300;
@@ -288,7 +288,7 @@ fn brief(text: &Text) -> Text {
 
 /// How what is no text is got rid of.
 fn not_text(keyring: Keyring) -> String {
-    if is_source(keyring) {
+    if keyring.is_source() {
         return format!(
             "what {keyring} gives is not UTF-8 text: mend it there, and see with `dt-cred unlock`"
         );

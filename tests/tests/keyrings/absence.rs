@@ -7,7 +7,6 @@ use dt_cred_tests::{
     parts::{Output, keyring, terminal::Terminal},
     user::{Account, User},
 };
-use rustix::fs::{FlockOperation, flock};
 
 use super::desktop::{Desktop, is_exit_6};
 
@@ -144,9 +143,7 @@ fn credentials_that_are_kept_elsewhere_and_cannot_be_noted_there_stay_where_they
     let Some(desktop) = Desktop::start() else { return };
     let account = Account::at(&sandbox);
     desktop.store(&account.lines()).done();
-    let lock = fs::OpenOptions::new().write(true).open(desktop.user.home.state().join("state.lock"));
-    let lock = lock.expect("the lock of the state file");
-    flock(&lock, FlockOperation::LockExclusive).expect("the lock");
+    let lock = desktop.lock_state();
     let lines = format!("{}keyring=keyutils\n", account.lines());
     let store = desktop.user.home.dt_cred_with(&["store"], &lines);
     assert_eq!((store.code, store.stdout.as_str()), (Some(8), ""), "{}", store.stderr);

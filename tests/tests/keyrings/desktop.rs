@@ -1,11 +1,12 @@
 //! A user whose session has a Secret Service.
 
-use std::fs;
+use std::fs::{self, File};
 
 use dt_cred_tests::{
     parts::{Output, SecretService, secret_service::Program},
     user::User,
 };
+use rustix::fs::{FlockOperation, flock};
 use serde_json::Value;
 
 /// A user and their keyring's program.
@@ -37,6 +38,15 @@ impl Desktop {
     #[track_caller]
     pub(crate) fn store(&self, lines: &str) -> Output {
         self.user.home.dt_cred_with(&["store"], lines)
+    }
+
+    /// Keeps everybody from changing the state file, for as long as the value lives.
+    #[track_caller]
+    pub(crate) fn lock_state(&self) -> File {
+        let lock = File::options().write(true).open(self.user.home.state().join("state.lock"));
+        let lock = lock.expect("the lock of the state file");
+        flock(&lock, FlockOperation::LockExclusive).expect("the lock");
+        lock
     }
 
     /// Lets the daemon end; the next command starts another, which knows only what is kept.

@@ -1,13 +1,12 @@
 //! `keyring list` and `keyring move`: what is kept where, and keeping it elsewhere, whatever happens meanwhile.
 
-use std::{fs, process::Command};
+use std::process::Command;
 
 use dt_cred_tests::{
     issuer::Sandbox,
     parts::{Output, Running, keyring, on_path, require},
     user::{Account, User},
 };
-use rustix::fs::{FlockOperation, flock};
 use serde_json::Value;
 
 use super::desktop::{Desktop, is_exit_6};
@@ -145,9 +144,7 @@ fn a_keyring_that_stays_locked_leaves_the_item_where_it_was() {
 fn a_move_that_cannot_be_noted_is_undone_and_told() {
     let sandbox = Sandbox::http();
     let Some(desktop) = moving(&sandbox) else { return };
-    let lock = fs::OpenOptions::new().write(true).open(desktop.user.home.state().join("state.lock"));
-    let lock = lock.expect("the lock of the state file");
-    flock(&lock, FlockOperation::LockExclusive).expect("the lock");
+    let lock = desktop.lock_state();
     let refused = desktop.relocate("keyutils");
     assert_eq!((refused.code, refused.stdout.as_str()), (Some(8), ""), "{}", refused.stderr);
     assert!(refused.stderr.contains("it is kept where it was"), "{}", refused.stderr);

@@ -1,9 +1,6 @@
 //! Where credentials are kept, in words, and the sentence that tells it once they are.
 
-use dt_cred_proto::{
-    message::{Attributes, Failure, FailureKind, Keyring, Response, Stored},
-    text::Text,
-};
+use dt_cred_proto::message::{Failure, Keyring, Response, Stored};
 
 use crate::{daemon, duration, output};
 
@@ -38,19 +35,6 @@ fn sentence(stored: &Stored) -> String {
     format!("kept as profile {profile} in {}, {lasts}; {proof}\n", place(*keyring))
 }
 
-/// Makes the CA file's path one that the daemon, which runs elsewhere, can open.
-///
-/// # Errors
-/// A path that cannot be written as text.
-pub(crate) fn resolve_ca(attributes: &mut Attributes) -> Result<(), Failure> {
-    // An empty one takes the kept one away.
-    let Some(given) = attributes.ca_file.take_if(|given| !given.is_empty()) else { return Ok(()) };
-    let wrong = || format!("the CA file's path {} cannot be made absolute", Text::new(&given));
-    let absolute = std::path::absolute(&given).ok().and_then(|path| path.into_os_string().into_string().ok());
-    attributes.ca_file = Some(absolute.ok_or_else(|| Failure::new(FailureKind::Usage, wrong()))?);
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,16 +52,5 @@ mod tests {
         let unproven =
             "kept as profile staging in the kernel keyring, until the next boot; not proven by a token\n";
         assert_eq!(sentence(&stored(None)), unproven);
-    }
-
-    #[test]
-    fn the_ca_files_path_is_made_absolute() {
-        let absolute = if cfg!(windows) { r"C:\ca.pem" } else { "/etc/ca.pem" };
-        let here = std::env::current_dir().expect("a folder").join("ca.pem");
-        for (given, expected) in [("ca.pem", here.to_str().expect("text")), (absolute, absolute)] {
-            let mut attributes = Attributes { ca_file: Some(given.to_owned()), ..Attributes::default() };
-            resolve_ca(&mut attributes).expect("a path");
-            assert_eq!(attributes.ca_file.as_deref(), Some(expected));
-        }
     }
 }

@@ -11,6 +11,13 @@ pub(crate) fn is_held(_path: &Path) -> bool {
     false
 }
 
+/// Whether a daemon may read the file: what every program of the system may (`daemon/src/linux/confinement.rs`).
+pub(crate) fn may_daemon_read(file: &Path) -> bool {
+    // Where it leads is what counts, and nobody but the daemon tells what is missing.
+    std::fs::canonicalize(file)
+        .is_ok_and(|file| ["/etc", "/usr"].iter().any(|folder| file.starts_with(folder)))
+}
+
 /// A running process, held so that its number cannot come to mean another one.
 pub(crate) struct Process {
     pid: Pid,

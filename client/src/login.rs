@@ -9,7 +9,9 @@ use dt_cred_proto::{
 };
 use thiserror::Error;
 
-use crate::{cli::LoginArguments, daemon, deadline::Deadline, kept, settings::Settings, terminal::Terminal};
+use crate::{
+    ca, cli::LoginArguments, daemon, deadline::Deadline, kept, settings::Settings, terminal::Terminal,
+};
 
 /// Why nothing was kept.
 #[derive(Debug, Error)]
@@ -41,7 +43,7 @@ impl From<LoginError> for Failure {
 pub(crate) fn run(settings: &Settings, arguments: LoginArguments) -> Result<(), Failure> {
     let mut terminal = Terminal::open()?;
     let (mut attributes, chosen, check) = given(arguments);
-    kept::resolve_ca(&mut attributes)?;
+    ca::settle(&mut attributes)?;
     let known = match describe(settings) {
         // What cannot be opened keeps nobody from another one.
         Err(failure) if failure.kind == FailureKind::Keyring && chosen.is_some() => None,

@@ -1,5 +1,6 @@
 //! `dt-cred`: asks dt-credd, prints the answer.
 
+mod ca;
 mod cli;
 mod columns;
 mod connection;
@@ -34,14 +35,19 @@ mod platform;
 
 use std::{ffi::OsString, process::ExitCode};
 
-use dt_cred_proto::message::Failure;
+use dt_cred_proto::{allocator::Wiping, message::Failure};
 
 use crate::{
     cli::{Asked, Cli, Command, Globals},
     settings::Settings,
 };
 
+/// No copy of a secret stays in memory that was given back, whichever library made it.
+#[global_allocator]
+static ALLOCATOR: Wiping = Wiping;
+
 fn main() -> ExitCode {
+    dt_cred_proto::platform::hide_memory();
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,

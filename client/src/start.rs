@@ -10,7 +10,7 @@ use dt_cred_proto::{
 use thiserror::Error;
 
 use crate::{
-    cli::StartArguments, connection::Connection, daemon, deadline::Deadline, kept, output,
+    ca, cli::StartArguments, connection::Connection, daemon, deadline::Deadline, kept, output,
     settings::Settings, store,
 };
 
@@ -83,7 +83,7 @@ fn in_memory(settings: &Settings, lines: Lines) -> Result<Store, Failure> {
     if attributes.client_id.is_none() {
         return Err(SourceError::NoClient.into());
     }
-    kept::resolve_ca(&mut attributes)?;
+    ca::settle(&mut attributes)?;
     let profile = settings.profile.clone();
     let attributes = whole(attributes);
     Ok(Store { profile, keyring: Some(Keyring::Memory), check: !no_check, attributes })

@@ -6,7 +6,7 @@ mod table;
 use std::io::{self, IsTerminal};
 
 use dt_cred_proto::{
-    message::{Failure, FailureKind, FileStatus, Operation, Response, Status},
+    message::{Defence, Failure, FailureKind, FileStatus, Operation, Response, Status},
     profile::Profile,
 };
 
@@ -27,33 +27,40 @@ pub(crate) fn run(
     globals: &Globals,
     arguments: &StatusArguments,
 ) -> Result<(), Failure> {
-    let (mut status, mut files) = ask(settings)?;
-    if arguments.check {
-        let status = status.ok_or_else(|| daemon::nobody(settings))?;
-        return check(&status, settings.profile.as_ref());
-    }
-    if let (Some(status), Some(profile)) = (&mut status, &globals.profile) {
-        status.profiles.retain(|known| known.profile == *profile);
-        files.retain(|file| file.profile == *profile);
-    }
-    let text = if arguments.json {
-        json::render(status.as_deref(), &files)
-    } else {
-        table::render(status.as_deref(), &files, io::stdout().is_terminal())
+    let Some(mut state) = ask(settings)? else {
+        return if arguments.check {
+            Err(daemon::nobody(settings))
+        } else {
+            Ok(output::write(if arguments.json { json::nobody() } else { table::nobody() })?)
+        };
     };
-    Ok(output::write(text)?)
+    if arguments.check {
+        return check(&state.status, settings.profile.as_ref());
+    }
+    if let Some(profile) = &globals.profile {
+        state.status.profiles.retain(|known| known.profile == *profile);
+        state.files.retain(|file| file.profile == *profile);
+    }
+    let terminal = io::stdout().is_terminal();
+    Ok(output::write(if arguments.json { json::render(&state) } else { table::render(&state, terminal) })?)
 }
 
-fn ask(settings: &Settings) -> Result<(Option<Box<Status>>, Vec<FileStatus>), Failure> {
+/// Everything that the daemon tells of itself.
+pub(crate) struct State {
+    pub(crate) status: Box<Status>,
+    pub(crate) files: Vec<FileStatus>,
+    pub(crate) defences: Vec<Defence>,
+}
+
+/// What the daemon tells of itself; none where none runs.
+fn ask(settings: &Settings) -> Result<Option<State>, Failure> {
     let deadline = Deadline::after(settings.timeout);
-    let Some(mut connection) = daemon::running(settings, deadline)? else { return Ok((None, Vec::new())) };
-    let Response::Status(status) = daemon::ask_over(&mut connection, Operation::Status, deadline)? else {
-        return Err(daemon::unexpected());
-    };
-    match daemon::ask_over(&mut connection, Operation::Files, deadline)? {
-        Response::Files(files) => Ok((Some(status), files)),
-        _ => Err(daemon::unexpected()),
-    }
+    let Some(mut connection) = daemon::running(settings, deadline)? else { return Ok(None) };
+    let mut ask = |operation| daemon::ask_over(&mut connection, operation, deadline);
+    let Response::Status(status) = ask(Operation::Status)? else { return Err(daemon::unexpected()) };
+    let Response::Files(files) = ask(Operation::Files)? else { return Err(daemon::unexpected()) };
+    let Response::Defences(defences) = ask(Operation::Defences)? else { return Err(daemon::unexpected()) };
+    Ok(Some(State { status, files, defences }))
 }
 
 /// What `get` would fail with for this profile.
@@ -74,7 +81,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    pub(crate) fn profile(name: &str) -> ProfileStatus {
+    fn profile(name: &str) -> ProfileStatus {
         ProfileStatus {
             profile: name.parse().expect("a name"),
             state: ProfileState::Valid,
@@ -93,7 +100,7 @@ pub(crate) mod tests {
         }
     }
 
-    pub(crate) fn status() -> Status {
+    fn status() -> Status {
         let staging = ProfileStatus {
             state: ProfileState::Refused,
             expires_in_ms: None,
@@ -120,7 +127,17 @@ pub(crate) mod tests {
         }
     }
 
-    pub(crate) fn files() -> Vec<FileStatus> {
+    pub(crate) fn state() -> State {
+        let defence =
+            |name: &str, active, note: &str| Defence { name: name.into(), active, note: note.into() };
+        let defences = vec![
+            defence("memory", true, "not for other processes of this user"),
+            defence("files", false, "this kernel has no Landlock"),
+        ];
+        State { status: Box::new(status()), files: files(), defences }
+    }
+
+    fn files() -> Vec<FileStatus> {
         let fresh = FileStatus {
             profile: "default".parse().expect("a name"),
             path: "/home/u/.datatrails/bearer-token.txt".into(),

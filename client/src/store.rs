@@ -9,7 +9,7 @@ use dt_cred_proto::{
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::{daemon, deadline::Deadline, error, kept, platform, settings::Settings};
+use crate::{ca, daemon, deadline::Deadline, error, kept, platform, settings::Settings};
 
 /// Why nothing was read that could be kept.
 #[derive(Debug, Error)]
@@ -41,7 +41,7 @@ impl From<InputError> for Failure {
 /// Lines that are wrong, the daemon's failure, or why there is no answer.
 pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     let Lines { mut attributes, keyring, no_check } = read()?;
-    kept::resolve_ca(&mut attributes)?;
+    ca::settle(&mut attributes)?;
     let store = Store { profile: settings.profile.clone(), keyring, check: !no_check, attributes };
     let deadline = Deadline::after(settings.timeout);
     kept::tell(daemon::ask(settings, Operation::Store(Box::new(store)), deadline)?)

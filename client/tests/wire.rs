@@ -199,7 +199,9 @@ fn where_nothing_listens_it_is_said_and_status_and_stop_are_content() {
         sandbox.run(arguments).failed(3, "no daemon listens on");
     }
     sandbox.run(&["status"]).said("no daemon is running; the next dt-cred get starts one\n");
-    sandbox.run(&["status", "--json"]).said("{\"daemon\":null,\"files\":[],\"profiles\":[],\"schema\":1}\n");
+    sandbox
+        .run(&["status", "--json"])
+        .said("{\"daemon\":null,\"defences\":[],\"files\":[],\"profiles\":[],\"schema\":1}\n");
     sandbox.run(&["stop"]).said("no daemon was running\n");
     // What a daemon left behind is nobody, too.
     drop(fake::listen(&sandbox.socket()));

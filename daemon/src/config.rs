@@ -168,19 +168,30 @@ impl Default for Config {
     }
 }
 
+/// Where the configuration lies: the file that [`VARIABLE`] names, else the user's folder for it. Without a home there is
+/// none.
+pub fn place() -> Option<PathBuf> {
+    named().or_else(|| Some(folders()?.config_dir().to_owned()))
+}
+
+fn named() -> Option<PathBuf> {
+    env::var_os(VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+fn folders() -> Option<directories::ProjectDirs> {
+    directories::ProjectDirs::from("", "", "dt-cred")
+}
+
 impl Config {
     /// The configuration that [`VARIABLE`] names, else `config.toml` in the user's configuration folder.
     ///
     /// # Errors
     /// [`ConfigError`], each of which says what to do.
     pub fn load_default() -> Result<Self, ConfigError> {
-        let named = env::var_os(VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
-        if let Some(path) = named {
+        if let Some(path) = named() {
             return Self::load_named(&path);
         }
-        // Without a home there is no configuration.
-        let folders = directories::ProjectDirs::from("", "", "dt-cred");
-        folders.map_or_else(
+        folders().map_or_else(
             || Ok(Self::default()),
             |folders| Self::load(&folders.config_dir().join("config.toml")),
         )
@@ -236,9 +247,9 @@ impl Config {
             return Err(ConfigError::Command { config: path.to_owned(), profile: profile.clone(), there });
         }
         let mut named = BTreeSet::new();
-        let files = config.profile.values().flat_map(|preferences| &preferences.files);
-        match files.map(|file| &file.path).find(|path| !named.insert(folded(path))) {
-            Some(twice) => Err(ConfigError::Twice { config: path.to_owned(), path: twice.clone() }),
+        let twice = config.files().map(|file| &file.path).find(|path| !named.insert(folded(path)));
+        match twice.cloned() {
+            Some(twice) => Err(ConfigError::Twice { config: path.to_owned(), path: twice }),
             None => Ok(config),
         }
     }
@@ -255,6 +266,16 @@ impl Config {
     /// Every profile that has a file to be kept fresh.
     pub fn with_files(&self) -> impl Iterator<Item = &Profile> {
         self.profile.iter().filter(|(_, preferences)| !preferences.files.is_empty()).map(|(name, _)| name)
+    }
+
+    /// Every file to be kept fresh.
+    pub fn files(&self) -> impl Iterator<Item = &TokenFile> {
+        self.profile.values().flat_map(|preferences| &preferences.files)
+    }
+
+    /// Whether some profile's credentials come from a program.
+    pub fn runs_programs(&self) -> bool {
+        self.profile.values().any(|preferences| !preferences.keyring_command.is_empty())
     }
 
     /// Every profile that has a table of its own.

@@ -113,7 +113,7 @@ impl Keyrings {
         item: &Secret,
         limit: Duration,
     ) -> Result<(), KeyringError> {
-        let (profile, item) = (profile.clone(), item.duplicate());
+        let (profile, item) = (profile.clone(), item.share());
         self.prompting(keyring, limit, move |until| {
             let kept = stores::write(keyring, &profile, &item, until)?;
             if kept.as_ref() == Some(&item) { Ok(()) } else { Err(KeyringError::Altered { keyring }) }

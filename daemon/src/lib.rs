@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod confinement;
 pub mod credentials;
 pub mod grant;
 pub mod issuer;

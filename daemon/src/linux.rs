@@ -18,11 +18,23 @@ use rustix::{
 };
 use tokio::io::{Interest, unix::AsyncFd};
 
+#[path = "linux/confinement.rs"]
+mod confinement;
+
+pub use confinement::confine;
+
 /// Time since the machine started, time asleep included (CLOCK_BOOTTIME in clock_gettime(2)).
 pub fn boot_time() -> Duration {
     let now = clock_gettime(ClockId::Boottime);
     let nanoseconds = u32::try_from(now.tv_nsec).unwrap_or_default();
     Duration::new(u64::try_from(now.tv_sec).unwrap_or_default(), nanoseconds)
+}
+
+/// Whether other processes of this user are kept from this one's memory; how, and why not.
+pub(super) fn memory_is_hidden() -> (bool, &'static str, &'static str) {
+    use rustix::process::{DumpableBehavior, dumpable_behavior};
+    let hidden = dumpable_behavior().is_ok_and(|behavior| behavior != DumpableBehavior::Dumpable);
+    (hidden, "not for other processes of this user", "the kernel leaves it to other processes of this user")
 }
 
 /// What two paths have in common that name the same file: themselves.

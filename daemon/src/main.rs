@@ -3,11 +3,13 @@
 use std::{io::Write, process::ExitCode, sync::Arc};
 
 use dt_cred_proto::{
-    endpoint::endpoint,
-    message::{Failure, FailureKind},
+    allocator::Wiping,
+    endpoint::{endpoint, state_folder},
+    message::{Defence, Failure, FailureKind},
 };
 use dt_credd::{
     config::Config,
+    confinement::Needs,
     keeper::Keeper,
     keyring::{self, Keyrings},
     log,
@@ -17,6 +19,10 @@ use dt_credd::{
     start::{Socket, StartError},
     state::State,
 };
+
+/// No copy of a secret stays in memory that was given back, whichever library made it.
+#[global_allocator]
+static ALLOCATOR: Wiping = Wiping;
 
 const HELP: &str = "\
 dt-credd keeps a fresh access token for dt-cred, which starts it when it is needed.
@@ -69,7 +75,7 @@ fn run(background: bool) -> Result<(), Failure> {
     // In a container there may be no home, or one that nobody can write to.
     let elsewhere = platform::STATE_VARIABLE;
     let wrong = |message: String| Failure::new(FailureKind::Configuration, message);
-    let folder = platform::state_folder().ok_or_else(|| {
+    let folder = state_folder().ok_or_else(|| {
         wrong(format!("no folder is known for the log and the state: set {elsewhere} to an absolute path"))
     })?;
     let trust = |error: platform::TrustError| wrong(format!("{error}; {elsewhere} may name another place"));
@@ -85,6 +91,13 @@ fn run(background: bool) -> Result<(), Failure> {
     let state = State::open(&folder).map_err(|error| wrong(error.to_string()))?;
     let keyrings = Keyrings::new().map_err(|error| Failure::new(FailureKind::Keyring, error.to_string()))?;
     let endpoint = endpoint().map_err(|error| Failure::new(FailureKind::Usage, error.to_string()))?;
+    let needs = Needs::of(&config, &folder, &endpoint);
+    needs.make_folders();
+    // Before any other thread: it would keep its rights.
+    let given_up = platform::confine(&needs);
+    for Defence { name, active, note } in &given_up {
+        tracing::debug!(%name, active, %note, "defence");
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -105,7 +118,7 @@ fn run(background: bool) -> Result<(), Failure> {
         if background {
             platform::close_output().map_err(|error| other("cannot leave standard output", &error))?;
         }
-        let service = service::Service::new(Keeper::new(config, state, keyrings));
+        let service = service::Service::new(Keeper::new(config, state, keyrings), given_up);
         server::run(socket, Arc::clone(&service), signals).await;
         Ok(())
     });

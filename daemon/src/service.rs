@@ -8,10 +8,10 @@ use std::{
     time::Duration,
 };
 
-use dt_cred_proto::message::{Failure, FailureKind, Operation, Request, Response, Status};
+use dt_cred_proto::message::{Defence, Failure, FailureKind, Operation, Request, Response, Status};
 use tokio::{sync::Notify, time::timeout};
 
-use crate::{clock, keeper::Keeper, session::RELEASE};
+use crate::{clock, confinement, keeper::Keeper, session::RELEASE};
 
 /// The longest time that a request is worked on, whatever its sender would wait.
 const LONGEST: Duration = Duration::from_secs(600);
@@ -19,6 +19,7 @@ const LONGEST: Duration = Duration::from_secs(600);
 /// Answers requests by what the keeper holds.
 pub struct Service {
     keeper: Keeper,
+    given_up: Vec<Defence>,
     started: Duration,
     requests: AtomicU64,
     answering: AtomicUsize,
@@ -27,10 +28,11 @@ pub struct Service {
 }
 
 impl Service {
-    /// A service over `keeper`, started now.
-    pub fn new(keeper: Keeper) -> Arc<Self> {
+    /// A service over `keeper`, started now; what the process gave up before, for `status`.
+    pub fn new(keeper: Keeper, given_up: Vec<Defence>) -> Arc<Self> {
         Arc::new(Self {
             keeper,
+            given_up,
             started: clock::now().boot,
             requests: AtomicU64::new(0),
             answering: AtomicUsize::new(0),
@@ -65,6 +67,7 @@ impl Service {
             Operation::Keyrings => Response::Keyrings(keeper.keyrings().await),
             Operation::Move(to) => Response::Moved(keeper.relocate(to, deadline).await?),
             Operation::Files => Response::Files(keeper.files().await),
+            Operation::Defences => Response::Defences(confinement::defences(&self.given_up)),
             Operation::Stop => Response::Stopping { pid: std::process::id() },
             Operation::Status => Response::Status(Box::new(Status {
                 release: RELEASE.into(),

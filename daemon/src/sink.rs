@@ -47,6 +47,12 @@ pub enum SinkError {
     /// Another daemon of this user writes it.
     #[error("another dt-credd keeps {0:?}: end it, or name the file in one configuration only")]
     Shared(PathBuf),
+    /// The daemon gave up what it did not need when it started, and the folder was not there then.
+    #[error(
+        "the daemon may not write in {0:?}: if that was made since the daemon started, dt-cred stop, then again; else \
+         see to the folder's owner and mode"
+    )]
+    Refused(PathBuf),
     /// What is written cannot be noted.
     #[error(transparent)]
     State(#[from] StateError),
@@ -87,7 +93,7 @@ impl Sink {
     /// [`SinkError`]; what lay there is as it was.
     pub fn write(&mut self, state: &State, token: &Secret) -> Result<(), SinkError> {
         self.take(state)?;
-        platform::private_folder(self.folder(), false)?;
+        self.see_to_folder()?;
         let line = self.line(token);
         match look(&self.path)? {
             There::Foreign => return Err(SinkError::Foreign(self.path.clone())),
@@ -122,7 +128,7 @@ impl Sink {
         self.take(state)?;
         match fs::symlink_metadata(self.folder()) {
             Err(error) if missing(&error) => return Ok(()),
-            _ => platform::private_folder(self.folder(), false)?,
+            _ => self.see_to_folder()?,
         }
         if let There::Line(kept) = look(&self.path)?
             && state.wrote(&self.path, &digest(&kept))
@@ -168,6 +174,15 @@ impl Sink {
         line
     }
 
+    fn see_to_folder(&self) -> Result<(), SinkError> {
+        platform::private_folder(self.folder(), false).map_err(|error| match error {
+            TrustError::Io { source, .. } if is_refused(&source) => {
+                SinkError::Refused(self.folder().to_owned())
+            }
+            other => other.into(),
+        })
+    }
+
     fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new("/"))
     }
@@ -195,7 +210,14 @@ fn look(path: &Path) -> Result<There, SinkError> {
 
 fn io(doing: &'static str, path: &Path) -> impl Fn(io::Error) -> SinkError + use<> {
     let path = path.to_owned();
-    move |source| SinkError::Io { doing, path: path.clone(), source }
+    move |source| match path.parent() {
+        Some(folder) if is_refused(&source) => SinkError::Refused(folder.to_owned()),
+        _ => SinkError::Io { doing, path: path.clone(), source },
+    }
+}
+
+fn is_refused(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied
 }
 
 fn missing(error: &io::Error) -> bool {

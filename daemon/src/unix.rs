@@ -10,7 +10,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use dt_cred_proto::{endpoint::Endpoint, platform::peer_uid};
+use dt_cred_proto::{
+    endpoint::Endpoint,
+    message::Defence,
+    platform::{hide_memory, peer_uid},
+};
 use interprocess::local_socket::{ListenerOptions, prelude::*, tokio as local};
 use rustix::{
     fs::Mode,
@@ -29,19 +33,23 @@ mod system;
 mod system;
 
 pub use dt_cred_proto::platform::{
-    TrustError, home, own_uid, private_file, private_folder, state_home, trusted, trusted_parents,
+    TrustError, home, own_uid, private_file, private_folder, trusted, trusted_parents,
 };
 pub use files::{
     FileId, Lock, Stamp, append_private, create_private, is_own_file, is_stream, open_regular, replace,
     sync_folder,
 };
-pub use system::{Alarm, Watch, boot_time, folded, is_answered};
+pub use system::{Alarm, Watch, boot_time, confine, folded, is_answered};
 
 /// What no file descriptor of this process may ever exceed, whatever the system allows.
 const DESCRIPTORS: u64 = 65_536;
 
-/// Settles the process: nothing that it makes is open to others, and it may hold a connection for every client.
+/// Settles the process: nothing that it makes is open to others, its memory is its own, and it may hold a connection for
+/// every client.
 pub fn settle() {
+    hide_memory();
+    // Lowering a limit is never refused.
+    let _ = rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     rustix::process::umask(Mode::from_raw_mode(0o077));
     let limit = rustix::process::getrlimit(Resource::Nofile);
     let raised = Some(limit.maximum.unwrap_or(DESCRIPTORS).min(DESCRIPTORS));
@@ -50,6 +58,17 @@ pub fn settle() {
         let _ =
             rustix::process::setrlimit(Resource::Nofile, Rlimit { current: raised, maximum: limit.maximum });
     }
+}
+
+/// Whether this process's memory is its own.
+pub fn hidden() -> Vec<Defence> {
+    let core = rustix::process::getrlimit(Resource::Core);
+    let core = (core.current == Some(0), "none is written, limit 0", "the limit could not be lowered");
+    let told = |name: &str, (active, how, why): (bool, &str, &str)| {
+        let note = if active { how } else { why };
+        Defence { name: name.into(), active, note: note.into() }
+    };
+    vec![told("memory", system::memory_is_hidden()), told("core files", core)]
 }
 
 /// How many descriptors this process may have open at once (RLIMIT_NOFILE in getrlimit(2)).
@@ -199,9 +218,3 @@ impl Signals {
 
 /// The environment variable that names another place for the state folder.
 pub const STATE_VARIABLE: &str = "XDG_STATE_HOME";
-
-/// The folder of the state file, the log and the socket without a runtime folder.
-pub fn state_folder() -> Option<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    state_home(variable).map(|folder| folder.join("dt-cred"))
-}

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use dt_cred_proto::{endpoint::Endpoint, platform::Sid};
+use dt_cred_proto::{endpoint::Endpoint, message::Defence, platform::Sid};
 use interprocess::{
     local_socket::{GenericFilePath, ListenerOptions, prelude::*, tokio as local},
     os::windows::{local_socket::ListenerOptionsExt, security_descriptor::SecurityDescriptor},
@@ -19,6 +19,8 @@ use windows_sys::Win32::{
     Foundation::ERROR_PIPE_BUSY, Storage::FileSystem::SECURITY_IDENTIFICATION,
     System::Threading::CREATE_NO_WINDOW,
 };
+
+use crate::confinement::Needs;
 
 #[path = "windows/clock.rs"]
 mod clock;
@@ -42,6 +44,16 @@ const LOOK: Duration = Duration::from_secs(10);
 
 /// Nothing: what a process makes is its user's by what their folders say.
 pub fn settle() {}
+
+/// Nothing is given up: a process that started as its user's cannot lower itself.
+pub fn confine(_needs: &Needs) -> Vec<Defence> {
+    Vec::new()
+}
+
+/// Whether this process's memory is its own: nothing that could be told.
+pub fn hidden() -> Vec<Defence> {
+    Vec::new()
+}
 
 /// How many clients may be connected at once. The system has no limit of its own for handles that would be met sooner.
 pub fn descriptor_limit() -> usize {
@@ -77,7 +89,7 @@ pub fn close_output() -> io::Result<()> {
 /// # Errors
 /// [`TrustError`] where the folder is not the user's.
 pub fn prepare(endpoint: &Endpoint) -> Result<PathBuf, TrustError> {
-    let folder = state_folder().unwrap_or_default();
+    let folder = dt_cred_proto::endpoint::state_folder().unwrap_or_default();
     private_folder(&folder, true)?;
     Ok(folder.join(format!("pipe-{}.lock", lock_name(&endpoint.path))))
 }
@@ -221,12 +233,6 @@ impl Signals {
 
 /// The environment variable that names another place for the state folder.
 pub const STATE_VARIABLE: &str = "LOCALAPPDATA";
-
-/// The folder of the state file, the log and the lock.
-pub fn state_folder() -> Option<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    dt_cred_proto::platform::state_home(variable).map(|folder| folder.join("dt-cred"))
-}
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its scene fails")]
 
-use std::time::Duration;
+use std::{path::Path, sync::Arc, time::Duration};
 
 use dt_cred_proto::{
     frame,
@@ -21,14 +21,15 @@ use tokio::{
     time::Instant,
 };
 
+fn service(folder: &Path) -> Arc<Service> {
+    let (state, keyrings) = (State::open(folder).unwrap(), Keyrings::new().unwrap());
+    Service::new(Keeper::new(Config::default(), state, keyrings), Vec::new())
+}
+
 /// For how long a session waits for a client that says this, reads what it is answered, and no more.
 async fn silence_after(said: &[u8]) -> Duration {
     let folder = tempfile::tempdir().unwrap();
-    let service = Service::new(Keeper::new(
-        Config::default(),
-        State::open(folder.path()).unwrap(),
-        Keyrings::new().unwrap(),
-    ));
+    let service = service(folder.path());
     let (mut client, server) = tokio::io::duplex(64 * 1024);
     client.write_all(said).await.unwrap();
     let session = tokio::spawn(async move {
@@ -59,11 +60,7 @@ async fn a_client_that_falls_silent_is_dropped_after_its_time() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_read_its_answer_is_dropped() {
     let folder = tempfile::tempdir().unwrap();
-    let service = Service::new(Keeper::new(
-        Config::default(),
-        State::open(folder.path()).unwrap(),
-        Keyrings::new().unwrap(),
-    ));
+    let service = service(folder.path());
     // Room for a part of an answer only.
     let (mut client, server) = tokio::io::duplex(16);
     let session = tokio::spawn(session::run(server, service));

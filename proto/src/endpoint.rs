@@ -49,6 +49,12 @@ pub enum EndpointError {
     NoFolder,
 }
 
+/// The folder of the state file, the log and copies of CA files; on some systems of the socket too. None without a home.
+pub fn state_folder() -> Option<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    platform::state_home(variable).map(|folder| folder.join("dt-cred"))
+}
+
 /// Where the daemon of this user listens.
 ///
 /// # Errors

@@ -28,6 +28,7 @@
 //! A released struct or variant never changes; a new need is a new variant at the end. The frames kept as files in
 //! `proto/frames` are decoded and encoded again, byte for byte, by a test.
 
+pub mod allocator;
 pub mod attributes;
 pub mod endpoint;
 pub mod environment;
@@ -37,6 +38,7 @@ pub mod message;
 pub mod profile;
 pub mod secret;
 pub mod text;
+pub mod vault;
 
 #[cfg(unix)]
 #[path = "unix.rs"]

@@ -5,6 +5,12 @@ use std::{
     io,
     os::fd::{AsFd, AsRawFd},
     path::{Path, PathBuf},
+    ptr::NonNull,
+};
+
+use rustix::{
+    mm::{Advice, madvise},
+    process::{DumpableBehavior, set_dumpable_behavior},
 };
 
 /// What `sun_path` holds, in bytes, its final NUL aside (unix(7)).
@@ -38,6 +44,20 @@ pub fn peer_uid(socket: impl AsFd) -> io::Result<u32> {
     }
     // What the kernel says where there is no peer.
     if peer.uid == u32::MAX { Err(io::ErrorKind::NotConnected.into()) } else { Ok(peer.uid) }
+}
+
+/// Keeps other processes of this user from reading this one's memory, and the kernel from writing it to a core file
+/// (PR_SET_DUMPABLE in prctl(2)). A program that is run instead of this one begins anew. Best effort.
+pub fn hide_memory() {
+    // Never refused for this value.
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+}
+
+/// Sees that these pages stand in no core dump (MADV_DONTDUMP in madvise(2)).
+pub(super) fn leave_out_of_dumps(address: NonNull<u8>, length: usize) {
+    #[expect(unsafe_code, reason = "madvise(2) can take away what is there")]
+    // SAFETY: this advice leaves the pages as they are. Where the kernel does not know it, nothing is dumped at all.
+    let _ = unsafe { madvise(address.as_ptr().cast(), length, Advice::LinuxDontDump) };
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::{
         unix::ffi::OsStrExt,
     },
     path::PathBuf,
+    ptr::NonNull,
 };
 
 /// What `sun_path` holds, in bytes, its final NUL aside (unix(4)).
@@ -22,6 +23,16 @@ pub(super) fn runtime_folder(_variable: impl Fn(&str) -> Option<OsString>) -> Op
         unsafe { libc::confstr(libc::_CS_DARWIN_USER_TEMP_DIR, buffer.as_mut_ptr().cast(), buffer.len()) };
     let path = buffer.get(..length.checked_sub(1)?)?;
     Some(PathBuf::from(OsStr::from_bytes(path))).filter(|folder| super::is_own_folder(folder))
+}
+
+/// Nothing: macOS has no such advice, and [`hide_memory`] keeps core files from being written.
+pub(super) fn leave_out_of_dumps(_address: NonNull<u8>, _length: usize) {}
+
+/// Keeps other processes of this user from reading this one's memory (PT_DENY_ATTACH in ptrace(2)). Best effort.
+pub fn hide_memory() {
+    #[expect(unsafe_code, reason = "ptrace(2) has no safe wrapper")]
+    // SAFETY: the request looks at none of its arguments.
+    let _ = unsafe { libc::ptrace(libc::PT_DENY_ATTACH, 0, std::ptr::null_mut(), 0) };
 }
 
 /// The effective user who connected to this socket or, seen from a client, who listens on it (getpeereid(3)).

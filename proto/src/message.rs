@@ -45,6 +45,8 @@ pub enum Operation {
     Keyrings,
     /// Keep a profile elsewhere: answered by [`Response::Moved`].
     Move(Move),
+    /// What the daemon does against other programs: answered by [`Response::Defences`]. Changes nothing.
+    Defences,
 }
 
 /// Asks for a token.
@@ -231,6 +233,8 @@ pub enum Response {
     Keyrings(#[serde(deserialize_with = "lengths::sequence")] Vec<KeyringStatus>),
     /// A profile is kept elsewhere now.
     Moved(Moved),
+    /// What the daemon does against other programs, and against being made to do something else.
+    Defences(#[serde(deserialize_with = "lengths::sequence")] Vec<Defence>),
 }
 
 /// Why something could not be done.
@@ -447,6 +451,18 @@ pub struct ProfileStatus {
     pub served: u64,
     /// Requests made to the issuer.
     pub fetches: u64,
+}
+
+/// One thing that the daemon does against programs that would read it, or make it do something else.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Defence {
+    /// What is defended, in a word or two that does not change: `memory`, `core files`, `secret pages`, `privileges`,
+    /// `files`, `system calls`.
+    pub name: Text,
+    /// Whether it took. Each is done as far as the system lets it.
+    pub active: bool,
+    /// How, or why not.
+    pub note: Text,
 }
 
 /// The state of a file that is kept fresh.

@@ -14,6 +14,9 @@ use thiserror::Error;
 
 use crate::endpoint::EndpointError;
 
+#[expect(unsafe_code, reason = "pages are asked of the system")]
+#[path = "unix/pages.rs"]
+pub(crate) mod pages;
 #[cfg(target_os = "linux")]
 #[path = "linux.rs"]
 mod system;
@@ -21,7 +24,7 @@ mod system;
 #[path = "macos.rs"]
 mod system;
 
-pub use system::peer_uid;
+pub use system::{hide_memory, peer_uid};
 
 /// Variables that a program which is started gets besides the proxies' and the XDG folders.
 pub(crate) const KEPT: [&str; 6] = ["HOME", "USER", "LOGNAME", "LANG", "TZ", "DBUS_SESSION_BUS_ADDRESS"];

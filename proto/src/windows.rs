@@ -6,6 +6,9 @@ use crate::endpoint::EndpointError;
 
 #[path = "windows/descriptor.rs"]
 mod descriptor;
+#[expect(unsafe_code, reason = "pages are asked of the system")]
+#[path = "windows/pages.rs"]
+pub(crate) mod pages;
 #[path = "windows/sid.rs"]
 mod sid;
 #[path = "windows/trust.rs"]
@@ -14,6 +17,10 @@ mod trust;
 pub use descriptor::create_private;
 pub use sid::Sid;
 pub use trust::{TrustError, private_file, private_folder, trusted, trusted_parents, trusted_program};
+
+/// Nothing: who may open this process is said by its owner's token, and no core file is written unless its user asks for
+/// one (Windows Error Reporting, LocalDumps).
+pub fn hide_memory() {}
 
 /// What every pipe of this machine begins with.
 const PIPES: &str = r"\\.\pipe\";

@@ -7,9 +7,9 @@ use std::fmt;
 use dt_cred_proto::{
     frame::{self, HEADER, Message},
     message::{
-        Attributes, ClientAuth, Describe, Described, Erase, Failure, FailureKind, FileFormat, FileStatus,
-        Get, KeptItem, Keyring, KeyringStatus, Move, Moved, Operation, Preview, Previewed, ProfileState,
-        ProfileStatus, Reject, Request, Response, Status, Store, Stored, Token, Unlock,
+        Attributes, ClientAuth, Defence, Describe, Described, Erase, Failure, FailureKind, FileFormat,
+        FileStatus, Get, KeptItem, Keyring, KeyringStatus, Move, Moved, Operation, Preview, Previewed,
+        ProfileState, ProfileStatus, Reject, Request, Response, Status, Store, Stored, Token, Unlock,
     },
     profile::Profile,
     secret::Secret,
@@ -110,6 +110,7 @@ fn operation() -> impl Strategy<Value = Opaque<Operation>> {
         1 => Just(()).prop_map(|()| Opaque(Operation::Stop)),
         1 => Just(()).prop_map(|()| Opaque(Operation::Files)),
         1 => Just(()).prop_map(|()| Opaque(Operation::Keyrings)),
+        1 => Just(()).prop_map(|()| Opaque(Operation::Defences)),
         1 => (profile(), keyring())
             .prop_map(|(profile, keyring)| Opaque(Operation::Move(Move { profile, keyring }))),
         1 => (profile(), attributes()).prop_map(|(profile, Opaque(attributes))| {
@@ -213,10 +214,15 @@ fn response() -> impl Strategy<Value = Opaque<Response>> {
         vec(file(), 0..5).prop_map(|files| Opaque(Response::Files(files))),
         previewed(),
         vec(keyring_status(), 0..4).prop_map(|keyrings| Opaque(Response::Keyrings(keyrings))),
+        vec(defence(), 0..4).prop_map(|defences| Opaque(Response::Defences(defences))),
         (profile(), keyring(), keyring(), text()).prop_map(|(profile, from, keyring, lasts)| {
             Opaque(Response::Moved(Moved { profile, from, keyring, lasts }))
         }),
     ]
+}
+
+fn defence() -> impl Strategy<Value = Defence> {
+    (text(), any::<bool>(), text()).prop_map(|(name, active, note)| Defence { name, active, note })
 }
 
 fn previewed() -> impl Strategy<Value = Opaque<Response>> {

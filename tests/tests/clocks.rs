@@ -33,6 +33,13 @@ impl Suspend {
         Some(Self { holder })
     }
 
+    /// Somebody whose daemon can be moved: one that runs programs keeps the rights that this takes.
+    fn user() -> User {
+        let user = User::in_memory();
+        user.home.configure("[profile.other]\nkeyring = \"command\"\nkeyring_command = [\"/bin/true\"]\n");
+        user
+    }
+
     /// Suspends and wakes the daemon.
     fn befalls(&self, daemon: Pid) {
         let daemon = daemon.as_raw_pid();
@@ -60,7 +67,7 @@ impl Suspend {
 fn after_a_suspend_that_outlived_the_token_nothing_stale_is_served_and_no_storm_follows() {
     let Some(suspend) = Suspend::of_two_hours() else { return };
     let sandbox = Sandbox::http();
-    let user = User::in_memory();
+    let user = Suspend::user();
     user.log_in(&Account::at(&sandbox));
     let token = user.token();
     suspend.befalls(user.home.daemon_pid().expect("a daemon"));
@@ -78,7 +85,7 @@ fn after_a_suspend_that_outlived_the_token_nothing_stale_is_served_and_no_storm_
 fn a_wake_before_the_network_is_back_is_waited_out_by_further_attempts() {
     let Some(suspend) = Suspend::of_two_hours() else { return };
     let sandbox = Sandbox::http();
-    let user = User::in_memory();
+    let user = Suspend::user();
     user.log_in(&Account::at(&sandbox));
     let token = user.token();
     sandbox.set(|settings| settings.door = Door::Closed);

@@ -1,24 +1,44 @@
 //! The state for programs, schema 1: durations in whole seconds, rounded down.
 
-use dt_cred_proto::message::{FileStatus, ProfileState, ProfileStatus, Status};
+use dt_cred_proto::message::{Defence, FileStatus, ProfileState, ProfileStatus};
 use serde_json::{Value, json};
 
+use super::State;
 use crate::error;
 
+/// That no daemon runs.
+pub(super) fn nobody() -> String {
+    line(&Value::Null, &[], &[], &[])
+}
+
 /// The state as one line of JSON; `daemon` is null where none runs.
-pub(super) fn render(status: Option<&Status>, files: &[FileStatus]) -> String {
-    let daemon = status.map(|status| {
-        json!({
-            "release": status.release,
-            "pid": status.pid,
-            "uptime": status.uptime_ms / 1000,
-            "default_profile": status.default_profile,
-            "requests": status.requests,
-        })
+pub(super) fn render(state: &State) -> String {
+    let State { status, files, defences } = state;
+    let daemon = json!({
+        "release": status.release,
+        "pid": status.pid,
+        "uptime": status.uptime_ms / 1000,
+        "default_profile": status.default_profile,
+        "requests": status.requests,
     });
-    let profiles: Vec<_> = status.iter().flat_map(|status| &status.profiles).map(profile).collect();
-    let files: Vec<_> = files.iter().map(file).collect();
-    format!("{}\n", json!({ "schema": 1, "daemon": daemon, "profiles": profiles, "files": files }))
+    let each = |values: &mut dyn Iterator<Item = Value>| values.collect::<Vec<_>>();
+    line(
+        &daemon,
+        &each(&mut status.profiles.iter().map(profile)),
+        &each(&mut files.iter().map(file)),
+        &each(&mut defences.iter().map(defence)),
+    )
+}
+
+fn line(daemon: &Value, profiles: &[Value], files: &[Value], defences: &[Value]) -> String {
+    let state =
+        json!({ "schema": 1, "daemon": daemon, "profiles": profiles, "files": files, "defences": defences });
+    format!("{state}\n")
+}
+
+/// A defence for programs.
+pub(crate) fn defence(defence: &Defence) -> Value {
+    json!({ "name": defence.name, "active": defence.active, "note": defence.note })
 }
 
 fn profile(status: &ProfileStatus) -> Value {
@@ -64,19 +84,17 @@ pub(super) fn word(state: ProfileState) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::tests::{files, status},
-        *,
-    };
+    use super::{super::tests::state, *};
 
     #[test]
     fn without_a_daemon_it_is_null() {
-        assert_eq!(render(None, &[]), "{\"daemon\":null,\"files\":[],\"profiles\":[],\"schema\":1}\n");
+        let expected = "{\"daemon\":null,\"defences\":[],\"files\":[],\"profiles\":[],\"schema\":1}\n";
+        assert_eq!(nobody(), expected);
     }
 
     #[test]
     fn everything_is_told_in_whole_seconds() {
-        let value: Value = serde_json::from_str(&render(Some(&status()), &files())).expect("JSON");
+        let value: Value = serde_json::from_str(&render(&state())).expect("JSON");
         let expected = json!({
             "schema": 1,
             "daemon": {"release": "0.1.0", "pid": 4242, "uptime": 11520, "default_profile": "default", "requests": 57},
@@ -105,6 +123,10 @@ mod tests {
                     "profile": "default", "path": "/home/u/raw", "format": "raw", "generation": null,
                     "error": {"exit_code": 7, "message": "the disk is full"},
                 },
+            ],
+            "defences": [
+                {"name": "memory", "active": true, "note": "not for other processes of this user"},
+                {"name": "files", "active": false, "note": "this kernel has no Landlock"},
             ],
         });
         assert_eq!(value, expected);

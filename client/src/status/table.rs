@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use dt_cred_proto::message::{FileStatus, ProfileStatus, Status};
 
-use super::json::word;
+use super::{State, json::word};
 use crate::{columns, duration::in_words, kept};
 
 /// Cells of the bar that shows how much of a token's life is left.
@@ -15,17 +15,29 @@ const COLUMNS: usize = 8;
 const HEADER: [&str; COLUMNS] =
     ["PROFILE", "STATE", "TIME LEFT", "NEXT REFRESH", "SERVED", "FETCHES", "PROXY", "KEPT IN"];
 
+/// That no daemon runs.
+pub(super) fn nobody() -> String {
+    "no daemon is running; the next dt-cred get starts one\n".to_owned()
+}
+
 /// The state as text; the bar is for a terminal.
-pub(super) fn render(status: Option<&Status>, files: &[FileStatus], terminal: bool) -> String {
-    let Some(status) = status else {
-        return "no daemon is running; the next dt-cred get starts one\n".to_owned();
-    };
+pub(super) fn render(state: &State, terminal: bool) -> String {
+    let State { status, files, defences } = state;
     let mut text = format!(
         "dt-credd {}, pid {}, up {}, {} requests\n",
         status.release,
         status.pid,
         in_words(status.uptime_ms),
         status.requests
+    );
+    let (active, others): (Vec<_>, Vec<_>) = defences.iter().partition(|defence| defence.active);
+    let line = |what: &str, defences: Vec<String>| {
+        if defences.is_empty() { String::new() } else { format!("{what}: {}\n", defences.join(", ")) }
+    };
+    text += &line("defended", active.iter().map(|active| active.name.to_string()).collect());
+    text += &line(
+        "not defended",
+        others.iter().map(|other| format!("{} ({})", other.name, other.note)).collect(),
     );
     if status.profiles.is_empty() {
         text.push_str("no profile: run dt-cred login\n");
@@ -88,15 +100,14 @@ fn bar(left: u64, whole: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::tests::{files, status},
-        *,
-    };
+    use super::{super::tests::state, *};
 
     #[test]
     fn a_person_sees_a_table_and_the_errors_below_it() {
         let expected = "\
 dt-credd 0.1.0, pid 4242, up 3 h 12 min, 57 requests
+defended: memory
+not defended: files (this kernel has no Landlock)
 PROFILE    STATE    TIME LEFT          NEXT REFRESH  SERVED  FETCHES  PROXY              KEPT IN
 default *  valid    ███████░░░ 42 min  in 37 min     12      3        none               the kernel keyring, until the next boot
 staging    refused  -                  -             0       2        http://proxy:3128  the kernel keyring, until the next boot
@@ -104,12 +115,12 @@ staging: last error: the issuer refused the credentials: log in
 default: file /home/u/.datatrails/bearer-token.txt (header): fresh
 default: file /home/u/raw (raw): the disk is full
 ";
-        assert_eq!(render(Some(&status()), &files(), true), expected);
+        assert_eq!(render(&state(), true), expected);
     }
 
     #[test]
     fn without_a_terminal_there_is_no_bar() {
-        assert!(!render(Some(&status()), &[], false).contains(['█', '░']));
+        assert!(!render(&state(), false).contains(['█', '░']));
     }
 
     #[test]
@@ -123,9 +134,9 @@ default: file /home/u/raw (raw): the disk is full
 
     #[test]
     fn no_daemon_and_no_profile_are_told_with_what_to_do() {
-        assert_eq!(render(None, &[], true), "no daemon is running; the next dt-cred get starts one\n");
-        let mut empty = status();
-        empty.profiles.clear();
-        assert!(render(Some(&empty), &[], true).ends_with("no profile: run dt-cred login\n"));
+        assert_eq!(nobody(), "no daemon is running; the next dt-cred get starts one\n");
+        let mut empty = state();
+        empty.status.profiles.clear();
+        assert!(render(&empty, true).ends_with("no profile: run dt-cred login\n"));
     }
 }

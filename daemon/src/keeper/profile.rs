@@ -287,7 +287,7 @@ impl Task {
         let warning =
             "the issuer gave the rejected token again: if the API refuses it still, its policy does";
         Token {
-            access_token: served.token.duplicate(),
+            access_token: served.token.share(),
             token_type: "Bearer".into(),
             expires_at_ms: milliseconds(served.expires_at),
             expires_in_ms: milliseconds(served.expires_in),

@@ -114,9 +114,10 @@ fn every_variant_of_a_request_has_a_case() {
         Operation::Preview(_) => 9,
         Operation::Keyrings => 10,
         Operation::Move(_) => 11,
+        Operation::Defences => 12,
     };
-    all("Operation", operations().map(number), 12);
-    assert_eq!(Request::VARIANTS, 12);
+    all("Operation", operations().map(number), 13);
+    assert_eq!(Request::VARIANTS, 13);
     let erase = operations().filter_map(|operation| match operation {
         Operation::Erase(Erase::One(_)) => Some(0),
         Operation::Erase(Erase::All) => Some(1),
@@ -155,9 +156,10 @@ fn every_variant_of_a_response_has_a_case() {
         Response::Previewed(_) => 12,
         Response::Keyrings(_) => 13,
         Response::Moved(_) => 14,
+        Response::Defences(_) => 15,
     };
-    all("Response", responses().map(number), 15);
-    assert_eq!(Response::VARIANTS, 15);
+    all("Response", responses().map(number), 16);
+    assert_eq!(Response::VARIANTS, 16);
     let kinds = responses().filter_map(|response| {
         if let Response::Failed(failure) = response { Some(failure.kind) } else { None }
     });

@@ -115,6 +115,7 @@ pub(crate) fn cases() -> Cases<Request> {
     case("files", 10_000, Operation::Files);
     case("unlock-profile", 60_000, Operation::Unlock(Unlock { profile: profile("work") }));
     case("keyrings", 10_000, Operation::Keyrings);
+    case("defences", 10_000, Operation::Defences);
     let moved = |profile, keyring| Operation::Move(Move { profile, keyring });
     case("move", 70_000, moved(None, Keyring::Keyutils));
     case("move-profile", 70_000, moved(profile("work"), Keyring::SecretService));

@@ -2,7 +2,7 @@
 
 use dt_cred_proto::{
     message::{
-        ClientAuth, Described, Failure, FailureKind, FileFormat, FileStatus, KeptItem, Keyring,
+        ClientAuth, Defence, Described, Failure, FailureKind, FileFormat, FileStatus, KeptItem, Keyring,
         KeyringStatus, Moved, Previewed, ProfileState, ProfileStatus, Response, Status, Stored, Token,
     },
     profile::Profile,
@@ -221,6 +221,10 @@ pub(crate) fn cases() -> Cases<Response> {
     let error = Some(Failure::new(FailureKind::Keyring, "the keyring is locked"));
     let locked = KeyringStatus { keyring: Keyring::SecretService, items: vec![], error, ..kept.clone() };
     case("keyrings-two", Response::Keyrings(vec![locked, kept]));
+    case("defences-nothing", Response::Defences(vec![]));
+    let defence = |name: &str, active, note: &str| Defence { name: name.into(), active, note: note.into() };
+    let files = defence("files", false, "this kernel has no Landlock");
+    case("defences-two", Response::Defences(vec![defence("memory", true, "not for others"), files]));
     case(
         "moved",
         Response::Moved(Moved {

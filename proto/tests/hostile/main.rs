@@ -16,8 +16,8 @@ use dt_cred_proto::{
 };
 
 /// Most that decoding may allocate beyond the bytes that arrived: the message itself, the first elements of a list,
-/// and the text of an error.
-const SLACK: usize = 4096;
+/// the text of an error, and where a page for secrets has places.
+const SLACK: usize = 8192;
 
 /// The error of a body that must be refused, and nothing was allocated for what it claims.
 fn refused<M: Message>(body: &[u8]) -> FrameError {

@@ -91,7 +91,7 @@ fn a_secret_is_wiped_when_it_is_dropped() {
     let made = secret();
     assert_eq!(left_behind(|| drop(made)), 0);
     let made = secret();
-    assert_eq!(left_behind(|| drop(made.duplicate())), 0, "a duplicate");
+    assert_eq!(left_behind(|| drop(made.share())), 0, "a duplicate");
     let mut roomy = String::with_capacity(1000);
     roomy.push_str(MARKER);
     let roomy = Secret::new(roomy);

@@ -1,11 +1,16 @@
-//! A kernel that gives no keyring, by a filter of system calls (seccomp(2)): as a container's profile makes one, and as
-//! one that was built without keyrings is.
+//! A kernel that does not know some system calls, or refuses them, by a filter of them (seccomp(2)): as a container's
+//! profile makes one, and as one that was built without them is.
 
 use std::{io, os::unix::process::CommandExt, process::Command};
 
 /// Has the program, and whatever it starts, fail with this error at every system call of the kernel's keyrings.
 pub fn refuse_keyrings(command: &mut Command, errno: i32) {
-    let filter = refusing(&[libc::SYS_add_key, libc::SYS_request_key, libc::SYS_keyctl], errno);
+    refuse(command, &[libc::SYS_add_key, libc::SYS_request_key, libc::SYS_keyctl], errno);
+}
+
+/// Has the program, and whatever it starts, fail with this error at each of these system calls.
+pub fn refuse(command: &mut Command, calls: &[libc::c_long], errno: i32) {
+    let filter = refusing(calls, errno);
     #[expect(unsafe_code, reason = "seccomp has no safe wrapper, and is for the child alone")]
     // SAFETY: between fork and exec there are these two system calls alone, which read what is on the closure's own heap.
     unsafe {

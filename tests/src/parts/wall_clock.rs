@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Home, Running, require};
+use super::{Home, Running, private_folder, require};
 
 /// A wall clock.
 pub struct WallClock {
@@ -23,7 +23,11 @@ impl WallClock {
         if !require("libfaketime", library.is_some()) {
             return None;
         }
-        let clock = Self { library: library?, file: home.path().join("faketime") };
+        // Where the daemon may read while it runs.
+        let configuration = home.configuration();
+        let folder = configuration.parent().expect("it lies in a folder");
+        private_folder(folder);
+        let clock = Self { library: library?, file: folder.join("faketime") };
         clock.set("+0");
         Some(clock)
     }

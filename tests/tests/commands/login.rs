@@ -63,7 +63,6 @@ fn where_the_secret_of_an_existing_profile_goes_is_kept_and_shown_before_it_is_t
     let sandbox = Sandbox::https();
     let user = User::in_memory();
     let account = Account::at(&sandbox);
-    let ca_file = account.ca_file.clone().expect("a CA");
     let rest = "scope=assets:read\nauth=basic\naudience=an-audience\nresource=urn:a-resource\n";
     user.log_in_with(&format!("{}token_url={}\n{rest}", account.lines(), sandbox.token_url()));
     let mut terminal = Terminal::new();
@@ -79,7 +78,8 @@ fn where_the_secret_of_an_existing_profile_goes_is_kept_and_shown_before_it_is_t
         "scope: another".to_owned(),
         "audience: an-audience".to_owned(),
         "resource: urn:a-resource".to_owned(),
-        format!("ca_file: {ca_file}"),
+        // A copy, where the daemon may read it.
+        format!("ca_file: {}", user.home.state().join("ca").display()),
     ] {
         assert!(shown.contains(&line), "{line:?} is not in {shown}");
     }

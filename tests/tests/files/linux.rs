@@ -67,6 +67,23 @@ fn a_folder_that_is_open_to_others_gets_no_token() {
 }
 
 #[test]
+fn a_folder_that_is_made_anew_needs_a_daemon_that_is_started_anew_and_is_told_so() {
+    let sandbox = Sandbox::http();
+    let reader = Reader::new(User::in_memory());
+    let account = Account::at(&sandbox);
+    reader.user.log_in(&account);
+    reader.until(&header(&reader.user.token()));
+    fs::remove_dir_all(&reader.folder).expect("removed");
+    let error = reader.error();
+    assert!(error.contains("dt-cred stop, then again"), "{error}");
+    reader.user.dt_cred(&["stop"]).done();
+    // One that is missing is made before that right is given up.
+    reader.user.log_in(&account);
+    reader.until(&header(&reader.user.token()));
+    assert_eq!(mode(&reader.folder), 0o700);
+}
+
+#[test]
 fn a_full_disk_and_a_read_only_one_are_told_and_the_socket_goes_on_serving() {
     const APART: [&str; 3] = ["--user", "--map-root-user", "--mount"];
     let mut probe = std::process::Command::new("unshare");

@@ -1,6 +1,6 @@
 //! The item in the Secret Service: what `store` keeps, and what other programs kept.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use dt_cred_tests::{issuer::Sandbox, parts::secret_service::PASSWORD, user::Account};
@@ -64,10 +64,13 @@ fn the_item_pins_the_ca_by_its_sha256() {
     let sandbox = Sandbox::https();
     let Some(desktop) = Desktop::start() else { return };
     desktop.store(&Account::at(&sandbox).lines()).done();
-    let file = sandbox.ca_file().expect("https has one");
+    let bytes = fs::read(sandbox.ca_file().expect("https has one")).expect("the CA's file");
     let item = desktop.item();
-    assert_eq!(item["ca_file"], file.display().to_string());
-    assert_eq!(item["ca_sha256"], sha256(&fs::read(file).expect("the CA's file")));
+    // A copy, where the daemon may read it.
+    let file = Path::new(item["ca_file"].as_str().expect("a path"));
+    assert!(file.starts_with(desktop.user.home.state().join("ca")), "{file:?}");
+    assert_eq!(fs::read(file).expect("the copy"), bytes);
+    assert_eq!(item["ca_sha256"], sha256(&bytes));
 }
 
 #[test]

@@ -9,6 +9,8 @@ mod input;
 #[cfg(unix)]
 mod listener;
 #[cfg(target_os = "linux")]
+mod memory;
+#[cfg(target_os = "linux")]
 mod processes;
 mod search;
 mod story;

@@ -36,7 +36,21 @@ impl Search {
 
     /// The form in which `bytes` hold something.
     pub(crate) fn find(&self, bytes: impl AsRef<[u8]>) -> Option<&'static str> {
-        windows(bytes.as_ref()).find_map(|piece| self.pieces.get(&piece).copied())
+        self.all(bytes.as_ref()).next().map(|(_, form)| form)
+    }
+
+    /// Every place where `bytes` hold something, and the form.
+    pub(crate) fn all<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = (usize, &'static str)> + 'a {
+        const PART: usize = 4096;
+        // A piece may begin in one part and end in the next one.
+        let part = |start: usize| &bytes[start..(start + PART + PIECE - 1).min(bytes.len())];
+        // Most of a process's memory is empty.
+        let starts =
+            (0..bytes.len()).step_by(PART).filter(move |start| part(*start).iter().any(|byte| *byte != 0));
+        starts.flat_map(move |start| {
+            let pieces = windows(part(start)).enumerate();
+            pieces.filter_map(move |(at, piece)| Some((start + at, *self.pieces.get(&piece)?)))
+        })
     }
 
     /// Everything below `folder` that holds something: in a file, in a name, in where a symlink leads.

@@ -1,0 +1,6 @@
+//! What the daemon and the client keep from other programs of their own user, and what the daemon keeps from itself.
+
+#![cfg(target_os = "linux")]
+
+mod confinement;
+mod process;

@@ -171,7 +171,13 @@ impl Default for Config {
 /// Where the configuration lies: the file that [`VARIABLE`] names, else the user's folder for it. Without a home there is
 /// none.
 pub fn place() -> Option<PathBuf> {
-    named().or_else(|| Some(folders()?.config_dir().to_owned()))
+    named().or_else(folder)
+}
+
+/// The user's folder for the configuration, where no other file is named.
+pub fn folder() -> Option<PathBuf> {
+    let folders = if named().is_some() { None } else { folders() };
+    folders.map(|folders| folders.config_dir().to_owned())
 }
 
 fn named() -> Option<PathBuf> {

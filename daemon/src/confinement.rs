@@ -45,29 +45,96 @@ impl Needs {
         let within = |kept: &[PathBuf], path: &PathBuf| kept.iter().any(|kept| path.starts_with(kept));
         other.write.iter().all(|path| within(&self.write, path))
             && other.read.iter().all(|path| within(&self.read, path))
-            && self.programs == other.programs
+            && (self.programs || !other.programs)
     }
 
-    /// Makes the folders of files that are kept fresh, where they are missing: what is not there when rights are given up
-    /// can be made no more.
+    /// Makes the folders that are missing: what is not there when rights are given up can be made no more, and what is
+    /// made there later cannot be read.
     pub fn make_folders(&self) {
-        for folder in &self.write {
-            // Whoever writes there tells why it cannot.
+        for folder in config::folder().iter().chain(&self.write) {
+            // Whoever uses it tells why it cannot.
             let _ = platform::private_folder(folder, false);
         }
     }
 }
 
-/// What is done against other programs: what was `given_up`, and what is so by now.
-pub fn defences(given_up: &[Defence]) -> Vec<Defence> {
-    let vault::Usage { locked, unlocked } = vault::usage();
-    let (active, note) = match (locked, unlocked) {
-        (0, 0) => (true, "there is none yet".to_owned()),
-        (locked, 0) => (true, format!("{locked} bytes, locked in memory")),
-        (_, unlocked) => {
-            (false, format!("{unlocked} bytes may be swapped out: the limit of locked memory is reached"))
+/// What the process gave up, and what it kept.
+pub struct Confinement {
+    kept: Option<Kept>,
+    given_up: Vec<Defence>,
+}
+
+struct Kept {
+    state: PathBuf,
+    endpoint: Endpoint,
+    needs: Needs,
+}
+
+impl Confinement {
+    /// That of a process that gave up nothing.
+    pub fn none() -> Self {
+        Self { kept: None, given_up: Vec::new() }
+    }
+
+    /// Gives up what this configuration does not need. To be called before any other thread is started.
+    pub fn enter(config: &Config, state: &Path, endpoint: &Endpoint) -> Self {
+        let needs = Needs::of(config, state, endpoint);
+        needs.make_folders();
+        let given_up = platform::confine(&needs);
+        for Defence { name, active, note } in &given_up {
+            tracing::debug!(%name, active, %note, "defence");
         }
-    };
-    let pages = Defence { name: "secret pages".into(), active, note: note.into() };
-    platform::hidden().into_iter().chain([pages]).chain(given_up.iter().cloned()).collect()
+        let kept = Kept { state: state.to_owned(), endpoint: endpoint.clone(), needs };
+        // Where nothing took, everything is there.
+        Self { kept: given_up.iter().any(|defence| defence.active).then_some(kept), given_up }
+    }
+
+    /// Whether this process may do what another configuration needs.
+    pub fn covers(&self, config: &Config) -> bool {
+        self.kept
+            .as_ref()
+            .is_none_or(|Kept { state, endpoint, needs }| needs.cover(&Needs::of(config, state, endpoint)))
+    }
+
+    /// What is done against other programs, by now.
+    pub fn defences(&self) -> Vec<Defence> {
+        let vault::Usage { locked, unlocked } = vault::usage();
+        let (active, note) = match (locked, unlocked) {
+            (0, 0) => (true, "there is none yet".to_owned()),
+            (locked, 0) => (true, format!("{locked} bytes, locked in memory")),
+            (_, unlocked) => {
+                (false, format!("{unlocked} bytes may be swapped out: the limit of locked memory is reached"))
+            }
+        };
+        let pages = Defence { name: "secret pages".into(), active, note: note.into() };
+        platform::hidden().into_iter().chain([pages]).chain(self.given_up.iter().cloned()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn needs(read: &[&str], write: &[&str], programs: bool) -> Needs {
+        let paths = |paths: &[&str]| paths.iter().map(PathBuf::from).collect();
+        Needs { read: paths(read), write: paths(write), programs }
+    }
+
+    #[test]
+    fn what_was_kept_covers_what_lies_in_it_and_nothing_beside_it() {
+        let kept = needs(&["/etc/ca"], &["/run/a", "/home/u/tokens"], false);
+        for (other, covered) in [
+            (needs(&[], &[], false), true),
+            (kept.clone(), true),
+            (needs(&["/etc/ca/one.pem"], &["/home/u/tokens/deeper"], false), true),
+            (needs(&[], &["/home/u"], false), false),
+            (needs(&[], &["/home/u/tokens2"], false), false),
+            (needs(&["/etc"], &[], false), false),
+            (needs(&["/run/a"], &[], false), false),
+            (needs(&[], &[], true), false),
+        ] {
+            assert_eq!(kept.cover(&other), covered, "{other:?}");
+        }
+        assert!(needs(&[], &[], true).cover(&needs(&[], &[], false)));
+    }
 }

@@ -33,11 +33,18 @@ use crate::{config::Config, issuer::Issuer, keyring::Keyrings, lifecycle::Ask, s
 
 /// What every profile's task works with.
 struct Shared {
-    config: Config,
+    /// Replaced as a whole when it is read anew.
+    config: Mutex<Arc<Config>>,
     issuer: Issuer,
     keyrings: Keyrings,
     state: Arc<State>,
     tasks: Mutex<HashMap<Profile, mpsc::UnboundedSender<Command>>>,
+}
+
+impl Shared {
+    fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// A handle on the profiles of this daemon.
@@ -48,7 +55,25 @@ impl Keeper {
     /// Keeps the profiles that `config` and `state` name, and whatever is stored later.
     pub fn new(config: Config, state: State, keyrings: Keyrings) -> Self {
         let (issuer, state) = (Issuer::new(), Arc::new(state));
+        let config = Mutex::new(Arc::new(config));
         Self(Arc::new(Shared { config, issuer, keyrings, state, tasks: Mutex::default() }))
+    }
+
+    /// Goes by another configuration from now on. No token is lost; files that it does not name any more are removed.
+    pub async fn configure(&self, config: Config) {
+        *self.0.config.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+        let tasks = self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        for task in tasks.values() {
+            // One that ends at this moment holds nothing.
+            let _ = task.send(Command::Configure);
+        }
+        drop(tasks);
+        self.open_files().await;
+    }
+
+    /// Whether credentials would be lost if the daemon ended now: they are in its memory alone.
+    pub async fn holds_the_only_copy(&self) -> bool {
+        self.status().await.iter().any(|profile| profile.keyring == Some(Keyring::Memory))
     }
 
     /// Begins to keep the files that are configured, for which nobody needs to ask.
@@ -59,7 +84,7 @@ impl Keeper {
     /// The state of every file that is kept fresh.
     pub async fn files(&self) -> Vec<FileStatus> {
         let mut files = Vec::new();
-        for profile in self.0.config.with_files() {
+        for profile in self.0.config().with_files() {
             files.extend(
                 self.ask(Some(profile.clone()), |reply| Command::Files { reply }).await.unwrap_or_default(),
             );
@@ -71,7 +96,7 @@ impl Keeper {
     pub async fn close_files(&self) {
         // All at once: a disk that hangs keeps no file on another one.
         let mut closing = JoinSet::new();
-        for profile in self.0.config.with_files().cloned() {
+        for profile in self.0.config().with_files().cloned() {
             let keeper = self.clone();
             closing.spawn(async move { keeper.ask(Some(profile), |reply| Command::Close { reply }).await });
         }
@@ -80,7 +105,7 @@ impl Keeper {
 
     /// The profile that an unnamed one is.
     pub fn default_profile(&self) -> Profile {
-        self.0.config.default_profile.clone()
+        self.0.config().default_profile.clone()
     }
 
     /// A token, by `deadline` of the boot-time clock.
@@ -196,7 +221,7 @@ impl Keeper {
         let tasks = self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         let mut known: BTreeSet<Profile> = tasks.keys().cloned().collect();
         drop(tasks);
-        known.extend(self.0.config.named().cloned());
+        known.extend(self.0.config().named().cloned());
         known.extend(self.0.keyrings.given().iter().cloned());
         known.extend(self.0.state.remembered_profiles());
         known.into_iter().collect()

@@ -5,16 +5,17 @@ use std::{io::Write, process::ExitCode, sync::Arc};
 use dt_cred_proto::{
     allocator::Wiping,
     endpoint::{endpoint, state_folder},
-    message::{Defence, Failure, FailureKind},
+    message::{Failure, FailureKind},
 };
 use dt_credd::{
     config::Config,
-    confinement::Needs,
+    confinement::Confinement,
     keeper::Keeper,
     keyring::{self, Keyrings},
     log,
     platform::{self, Signals},
-    server, service,
+    server::{self, Ended},
+    service,
     session::RELEASE,
     start::{Socket, StartError},
     state::State,
@@ -91,13 +92,8 @@ fn run(background: bool) -> Result<(), Failure> {
     let state = State::open(&folder).map_err(|error| wrong(error.to_string()))?;
     let keyrings = Keyrings::new().map_err(|error| Failure::new(FailureKind::Keyring, error.to_string()))?;
     let endpoint = endpoint().map_err(|error| Failure::new(FailureKind::Usage, error.to_string()))?;
-    let needs = Needs::of(&config, &folder, &endpoint);
-    needs.make_folders();
     // Before any other thread: it would keep its rights.
-    let given_up = platform::confine(&needs);
-    for Defence { name, active, note } in &given_up {
-        tracing::debug!(%name, active, %note, "defence");
-    }
+    let confinement = Confinement::enter(&config, &folder, &endpoint);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -118,9 +114,15 @@ fn run(background: bool) -> Result<(), Failure> {
         if background {
             platform::close_output().map_err(|error| other("cannot leave standard output", &error))?;
         }
-        let service = service::Service::new(Keeper::new(config, state, keyrings), given_up);
-        server::run(socket, Arc::clone(&service), signals).await;
-        Ok(())
+        let service = service::Service::new(Keeper::new(config, state, keyrings), confinement);
+        match server::run(socket, Arc::clone(&service), signals).await {
+            Ended::Asked => Ok(()),
+            // So that a service manager starts the next one.
+            Ended::Outgrown => Err(Failure::new(
+                FailureKind::TryLater,
+                "the configuration needs rights that this daemon gave up when it started: the next one has them",
+            )),
+        }
     });
     // A keyring call that never returns must not keep the process from ending.
     runtime.shutdown_background();

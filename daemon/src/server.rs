@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     platform::{self, Signals, Watch},
-    service::Service,
+    service::{Reloaded, Service},
     session,
     start::{Place, Socket},
 };
@@ -24,13 +24,35 @@ const DRAIN: Duration = Duration::from_millis(500);
 /// How long the files that hold a token may take to be removed when the daemon ends.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Serves until SIGTERM, SIGINT, a `stop`, or until the socket is no longer ours; then removes the socket.
-pub async fn run(socket: Socket, service: Arc<Service>, mut signals: Signals) {
+/// What the system asks of the daemon.
+pub enum Asked {
+    /// To end, and by what.
+    End(&'static str),
+    /// To read its configuration anew.
+    Reload,
+}
+
+/// Why the daemon ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ended {
+    /// It was asked to, or its socket is no longer its own.
+    Asked,
+    /// The configuration needs rights that it gave up when it started: another one has them.
+    Outgrown,
+}
+
+/// Serves until SIGTERM, SIGINT, a `stop`, until the socket is no longer ours, or until the configuration is one that only
+/// a new daemon can serve; then removes the socket.
+pub async fn run(socket: Socket, service: Arc<Service>, mut signals: Signals) -> Ended {
     let Socket { listener, mut watch, place } = socket;
     service.open().await;
+    let mut ended = Ended::Asked;
     let reason = tokio::select! {
         () = accept(&listener, &service) => "accepting ended",
-        name = signals.received() => name,
+        name = asked_to_end(&mut signals, &service) => name.unwrap_or_else(|| {
+            ended = Ended::Outgrown;
+            "the configuration needs rights that were given up"
+        }),
         () = service.stopped() => "stop",
         () = replaced(&mut watch, &place) => "the socket is no longer ours",
     };
@@ -41,6 +63,18 @@ pub async fn run(socket: Socket, service: Arc<Service>, mut signals: Signals) {
     let _ = tokio::time::timeout(DRAIN, service.drained()).await;
     if tokio::time::timeout(FAREWELL, service.close()).await.is_err() {
         tracing::warn!("files with a token may be left: their disk does not answer");
+    }
+    ended
+}
+
+/// Waits until a signal tells to end, and by which; none where a reload does.
+async fn asked_to_end(signals: &mut Signals, service: &Service) -> Option<&'static str> {
+    loop {
+        match signals.received().await {
+            Asked::End(name) => return Some(name),
+            Asked::Reload if service.reload().await == Reloaded::Outgrown => return None,
+            Asked::Reload => {}
+        }
     }
 }
 

@@ -8,18 +8,29 @@ use std::{
     time::Duration,
 };
 
-use dt_cred_proto::message::{Defence, Failure, FailureKind, Operation, Request, Response, Status};
+use dt_cred_proto::message::{Failure, FailureKind, Operation, Request, Response, Status};
 use tokio::{sync::Notify, time::timeout};
 
-use crate::{clock, confinement, keeper::Keeper, session::RELEASE};
+use crate::{clock, config::Config, confinement::Confinement, keeper::Keeper, session::RELEASE};
 
 /// The longest time that a request is worked on, whatever its sender would wait.
 const LONGEST: Duration = Duration::from_secs(600);
 
+/// What came of reading the configuration anew.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reloaded {
+    /// It counts from now on.
+    Done,
+    /// The one before counts on; the log says why.
+    Kept,
+    /// Only a new daemon can go by it.
+    Outgrown,
+}
+
 /// Answers requests by what the keeper holds.
 pub struct Service {
     keeper: Keeper,
-    given_up: Vec<Defence>,
+    confinement: Confinement,
     started: Duration,
     requests: AtomicU64,
     answering: AtomicUsize,
@@ -28,11 +39,11 @@ pub struct Service {
 }
 
 impl Service {
-    /// A service over `keeper`, started now; what the process gave up before, for `status`.
-    pub fn new(keeper: Keeper, given_up: Vec<Defence>) -> Arc<Self> {
+    /// A service over `keeper`, started now, in a process that is confined so.
+    pub fn new(keeper: Keeper, confinement: Confinement) -> Arc<Self> {
         Arc::new(Self {
             keeper,
-            given_up,
+            confinement,
             started: clock::now().boot,
             requests: AtomicU64::new(0),
             answering: AtomicUsize::new(0),
@@ -67,7 +78,7 @@ impl Service {
             Operation::Keyrings => Response::Keyrings(keeper.keyrings().await),
             Operation::Move(to) => Response::Moved(keeper.relocate(to, deadline).await?),
             Operation::Files => Response::Files(keeper.files().await),
-            Operation::Defences => Response::Defences(confinement::defences(&self.given_up)),
+            Operation::Defences => Response::Defences(self.confinement.defences()),
             Operation::Stop => Response::Stopping { pid: std::process::id() },
             Operation::Status => Response::Status(Box::new(Status {
                 release: RELEASE.into(),
@@ -78,6 +89,32 @@ impl Service {
                 profiles: keeper.status().await,
             })),
         })
+    }
+
+    /// Reads the configuration anew and goes by it, without losing a token. One that is wrong changes nothing.
+    pub async fn reload(&self) -> Reloaded {
+        let read = tokio::task::spawn_blocking(Config::load_default).await;
+        let config = match read {
+            Ok(Ok(config)) => config,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the configuration is as it was");
+                return Reloaded::Kept;
+            }
+            Err(_) => return Reloaded::Kept,
+        };
+        if self.confinement.covers(&config) {
+            self.keeper.configure(config).await;
+            tracing::info!("the configuration was read anew");
+            return Reloaded::Done;
+        }
+        if self.keeper.holds_the_only_copy().await {
+            tracing::error!(
+                "the configuration is as it was: the new one needs rights that were given up, and credentials in memory \
+                 alone would be lost with this daemon; end it by dt-cred stop when that may be"
+            );
+            return Reloaded::Kept;
+        }
+        Reloaded::Outgrown
     }
 
     /// Does what is to be done before the first client comes.

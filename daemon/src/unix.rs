@@ -23,6 +23,8 @@ use rustix::{
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::server::Asked;
+
 #[path = "unix/files.rs"]
 mod files;
 #[cfg(target_os = "linux")]
@@ -187,11 +189,11 @@ pub fn stranger(stream: &local::Stream) -> io::Result<Option<String>> {
     Ok((uid != own_uid()).then(|| format!("uid {uid}")))
 }
 
-/// Ends when the process is asked to end: SIGTERM or SIGINT. SIGHUP, of a terminal that closes, is not death.
+/// What the process is asked by signals. SIGHUP, of a terminal that closes, is not death.
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
-    _hangup: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
@@ -203,15 +205,16 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
-            _hangup: signal(SignalKind::hangup())?,
+            hangup: signal(SignalKind::hangup())?,
         })
     }
 
-    /// Waits for one of them; its name.
-    pub async fn received(&mut self) -> &'static str {
+    /// Waits for the next one.
+    pub async fn received(&mut self) -> Asked {
         tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => Asked::End("SIGTERM"),
+            _ = self.interrupt.recv() => Asked::End("SIGINT"),
+            _ = self.hangup.recv() => Asked::Reload,
         }
     }
 }

@@ -20,7 +20,7 @@ use windows_sys::Win32::{
     System::Threading::CREATE_NO_WINDOW,
 };
 
-use crate::confinement::Needs;
+use crate::{confinement::Needs, server::Asked};
 
 #[path = "windows/clock.rs"]
 mod clock;
@@ -215,7 +215,7 @@ impl Signals {
     }
 
     /// Waits for one of them; its name.
-    pub async fn received(&mut self) -> &'static str {
+    pub async fn received(&mut self) -> Asked {
         let session_end = async {
             match &mut self.session_end {
                 Some(session_end) => session_end.reached().await,
@@ -223,10 +223,10 @@ impl Signals {
             }
         };
         tokio::select! {
-            _ = self.interrupt.recv() => "Ctrl-C",
-            _ = self.break_.recv() => "Ctrl-Break",
-            _ = self.close.recv() => "the console closes",
-            () = session_end => "the session ends",
+            _ = self.interrupt.recv() => Asked::End("Ctrl-C"),
+            _ = self.break_.recv() => Asked::End("Ctrl-Break"),
+            _ = self.close.recv() => Asked::End("the console closes"),
+            () = session_end => Asked::End("the session ends"),
         }
     }
 }

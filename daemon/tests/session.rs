@@ -10,6 +10,7 @@ use dt_cred_proto::{
 };
 use dt_credd::{
     config::Config,
+    confinement::Confinement,
     keeper::Keeper,
     keyring::Keyrings,
     service::Service,
@@ -23,7 +24,7 @@ use tokio::{
 
 fn service(folder: &Path) -> Arc<Service> {
     let (state, keyrings) = (State::open(folder).unwrap(), Keyrings::new().unwrap());
-    Service::new(Keeper::new(Config::default(), state, keyrings), Vec::new())
+    Service::new(Keeper::new(Config::default(), state, keyrings), Confinement::none())
 }
 
 /// For how long a session waits for a client that says this, reads what it is answered, and no more.

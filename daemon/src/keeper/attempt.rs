@@ -58,7 +58,7 @@ impl Shared {
         item: &Item,
         fetches: &AtomicU64,
     ) -> Result<Grant<Arc<Secret>>, Declined> {
-        let preferences = self.config.profile(profile);
+        let preferences = self.config().profile(profile);
         let requested = clock::now();
         fetches.fetch_add(1, Ordering::Relaxed);
         let fetch =

@@ -168,7 +168,7 @@ impl Shared {
         let credentials =
             Credentials::merged(existing.as_ref().map(|item| &*item.credentials), store.attributes)
                 .map_err(|error| Failure::new(FailureKind::Usage, format!("profile {profile}: {error}")))?;
-        let configured = self.config.profile(profile).keyring;
+        let configured = self.config().profile(profile).keyring;
         let keyring = match store.keyring.or(existing.as_ref().map(|item| item.keyring)).or(configured) {
             Some(keyring) => keyring,
             None => self.automatic().await?,
@@ -259,7 +259,8 @@ impl Shared {
         deadline: Duration,
     ) -> Result<bool, Failure> {
         let recorded = self.recorded(profile).await.or(held.as_ref().map(|item| item.keyring));
-        let named = recorded.or(self.config.profile(profile).keyring).filter(|keyring| !keyring.is_source());
+        let named =
+            recorded.or(self.config().profile(profile).keyring).filter(|keyring| !keyring.is_source());
         // Everywhere that `load` would look: another program may have kept one where this daemon did not.
         let mut places = also;
         places.extend(named.into_iter().chain(AUTO));
@@ -341,7 +342,7 @@ impl Shared {
             self.unlock(profile, None, deadline).await?;
         }
         let item = self.existing(profile, held).await?;
-        let place = match item.as_ref().map(|item| item.keyring).or(self.config.profile(profile).keyring) {
+        let place = match item.as_ref().map(|item| item.keyring).or(self.config().profile(profile).keyring) {
             Some(keyring) => Ok(keyring),
             None => self.automatic().await,
         };

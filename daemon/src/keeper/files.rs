@@ -38,13 +38,16 @@ type Content = Option<(u64, Arc<Secret>)>;
 /// The files of one profile; with none configured it does nothing.
 pub(super) struct Files {
     profile: Profile,
-    wanted: Option<watch::Sender<Content>>,
     files: Vec<File>,
+    content: Content,
     /// When the token in them is judged again, by the boot-time clock.
     due: Option<Duration>,
 }
 
 struct File {
+    file: TokenFile,
+    /// The file is removed, and its writer ends, when this is none and dropped.
+    wanted: watch::Sender<Content>,
     status: Arc<Mutex<FileStatus>>,
     writer: JoinHandle<()>,
 }
@@ -52,40 +55,62 @@ struct File {
 impl Files {
     /// Starts to keep the files that are configured; what an earlier daemon left in them goes at once.
     pub(super) fn open(profile: &Profile, files: &[TokenFile], state: &Arc<State>) -> Self {
-        let (wanted, _) = watch::channel(None);
-        let open = |file: &TokenFile| {
+        let mut opened = Self { profile: profile.clone(), files: Vec::new(), content: None, due: None };
+        opened.add(files, state);
+        opened
+    }
+
+    /// Starts to keep those that are not kept yet.
+    pub(super) fn add(&mut self, files: &[TokenFile], state: &Arc<State>) {
+        for file in files {
+            if self.files.iter().any(|kept| kept.file == *file) {
+                continue;
+            }
             let status = Arc::new(Mutex::new(FileStatus {
-                profile: profile.clone(),
+                profile: self.profile.clone(),
                 path: file.path.to_string_lossy().as_ref().into(),
                 format: file.format,
                 generation: None,
                 error: None,
             }));
-            let keep = keep(Sink::new(file), Arc::clone(state), wanted.subscribe(), Arc::clone(&status));
-            File { status, writer: tokio::spawn(keep) }
-        };
-        let files: Vec<_> = files.iter().map(open).collect();
-        let wanted = (!files.is_empty()).then_some(wanted);
-        Self { profile: profile.clone(), wanted, files, due: None }
+            let (wanted, content) = watch::channel(self.content.clone());
+            let keep = keep(Sink::new(file), Arc::clone(state), content, Arc::clone(&status));
+            self.files.push(File { file: file.clone(), wanted, status, writer: tokio::spawn(keep) });
+        }
+    }
+
+    /// Removes those that are none of these for good; the handle ends when they are gone.
+    pub(super) fn retain(&mut self, files: &[TokenFile]) -> JoinHandle<()> {
+        let gone = self.files.extract_if(.., |kept| !files.contains(&kept.file));
+        let writers: JoinSet<_> = gone
+            .map(|File { wanted, writer, .. }| {
+                wanted.send_replace(None);
+                writer
+            })
+            .collect();
+        tokio::spawn(async move {
+            writers.join_all().await;
+        })
     }
 
     /// Whether no file is configured.
     pub(super) fn is_empty(&self) -> bool {
-        self.wanted.is_none()
+        self.files.is_empty()
     }
 
     /// What should stand in them from `now` on.
     pub(super) fn keep(&mut self, now: Moment, held: Option<Served<Arc<Secret>>>) {
-        let Some(wanted) = &self.wanted else { return };
+        if self.is_empty() {
+            return;
+        }
         self.due = held.as_ref().map(|held| now.boot.saturating_add(held.expires_in.min(JUDGED)));
         let content = held.map(|held| (held.generation, held.token));
-        wanted.send_if_modified(|kept| {
-            let other = generation(kept) != generation(&content);
-            if other {
-                *kept = content;
+        if generation(&self.content) != generation(&content) {
+            for file in &self.files {
+                file.wanted.send_replace(content.clone());
             }
-            other
-        });
+            self.content = content;
+        }
     }
 
     /// When they must be looked after although nothing happened: an expired token stands in no file.
@@ -95,7 +120,7 @@ impl Files {
 
     /// Their state. One that is not what it should be yet, because its disk is slow, is not fresh.
     pub(super) fn statuses(&self) -> Vec<FileStatus> {
-        let wanted = self.wanted.as_ref().and_then(|wanted| generation(&wanted.borrow()));
+        let wanted = generation(&self.content);
         let mut statuses: Vec<_> = self
             .files
             .iter()
@@ -109,16 +134,10 @@ impl Files {
         statuses
     }
 
-    /// Removes them for good; the handle ends when all are gone.
+    /// Removes them all for good; the handle ends when they are gone.
     pub(super) fn close(&mut self) -> JoinHandle<()> {
         self.due = None;
-        if let Some(wanted) = self.wanted.take() {
-            wanted.send_replace(None);
-        }
-        let writers: JoinSet<_> = self.files.drain(..).map(|file| file.writer).collect();
-        tokio::spawn(async move {
-            writers.join_all().await;
-        })
+        self.retain(&[])
     }
 }
 

@@ -31,7 +31,7 @@ impl Shared {
     /// wrote the unit or the configuration has said so, whatever is kept elsewhere.
     pub(super) fn source(&self, profile: &Profile) -> Option<Keyring> {
         let given = self.keyrings.given().contains(profile).then_some(Keyring::Systemd);
-        given.or(self.config.profile(profile).keyring.filter(|keyring| keyring.is_source()))
+        given.or(self.config().profile(profile).keyring.filter(|keyring| keyring.is_source()))
     }
 
     /// Sees that what is kept of `profile` can be changed.
@@ -60,7 +60,7 @@ impl Shared {
         if let Some(source) = recorded.filter(|keyring| keyring.is_source()) {
             return self.load_given(profile, source, None).await;
         }
-        let places = match recorded.or(self.config.profile(profile).keyring) {
+        let places = match recorded.or(self.config().profile(profile).keyring) {
             Some(keyring) => vec![keyring],
             None => AUTO.to_vec(),
         };
@@ -102,7 +102,7 @@ impl Shared {
     ) -> Result<Item, Failure> {
         let lines = match source {
             Keyring::Command => {
-                let command = &self.config.profile(profile).keyring_command;
+                let command = &self.config().profile(profile).keyring_command;
                 self.keyrings.run(command, patience).await.map(Some)
             }
             _ => self.keyrings.read(source, profile).await,
@@ -194,7 +194,7 @@ impl Shared {
 
     /// Where `profile` is kept, or would be, if no store is named.
     pub(super) async fn place(&self, profile: &Profile, held: Option<Keyring>) -> Keyring {
-        let kept = self.recorded(profile).await.or(held).or(self.config.profile(profile).keyring);
+        let kept = self.recorded(profile).await.or(held).or(self.config().profile(profile).keyring);
         self.source(profile).or(kept).unwrap_or(AUTO[0])
     }
 

@@ -33,6 +33,7 @@ use super::{
 };
 use crate::{
     clock,
+    config::Preferences,
     keyring::forgets_after,
     lifecycle::{Ask, Epoch, Lifecycle, Moment, Policy, Refusal, Reread, Served, Step, Waiter},
     platform::Alarm,
@@ -90,6 +91,10 @@ pub(super) enum Command {
     Close {
         reply: oneshot::Sender<()>,
     },
+    /// The configuration is another one.
+    Configure,
+    /// The files that it does not name any more are gone.
+    OpenFiles,
     Fetched {
         epoch: Epoch,
         change: u64,
@@ -118,7 +123,7 @@ pub(super) struct Task {
     /// Counts `store`, `erase` and moves: what was read before one of them is not kept after it.
     change: u64,
     changing: bool,
-    /// Attempts, readings and prompts that have not reported back.
+    /// Attempts, readings, prompts and removals of files that have not reported back.
     flights: u32,
     /// The attempt that was begun last.
     attempt: Option<AbortHandle>,
@@ -144,12 +149,8 @@ pub(super) struct Task {
 pub(super) fn start(shared: Arc<Shared>, profile: Profile) -> io::Result<mpsc::UnboundedSender<Command>> {
     let alarm = Alarm::new()?;
     let (own, inbox) = mpsc::unbounded_channel();
-    let preferences = shared.config.profile(&profile);
-    let policy = Policy {
-        min_ttl: preferences.min_ttl,
-        keep_warm: preferences.keep_warm,
-        always: !preferences.files.is_empty(),
-    };
+    let preferences = shared.config().profile(&profile);
+    let policy = policy(&preferences);
     let generation = shared.state.remembered(&profile).map_or(0, |kept| kept.generation);
     let task = Task {
         lifecycle: Lifecycle::new(policy, seed(), generation),
@@ -172,6 +173,14 @@ pub(super) fn start(shared: Arc<Shared>, profile: Profile) -> io::Result<mpsc::U
     };
     tokio::spawn(task.run(alarm));
     Ok(own)
+}
+
+fn policy(preferences: &Preferences) -> Policy {
+    Policy {
+        min_ttl: preferences.min_ttl,
+        keep_warm: preferences.keep_warm,
+        always: !preferences.files.is_empty(),
+    }
 }
 
 /// Differs for each daemon, so that a fleet does not ask at the same moment. No secret depends on it.
@@ -242,6 +251,12 @@ impl Task {
                     let _ = reply.send(());
                 });
             }
+            Command::Configure => self.configure(),
+            Command::OpenFiles => {
+                self.flights -= 1;
+                let preferences = self.shared.config().profile(&self.profile);
+                self.files.add(&preferences.files, &self.shared.state);
+            }
             Command::Unlocked { change, result, reply } => {
                 let _ = reply.send(self.unlocked(now, change, result));
             }
@@ -253,6 +268,18 @@ impl Task {
                 self.begin_change();
             }
         }
+    }
+
+    fn configure(&mut self) {
+        let preferences = self.shared.config().profile(&self.profile);
+        self.lifecycle.set_policy(policy(&preferences));
+        let (gone, own) = (self.files.retain(&preferences.files), self.own.clone());
+        self.flights += 1;
+        tokio::spawn(async move {
+            // A file in another format has the same lock.
+            let _ = gone.await;
+            let _ = own.send(Command::OpenFiles);
+        });
     }
 
     /// Does whatever the lifecycle wants done now.

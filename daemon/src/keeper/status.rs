@@ -19,7 +19,7 @@ impl Task {
         let held = self.item.as_ref().map(|item| item.keyring);
         let keyring = held.or_else(|| self.shared.source(&self.profile)).or(recorded);
         let url = self.item.as_ref().map(|item| item.credentials.url.as_str());
-        let proxy = self.shared.config.profile(&self.profile).proxy;
+        let proxy = self.shared.config().profile(&self.profile).proxy;
         let token_url = self.item.as_ref().map(|item| item.credentials.token_url.as_str());
         ProfileStatus {
             profile: self.profile.clone(),

@@ -4,3 +4,4 @@
 
 mod confinement;
 mod process;
+mod reload;

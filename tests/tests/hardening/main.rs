@@ -2,6 +2,7 @@
 
 #![cfg(target_os = "linux")]
 
+mod attacks;
 mod confinement;
 mod process;
 mod reload;

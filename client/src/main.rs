@@ -13,6 +13,7 @@ mod format;
 mod get;
 mod kept;
 mod keyring;
+mod log;
 mod login;
 mod output;
 mod reject;
@@ -71,6 +72,7 @@ fn dispatch(globals: &Globals, command: Command) -> Result<(), Failure> {
         Command::Store => store::run(&settings),
         Command::Erase(arguments) => erase::run(&settings, globals, &arguments),
         Command::Status(arguments) => status::run(&settings, globals, &arguments),
+        Command::Log(arguments) => log::run(&settings, globals, &arguments),
         Command::Start(arguments) => start::run(&settings, &arguments),
         Command::Stop => stop::run(&settings),
         Command::Keyring(arguments) => keyring::run(&settings, globals, &arguments.command),

@@ -3,6 +3,7 @@
 //! `main → server → session → service → keeper → {lifecycle, issuer → grant, keyring, sink, state}`; imports point this
 //! way only. `lifecycle` and `grant` are pure: no I/O, no clock. Platform code lies in the files named for it.
 
+pub mod audit;
 pub mod clock;
 pub mod config;
 pub mod credentials;

@@ -18,6 +18,11 @@ use rustix::{
 };
 use tokio::io::{Interest, unix::AsyncFd};
 
+#[path = "linux/process.rs"]
+mod process;
+
+pub use process::process;
+
 /// Time since the machine started, time asleep included (CLOCK_BOOTTIME in clock_gettime(2)).
 pub fn boot_time() -> Duration {
     let now = clock_gettime(ClockId::Boottime);

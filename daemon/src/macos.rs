@@ -9,6 +9,10 @@ use std::{
 
 use interprocess::local_socket::ListenerOptions;
 
+#[path = "macos/process.rs"]
+mod process;
+
+pub use self::process::process;
 pub use crate::ticks::Alarm;
 
 /// How often it is looked whether the socket is still ours.

@@ -11,7 +11,12 @@ use std::{
 use dt_cred_proto::message::{Failure, FailureKind, Operation, Request, Response, Status};
 use tokio::{sync::Notify, time::timeout};
 
-use crate::{clock, keeper::Keeper, session::RELEASE};
+use crate::{
+    audit::{Audit, Peer},
+    clock,
+    keeper::Keeper,
+    session::RELEASE,
+};
 
 /// The longest time that a request is worked on, whatever its sender would wait.
 const LONGEST: Duration = Duration::from_secs(600);
@@ -19,6 +24,7 @@ const LONGEST: Duration = Duration::from_secs(600);
 /// Answers requests by what the keeper holds.
 pub struct Service {
     keeper: Keeper,
+    audit: Audit,
     started: Duration,
     requests: AtomicU64,
     answering: AtomicUsize,
@@ -31,6 +37,7 @@ impl Service {
     pub fn new(keeper: Keeper) -> Arc<Self> {
         Arc::new(Self {
             keeper,
+            audit: Audit::new(),
             started: clock::now().boot,
             requests: AtomicU64::new(0),
             answering: AtomicUsize::new(0),
@@ -39,21 +46,25 @@ impl Service {
         })
     }
 
-    /// The answer to `request`, before its deadline.
-    pub async fn answer(&self, request: Request) -> Response {
+    /// The answer to `peer`'s `request`, before its deadline.
+    pub async fn answer(&self, request: Request, peer: &Peer) -> Response {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let limit = Duration::from_millis(request.deadline_ms).min(LONGEST);
-        let answer = self.perform(request.operation, limit);
+        let answer = self.perform(request.operation, peer, limit);
         // The lifecycle answers a waiting `get` at its deadline, with what it knows; this is for everything else.
         let answer = timeout(limit + Duration::from_millis(50), answer).await;
         answer.unwrap_or_else(|_| Err(late())).unwrap_or_else(Response::Failed)
     }
 
-    async fn perform(&self, operation: Operation, limit: Duration) -> Result<Response, Failure> {
+    async fn perform(&self, operation: Operation, peer: &Peer, limit: Duration) -> Result<Response, Failure> {
         let deadline = clock::now().boot + limit;
         let keeper = &self.keeper;
         Ok(match operation {
-            Operation::Get(get) => Response::Token(keeper.token(get, deadline).await?),
+            Operation::Get(get) => {
+                let token = keeper.token(get, deadline).await?;
+                self.audit.served(peer, &token);
+                Response::Token(token)
+            }
             Operation::Reject(reject) => Response::Rejected { dropped: keeper.reject(reject).await? },
             Operation::Store(store) => Response::Stored(keeper.store(store, deadline).await?),
             Operation::Erase(erase) => Response::Erased(keeper.erase(erase, deadline).await?),
@@ -64,6 +75,7 @@ impl Service {
             Operation::Preview(preview) => Response::Previewed(keeper.preview(preview).await?),
             Operation::Keyrings => Response::Keyrings(keeper.keyrings().await),
             Operation::Move(to) => Response::Moved(keeper.relocate(to, deadline).await?),
+            Operation::Log => Response::Log(self.audit.entries()),
             Operation::Files => Response::Files(keeper.files().await),
             Operation::Stop => Response::Stopping { pid: std::process::id() },
             Operation::Status => Response::Status(Box::new(Status {
@@ -75,6 +87,11 @@ impl Service {
                 profiles: keeper.status().await,
             })),
         })
+    }
+
+    /// What is known of the clients.
+    pub fn audit(&self) -> &Audit {
+        &self.audit
     }
 
     /// Does what is to be done before the first client comes.

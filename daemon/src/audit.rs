@@ -19,7 +19,7 @@ pub use self::{
     limiter::{KINDS, LeftOut, Limiter, WINDOW},
     recent::Recent,
 };
-use crate::{clock, platform, service::milliseconds};
+use crate::{clock, platform};
 
 /// How many tokens that were served are remembered.
 pub const SERVED: usize = 1000;
@@ -142,7 +142,7 @@ impl Audit {
     }
 
     fn note(&self, peer: &Peer, outcome: Outcome, record: impl FnOnce(&mut Records) -> &mut Record) {
-        let at_ms = milliseconds(clock::now().wall);
+        let at_ms = u64::try_from(clock::now().wall.as_millis()).unwrap_or(u64::MAX);
         let entry = LogEntry { at_ms, caller: peer.caller(), outcome };
         let mut records = self.records();
         let Record { recent, limiter } = record(&mut records);

@@ -17,7 +17,7 @@ use tokio::{sync::Notify, time::Instant};
 
 pub use self::{
     limiter::{KINDS, LeftOut, Limiter, WINDOW},
-    recent::Recent,
+    recent::{Recent, merged},
 };
 use crate::{clock, platform};
 
@@ -112,14 +112,10 @@ impl Audit {
         self.note(peer, Outcome::Refused, |records| &mut records.refused);
     }
 
-    /// Everybody who is remembered, the first who came first.
+    /// Everybody who is remembered, the oldest first.
     pub fn entries(&self) -> Vec<LogEntry> {
         let records = self.records();
-        let mut entries = records.served.recent.entries();
-        entries.extend(records.refused.recent.entries());
-        // A stable sort: whoever came in the same millisecond stays in order.
-        entries.sort_by_key(|entry| entry.at_ms);
-        entries
+        merged(records.served.recent.entries(), records.refused.recent.entries())
     }
 
     /// Tells how many were left out of the log, each time that a window has ended.

@@ -14,7 +14,9 @@ use dt_cred_proto::{
     secret::Secret,
     text::Text,
 };
-use dt_credd::audit::{Audit, KINDS, LeftOut, Limiter, NAME_LIMIT, Peer, REFUSED, Recent, SERVED, WINDOW};
+use dt_credd::audit::{
+    Audit, KINDS, LeftOut, Limiter, NAME_LIMIT, Peer, REFUSED, Recent, SERVED, WINDOW, merged,
+};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Somebody who was served, told apart by their program; the number differs with the time.
@@ -38,6 +40,23 @@ fn the_last_ones_are_remembered_in_order_and_no_more_than_the_limit() {
         (0..come).for_each(|at| recent.push(served(at, "a")));
         let kept: Vec<_> = kept.map(|at| served(at, "a")).collect();
         assert_eq!(recent.entries(), kept, "{come} of {limit}");
+    }
+}
+
+#[test]
+fn those_served_and_those_refused_are_told_together_each_in_the_order_in_which_they_came() {
+    // 2 came after 4: the clock was set back.
+    for (one, other, together) in [
+        (&[1, 4, 2, 9][..], &[3, 5][..], &[1, 3, 4, 2, 5, 9][..]),
+        (&[1, 1], &[1], &[1, 1, 1]),
+        (&[], &[2, 1], &[2, 1]),
+        (&[7], &[], &[7]),
+        (&[], &[], &[]),
+    ] {
+        let entries = |times: &[u64]| times.iter().map(|at| served(*at, "a")).collect();
+        let times: Vec<_> =
+            merged(entries(one), entries(other)).into_iter().map(|entry| entry.at_ms).collect();
+        assert_eq!(times, together, "{one:?} {other:?}");
     }
 }
 

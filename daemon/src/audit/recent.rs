@@ -30,3 +30,14 @@ impl Recent {
         self.entries.iter().cloned().collect()
     }
 }
+
+/// The entries of both, each one's in the order in which they came, also where the clock was set meanwhile.
+pub fn merged(one: Vec<LogEntry>, other: Vec<LogEntry>) -> Vec<LogEntry> {
+    let (mut one, mut other) = (one.into_iter().peekable(), other.into_iter().peekable());
+    let next = move || match (one.peek(), other.peek()) {
+        (Some(first), Some(second)) if second.at_ms < first.at_ms => other.next(),
+        (Some(_), _) => one.next(),
+        (None, _) => other.next(),
+    };
+    std::iter::from_fn(next).collect()
+}

@@ -133,20 +133,48 @@ fn a_thousand_are_remembered_and_those_who_are_alike_fill_no_log_file() {
     assert_eq!(lines.iter().map(times).sum::<usize>(), GETS, "{log}");
 }
 
-#[test]
-fn a_client_in_a_pid_namespace_that_the_daemon_does_not_see_is_served_and_has_no_number() {
-    if !root("a daemon in a PID namespace of its own") || !require("unshare", on_path(&["unshare"])) {
-        return;
+/// What the log says of a client of a daemon that unshare(1) starts so, and of the client's own number; none where it cannot.
+fn told_from_apart(arguments: &[&str]) -> Option<(Value, u32)> {
+    if !root("a daemon in namespaces of its own") || !require("unshare", on_path(&["unshare"])) {
+        return None;
     }
     let sandbox = Sandbox::http();
     let user = User::in_memory();
     let mut apart = user.home.command("unshare");
-    apart.args(["--pid", "--fork", "--mount-proc", "--kill-child"]).arg(user.home.daemon_program());
+    apart.args(arguments).arg(user.home.daemon_program());
     let daemon = Running::start(apart, "");
     daemon.stderr_line(|line| line.contains("listening"));
     user.log_in(&Account::at(&sandbox));
-    user.token();
+    let mut session = Session::open(&user.home.socket());
+    assert!(matches!(session.ask(get(user.profile())), Response::Token(_)));
     let entries = entries(&user, &[]);
-    assert_eq!(entries.iter().map(told).collect::<Vec<_>>(), [json!([0, null, null, null])]);
-    daemon.stderr_line(|line| line.contains("served uid=0 profile="));
+    daemon.stderr_line(|line| line.contains(" INFO served uid=0 "));
+    assert_eq!(entries.len(), 1);
+    Some((told(&entries[0]), std::process::id()))
+}
+
+#[test]
+fn a_client_in_a_pid_namespace_that_the_daemon_does_not_see_is_served_and_has_no_number() {
+    let apart = told_from_apart(&["--pid", "--fork", "--mount-proc", "--kill-child"]);
+    let Some((told, _)) = apart else { return };
+    assert_eq!(told, json!([0, null, null, null]));
+}
+
+#[test]
+fn a_client_of_a_daemon_that_may_not_read_proc_is_served_and_has_no_name() {
+    let hidden = r#"mount -t tmpfs none /proc && exec "$0""#;
+    let Some((told, pid)) = told_from_apart(&["--mount", "sh", "-c", hidden]) else { return };
+    assert_eq!(told, json!([0, pid, null, null]));
+}
+
+#[test]
+fn a_person_is_told_the_time_of_their_own_zone() {
+    let sandbox = Sandbox::http();
+    let mut user = User::in_memory();
+    user.log_in(&Account::at(&sandbox));
+    user.token();
+    user.home.set("TZ", "XYZ-05:30");
+    let table = user.dt_cred(&["log"]).done();
+    assert!(table.lines().nth(1).is_some_and(|line| line.contains(" +05:30  ")), "{table}");
+    assert!(entries(&user, &[])[0]["time"].as_str().is_some_and(|time| time.ends_with('Z')));
 }

@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Erase(EraseArguments),
     /// Show the daemon and its profiles; changes nothing
     Status(StatusArguments),
+    /// Show who was served lately; changes nothing
+    Log(LogArguments),
     /// Start the daemon
     Start(StartArguments),
     /// End the daemon
@@ -149,6 +151,14 @@ pub(crate) struct StatusArguments {
     /// Print nothing, exit as `get` would, judged from memory
     #[arg(long, conflicts_with = "json")]
     pub(crate) check: bool,
+}
+
+/// The options of `log`.
+#[derive(Args, Debug, PartialEq)]
+pub(crate) struct LogArguments {
+    /// For programs
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// The options of `start`.

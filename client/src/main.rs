@@ -14,6 +14,7 @@ mod format;
 mod get;
 mod kept;
 mod keyring;
+mod log;
 mod login;
 mod output;
 mod reject;
@@ -77,6 +78,7 @@ fn dispatch(globals: &Globals, command: Command) -> Result<(), Failure> {
         Command::Store => store::run(&settings),
         Command::Erase(arguments) => erase::run(&settings, globals, &arguments),
         Command::Status(arguments) => status::run(&settings, globals, &arguments),
+        Command::Log(arguments) => log::run(&settings, globals, &arguments),
         Command::Start(arguments) => start::run(&settings, &arguments),
         Command::Stop => stop::run(&settings),
         Command::Keyring(arguments) => keyring::run(&settings, globals, &arguments.command),

@@ -62,12 +62,10 @@ impl Keeper {
     /// Goes by another configuration from now on. No token is lost; files that it does not name any more are removed.
     pub async fn configure(&self, config: Config) {
         *self.0.config.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
-        let tasks = self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        for task in tasks.values() {
+        for task in self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner).values() {
             // One that ends at this moment holds nothing.
             let _ = task.send(Command::Configure);
         }
-        drop(tasks);
         self.open_files().await;
     }
 

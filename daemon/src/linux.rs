@@ -22,6 +22,10 @@ use tokio::io::{Interest, unix::AsyncFd};
 mod confinement;
 
 pub use confinement::confine;
+#[path = "linux/process.rs"]
+mod process;
+
+pub use process::process;
 
 /// Time since the machine started, time asleep included (CLOCK_BOOTTIME in clock_gettime(2)).
 pub fn boot_time() -> Duration {

@@ -10,6 +10,10 @@ use std::{
 use dt_cred_proto::message::Defence;
 use interprocess::local_socket::ListenerOptions;
 
+#[path = "macos/process.rs"]
+mod process;
+
+pub use self::process::process;
 pub use crate::ticks::Alarm;
 
 use crate::confinement::Needs;

@@ -6,6 +6,7 @@ use interprocess::local_socket::tokio::{Listener, prelude::*};
 use tokio::sync::Semaphore;
 
 use crate::{
+    audit::Peer,
     platform::{self, Signals, Watch},
     service::{Reloaded, Service},
     session,
@@ -55,12 +56,14 @@ pub async fn run(socket: Socket, service: Arc<Service>, mut signals: Signals) ->
         }),
         () = service.stopped() => "stop",
         () = replaced(&mut watch, &place) => "the socket is no longer ours",
+        never = service.audit().keep_telling() => match never {},
     };
     tracing::info!(reason, "ending");
     place.remove();
     drop(listener);
     // A client whose answer is ready gets it; whoever waits for the issuer is told by the closed connection.
     let _ = tokio::time::timeout(DRAIN, service.drained()).await;
+    service.audit().close();
     if tokio::time::timeout(FAREWELL, service.close()).await.is_err() {
         tracing::warn!("files with a token may be left: their disk does not answer");
     }
@@ -87,15 +90,15 @@ async fn accept(listener: &Listener, service: &Arc<Service>) {
         let accepted = listener.accept().await;
         failing &= accepted.is_err();
         match accepted {
-            Ok(stream) => match platform::stranger(&stream) {
-                Ok(None) => {
-                    let session = session::run(stream, Arc::clone(service));
+            Ok(stream) => match platform::peer(&stream) {
+                Ok((caller, true)) => {
+                    let session = session::run(stream, Peer::new(caller), Arc::clone(service));
                     tokio::spawn(async move {
                         session.await;
                         drop(place);
                     });
                 }
-                Ok(Some(user)) => tracing::warn!(user, "refused a client of another user"),
+                Ok((stranger, false)) => service.audit().refused(&Peer::new(stranger)),
                 Err(error) => tracing::debug!(%error, "a client left before it was served"),
             },
             Err(error) => {

@@ -11,7 +11,14 @@ use std::{
 use dt_cred_proto::message::{Failure, FailureKind, Operation, Request, Response, Status};
 use tokio::{sync::Notify, time::timeout};
 
-use crate::{clock, config::Config, confinement::Confinement, keeper::Keeper, session::RELEASE};
+use crate::{
+    audit::{Audit, Peer},
+    clock,
+    config::Config,
+    confinement::Confinement,
+    keeper::Keeper,
+    session::RELEASE,
+};
 
 /// The longest time that a request is worked on, whatever its sender would wait.
 const LONGEST: Duration = Duration::from_secs(600);
@@ -31,6 +38,7 @@ pub enum Reloaded {
 pub struct Service {
     keeper: Keeper,
     confinement: Confinement,
+    audit: Audit,
     started: Duration,
     requests: AtomicU64,
     answering: AtomicUsize,
@@ -44,6 +52,7 @@ impl Service {
         Arc::new(Self {
             keeper,
             confinement,
+            audit: Audit::new(),
             started: clock::now().boot,
             requests: AtomicU64::new(0),
             answering: AtomicUsize::new(0),
@@ -52,21 +61,25 @@ impl Service {
         })
     }
 
-    /// The answer to `request`, before its deadline.
-    pub async fn answer(&self, request: Request) -> Response {
+    /// The answer to `peer`'s `request`, before its deadline.
+    pub async fn answer(&self, request: Request, peer: &Peer) -> Response {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let limit = Duration::from_millis(request.deadline_ms).min(LONGEST);
-        let answer = self.perform(request.operation, limit);
+        let answer = self.perform(request.operation, peer, limit);
         // The lifecycle answers a waiting `get` at its deadline, with what it knows; this is for everything else.
         let answer = timeout(limit + Duration::from_millis(50), answer).await;
         answer.unwrap_or_else(|_| Err(late())).unwrap_or_else(Response::Failed)
     }
 
-    async fn perform(&self, operation: Operation, limit: Duration) -> Result<Response, Failure> {
+    async fn perform(&self, operation: Operation, peer: &Peer, limit: Duration) -> Result<Response, Failure> {
         let deadline = clock::now().boot + limit;
         let keeper = &self.keeper;
         Ok(match operation {
-            Operation::Get(get) => Response::Token(keeper.token(get, deadline).await?),
+            Operation::Get(get) => {
+                let token = keeper.token(get, deadline).await?;
+                self.audit.served(peer, &token);
+                Response::Token(token)
+            }
             Operation::Reject(reject) => Response::Rejected { dropped: keeper.reject(reject).await? },
             Operation::Store(store) => Response::Stored(keeper.store(store, deadline).await?),
             Operation::Erase(erase) => Response::Erased(keeper.erase(erase, deadline).await?),
@@ -77,6 +90,7 @@ impl Service {
             Operation::Preview(preview) => Response::Previewed(keeper.preview(preview).await?),
             Operation::Keyrings => Response::Keyrings(keeper.keyrings().await),
             Operation::Move(to) => Response::Moved(keeper.relocate(to, deadline).await?),
+            Operation::Log => Response::Log(self.audit.entries()),
             Operation::Files => Response::Files(keeper.files().await),
             Operation::Defences => Response::Defences(self.confinement.defences()),
             Operation::Stop => Response::Stopping { pid: std::process::id() },
@@ -115,6 +129,11 @@ impl Service {
             return Reloaded::Kept;
         }
         Reloaded::Outgrown
+    }
+
+    /// What is known of the clients.
+    pub fn audit(&self) -> &Audit {
+        &self.audit
     }
 
     /// Does what is to be done before the first client comes.

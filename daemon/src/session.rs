@@ -12,7 +12,7 @@ use tokio::{
 };
 use zeroize::Zeroizing;
 
-use crate::service::Service;
+use crate::{audit::Peer, service::Service};
 
 /// How long a client may say nothing between two requests.
 pub const IDLE: Duration = Duration::from_secs(60);
@@ -26,12 +26,12 @@ const FIRST: usize = 1024;
 /// The daemon's release.
 pub const RELEASE: &str = env!("CARGO_PKG_VERSION");
 
-/// Serves a client until it leaves, breaks the protocol, or is silent for too long.
-pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, service: Arc<Service>) {
+/// Serves `peer` until it leaves, breaks the protocol, or is silent for too long.
+pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, peer: Peer, service: Arc<Service>) {
     // Whoever connects has something to ask.
     let mut silence = TRANSFER;
     loop {
-        match exchange(&mut stream, &service, silence).await {
+        match exchange(&mut stream, &peer, &service, silence).await {
             Ok(Next::Request) => silence = IDLE,
             Ok(Next::Close) => return,
             // A client that leaves early is nothing to tell anybody.
@@ -48,6 +48,7 @@ enum Next {
 
 async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
+    peer: &Peer,
     service: &Service,
     silence: Duration,
 ) -> io::Result<Next> {
@@ -60,7 +61,7 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
     match frame::decode::<Request>(&body) {
         Ok(request) => {
             drop(body);
-            let response = service.answer(request).await;
+            let response = service.answer(request, peer).await;
             let stopping = matches!(response, Response::Stopping { .. });
             let sent = send(stream, response).await;
             if stopping {

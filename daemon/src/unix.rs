@@ -12,8 +12,8 @@ use std::{
 
 use dt_cred_proto::{
     endpoint::Endpoint,
-    message::Defence,
-    platform::{hide_memory, peer_uid},
+    message::{Caller, Defence},
+    platform::hide_memory,
 };
 use interprocess::local_socket::{ListenerOptions, prelude::*, tokio as local};
 use rustix::{
@@ -41,7 +41,7 @@ pub use files::{
     FileId, Lock, Stamp, append_private, create_private, is_own_file, is_stream, open_regular, replace,
     sync_folder,
 };
-pub use system::{Alarm, Watch, boot_time, confine, folded, is_answered};
+pub use system::{Alarm, Watch, boot_time, confine, folded, is_answered, process};
 
 /// What no file descriptor of this process may ever exceed, whatever the system allows.
 const DESCRIPTORS: u64 = 65_536;
@@ -179,14 +179,14 @@ pub fn listen(path: &Path) -> io::Result<local::Listener> {
     system::private(ListenerOptions::new().name(name).reclaim_name(false)).create_tokio()
 }
 
-/// The user at the other end of a connection, where that is not our own.
+/// Who connected, and whether that is our own user.
 ///
 /// # Errors
 /// Where the connection is gone.
-pub fn stranger(stream: &local::Stream) -> io::Result<Option<String>> {
+pub fn peer(stream: &local::Stream) -> io::Result<(Caller, bool)> {
     let local::Stream::UdSocket(socket) = stream;
-    let uid = peer_uid(socket.as_fd())?;
-    Ok((uid != own_uid()).then(|| format!("uid {uid}")))
+    let peer = dt_cred_proto::platform::peer(socket.as_fd())?;
+    Ok((Caller { uid: Some(peer.uid), pid: peer.pid, ..Caller::default() }, peer.uid == own_uid()))
 }
 
 /// What the process is asked by signals. SIGHUP, of a terminal that closes, is not death.

@@ -8,7 +8,11 @@ use std::{
     time::Duration,
 };
 
-use dt_cred_proto::{endpoint::Endpoint, message::Defence, platform::Sid};
+use dt_cred_proto::{
+    endpoint::Endpoint,
+    message::{Caller, Defence},
+    platform::Sid,
+};
 use interprocess::{
     local_socket::{GenericFilePath, ListenerOptions, prelude::*, tokio as local},
     os::windows::{local_socket::ListenerOptionsExt, security_descriptor::SecurityDescriptor},
@@ -26,6 +30,8 @@ use crate::{confinement::Needs, server::Asked};
 mod clock;
 #[path = "windows/files.rs"]
 mod files;
+#[path = "windows/process.rs"]
+mod process;
 #[path = "windows/session_end.rs"]
 mod session_end;
 
@@ -37,6 +43,7 @@ pub use dt_cred_proto::platform::{
 pub use files::{
     FileId, Lock, Stamp, append_private, folded, is_own_file, is_stream, open_regular, replace, sync_folder,
 };
+pub use process::process;
 use session_end::SessionEnd;
 
 /// How often it is looked whether a file is still as it was written.
@@ -155,12 +162,14 @@ pub fn listen(path: &Path) -> io::Result<local::Listener> {
     ListenerOptions::new().name(name).security_descriptor(descriptor).create_tokio()
 }
 
-/// Nobody: the pipe's rights let no other user connect.
+/// Who connected, and that it is our own user: the pipe's rights let no other one.
 ///
 /// # Errors
 /// None.
-pub fn stranger(_stream: &local::Stream) -> io::Result<Option<String>> {
-    Ok(None)
+pub fn peer(stream: &local::Stream) -> io::Result<(Caller, bool)> {
+    let local::Stream::NamedPipe(pipe) = stream;
+    let pid = pipe.inner().client_process_id().ok();
+    Ok((Caller { pid, ..Caller::default() }, true))
 }
 
 /// Tells when it is time to look at a file's folder again; never of a pipe, whose name is ours for as long as this process

@@ -9,6 +9,7 @@ use dt_cred_proto::{
     message::{Operation, Request},
 };
 use dt_credd::{
+    audit::Peer,
     config::Config,
     confinement::Confinement,
     keeper::Keeper,
@@ -35,7 +36,7 @@ async fn silence_after(said: &[u8]) -> Duration {
     client.write_all(said).await.unwrap();
     let session = tokio::spawn(async move {
         let began = Instant::now();
-        session::run(server, service).await;
+        session::run(server, Peer::default(), service).await;
         began.elapsed()
     });
     let mut answered = Vec::new();
@@ -64,7 +65,7 @@ async fn a_client_that_does_not_read_its_answer_is_dropped() {
     let service = service(folder.path());
     // Room for a part of an answer only.
     let (mut client, server) = tokio::io::duplex(16);
-    let session = tokio::spawn(session::run(server, service));
+    let session = tokio::spawn(session::run(server, Peer::default(), service));
     let status = frame::encode(&Request { deadline_ms: 1000, operation: Operation::Status }).unwrap();
     client.write_all(&status).await.unwrap();
     let began = Instant::now();

@@ -1,4 +1,4 @@
-//! Linux: the runtime folder, and the uid at the other end of a socket.
+//! Linux: the runtime folder, and who is at the other end of a socket.
 
 use std::{
     ffi::OsString,
@@ -13,6 +13,8 @@ use rustix::{
     process::{DumpableBehavior, set_dumpable_behavior},
 };
 
+use super::Peer;
+
 /// What `sun_path` holds, in bytes, its final NUL aside (unix(7)).
 pub(super) const SUN_PATH_LIMIT: usize = 107;
 
@@ -23,11 +25,11 @@ pub(super) fn runtime_folder(variable: impl Fn(&str) -> Option<OsString>) -> Opt
     named.into_iter().chain([login]).find(|folder| super::is_own_folder(folder))
 }
 
-/// The effective user who connected to this socket or, seen from a client, who listens on it (SO_PEERCRED in socket(7)).
+/// Who connected to this socket or, seen from a client, who listens on it (SO_PEERCRED in socket(7)).
 ///
 /// # Errors
 /// Where the socket is not connected.
-pub fn peer_uid(socket: impl AsFd) -> io::Result<u32> {
+pub fn peer(socket: impl AsFd) -> io::Result<Peer> {
     // Not rustix's `socket_peercred`: its pid cannot be 0, which is what the kernel gives for a peer in a PID namespace
     // that is not seen from here. A container's is.
     let mut peer = libc::ucred { pid: 0, uid: 0, gid: 0 };
@@ -43,7 +45,10 @@ pub fn peer_uid(socket: impl AsFd) -> io::Result<u32> {
         return Err(io::Error::last_os_error());
     }
     // What the kernel says where there is no peer.
-    if peer.uid == u32::MAX { Err(io::ErrorKind::NotConnected.into()) } else { Ok(peer.uid) }
+    if peer.uid == u32::MAX {
+        return Err(io::ErrorKind::NotConnected.into());
+    }
+    Ok(Peer { uid: peer.uid, pid: u32::try_from(peer.pid).ok().filter(|pid| *pid != 0) })
 }
 
 /// Keeps other processes of this user from reading this one's memory, and the kernel from writing it to a core file
@@ -75,7 +80,7 @@ mod tests {
 
     use rustix::net::{AddressFamily, SocketType};
 
-    use super::{super::own_uid, SUN_PATH_LIMIT, peer_uid};
+    use super::{super::own_uid, Peer, SUN_PATH_LIMIT, peer};
     use crate::endpoint::{Endpoint, EndpointError, resolve};
 
     /// Where a user listens who has this runtime folder, and a home.
@@ -160,18 +165,19 @@ mod tests {
         let path = ground.path().join("socket");
         let listener = UnixListener::bind(&path).unwrap();
         let client = UnixStream::connect(&path).unwrap();
-        assert_eq!(peer_uid(&client).unwrap(), own_uid(), "the one who listens");
+        let own = Peer { uid: own_uid(), pid: Some(std::process::id()) };
+        assert_eq!(peer(&client).unwrap(), own, "the one who listens");
         let (served, _) = listener.accept().unwrap();
-        assert_eq!(peer_uid(&served).unwrap(), own_uid(), "the one who connected");
+        assert_eq!(peer(&served).unwrap(), own, "the one who connected");
         drop(client);
-        assert_eq!(peer_uid(&served).unwrap(), own_uid(), "also when it has left");
+        assert_eq!(peer(&served).unwrap(), own, "also when it has left");
     }
 
     #[test]
     fn a_socket_that_is_not_connected_has_no_peer() {
         let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
-        assert_eq!(peer_uid(&socket).unwrap_err().kind(), io::ErrorKind::NotConnected);
+        assert_eq!(peer(&socket).unwrap_err().kind(), io::ErrorKind::NotConnected);
         let file = fs::File::open("/dev/null").unwrap();
-        assert!(peer_uid(&file).is_err(), "what is no socket");
+        assert!(peer(&file).is_err(), "what is no socket");
     }
 }

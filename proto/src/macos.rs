@@ -1,4 +1,4 @@
-//! macOS: the per-user temporary folder, and the uid at the other end of a socket.
+//! macOS: the per-user temporary folder, and who is at the other end of a socket.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -10,6 +10,8 @@ use std::{
     path::PathBuf,
     ptr::NonNull,
 };
+
+use super::Peer;
 
 /// What `sun_path` holds, in bytes, its final NUL aside (unix(4)).
 pub(super) const SUN_PATH_LIMIT: usize = 103;
@@ -35,14 +37,27 @@ pub fn hide_memory() {
     let _ = unsafe { libc::ptrace(libc::PT_DENY_ATTACH, 0, std::ptr::null_mut(), 0) };
 }
 
-/// The effective user who connected to this socket or, seen from a client, who listens on it (getpeereid(3)).
+/// Who connected to this socket or, seen from a client, who listens on it (getpeereid(3), LOCAL_PEERPID in unix(4)).
 ///
 /// # Errors
 /// Where the socket is not connected.
-pub fn peer_uid(socket: impl AsFd) -> io::Result<u32> {
+pub fn peer(socket: impl AsFd) -> io::Result<Peer> {
+    let socket = socket.as_fd().as_raw_fd();
     let (mut uid, mut gid) = (0, 0);
     #[expect(unsafe_code, reason = "getpeereid has no safe wrapper")]
     // SAFETY: the descriptor is open for as long as it is borrowed, and both pointers are to live variables.
-    let result = unsafe { libc::getpeereid(socket.as_fd().as_raw_fd(), &mut uid, &mut gid) };
-    if result == 0 { Ok(uid) } else { Err(io::Error::last_os_error()) }
+    let result = unsafe { libc::getpeereid(socket, &mut uid, &mut gid) };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let mut pid: libc::pid_t = 0;
+    let mut length = size_of_val(&pid) as libc::socklen_t;
+    #[expect(unsafe_code, reason = "getsockopt of LOCAL_PEERPID has no safe wrapper")]
+    // SAFETY: the descriptor is open for as long as it is borrowed, and both pointers are to live variables, the first
+    // of which has the size that is passed.
+    let told = unsafe {
+        libc::getsockopt(socket, libc::SOL_LOCAL, libc::LOCAL_PEERPID, (&raw mut pid).cast(), &raw mut length)
+    };
+    // Only the user decides anything.
+    Ok(Peer { uid, pid: u32::try_from(pid).ok().filter(|pid| told == 0 && *pid != 0) })
 }

@@ -3,9 +3,12 @@
 use std::{
     ffi::OsString,
     fs, io,
-    os::unix::{
-        ffi::OsStrExt,
-        fs::{DirBuilderExt, MetadataExt, PermissionsExt},
+    os::{
+        fd::AsFd,
+        unix::{
+            ffi::OsStrExt,
+            fs::{DirBuilderExt, MetadataExt, PermissionsExt},
+        },
     },
     path::{Component, Path, PathBuf},
 };
@@ -24,7 +27,24 @@ mod system;
 #[path = "macos.rs"]
 mod system;
 
-pub use system::{hide_memory, peer_uid};
+pub use system::{hide_memory, peer};
+
+/// Who is at the other end of a socket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Peer {
+    /// The effective user.
+    pub uid: u32,
+    /// The process that connected or, seen from a client, that listens; none where it cannot be seen from here.
+    pub pid: Option<u32>,
+}
+
+/// The effective user who connected to this socket or, seen from a client, who listens on it.
+///
+/// # Errors
+/// Where the socket is not connected.
+pub fn peer_uid(socket: impl AsFd) -> io::Result<u32> {
+    peer(socket).map(|peer| peer.uid)
+}
 
 /// Variables that a program which is started gets besides the proxies' and the XDG folders.
 pub(crate) const KEPT: [&str; 6] = ["HOME", "USER", "LOGNAME", "LANG", "TZ", "DBUS_SESSION_BUS_ADDRESS"];

@@ -7,9 +7,10 @@ use std::fmt;
 use dt_cred_proto::{
     frame::{self, HEADER, Message},
     message::{
-        Attributes, ClientAuth, Defence, Describe, Described, Erase, Failure, FailureKind, FileFormat,
-        FileStatus, Get, KeptItem, Keyring, KeyringStatus, Move, Moved, Operation, Preview, Previewed,
-        ProfileState, ProfileStatus, Reject, Request, Response, Status, Store, Stored, Token, Unlock,
+        Attributes, Caller, ClientAuth, Defence, Describe, Described, Erase, Failure, FailureKind,
+        FileFormat, FileStatus, Get, KeptItem, Keyring, KeyringStatus, LogEntry, Move, Moved, Operation,
+        Outcome, Preview, Previewed, ProfileState, ProfileStatus, Reject, Request, Response, Status, Store,
+        Stored, Token, Unlock,
     },
     profile::Profile,
     secret::Secret,
@@ -111,6 +112,7 @@ fn operation() -> impl Strategy<Value = Opaque<Operation>> {
         1 => Just(()).prop_map(|()| Opaque(Operation::Files)),
         1 => Just(()).prop_map(|()| Opaque(Operation::Keyrings)),
         1 => Just(()).prop_map(|()| Opaque(Operation::Defences)),
+        1 => Just(()).prop_map(|()| Opaque(Operation::Log)),
         1 => (profile(), keyring())
             .prop_map(|(profile, keyring)| Opaque(Operation::Move(Move { profile, keyring }))),
         1 => (profile(), attributes()).prop_map(|(profile, Opaque(attributes))| {
@@ -218,6 +220,7 @@ fn response() -> impl Strategy<Value = Opaque<Response>> {
         (profile(), keyring(), keyring(), text()).prop_map(|(profile, from, keyring, lasts)| {
             Opaque(Response::Moved(Moved { profile, from, keyring, lasts }))
         }),
+        vec(log_entry(), 0..5).prop_map(|entries| Opaque(Response::Log(entries))),
     ]
 }
 
@@ -248,6 +251,16 @@ fn keyring_status() -> impl Strategy<Value = KeyringStatus> {
     let item = (profile(), any::<bool>()).prop_map(|(profile, used)| KeptItem { profile, used });
     (keyring(), text(), vec(item, 0..5), option::of(failure()))
         .prop_map(|(keyring, lasts, items, error)| KeyringStatus { keyring, lasts, items, error })
+}
+
+fn log_entry() -> impl Strategy<Value = LogEntry> {
+    let caller = (any::<Option<u32>>(), any::<Option<u32>>(), option::of(text()), option::of(text()))
+        .prop_map(|(uid, pid, program, parent)| Caller { uid, pid, program, parent });
+    let outcome = prop_oneof![
+        3 => (profile(), number()).prop_map(|(profile, generation)| Outcome::Served { profile, generation }),
+        1 => Just(Outcome::Refused),
+    ];
+    (number(), caller, outcome).prop_map(|(at_ms, caller, outcome)| LogEntry { at_ms, caller, outcome })
 }
 
 fn file() -> impl Strategy<Value = FileStatus> {

@@ -17,7 +17,8 @@ use std::{
 use dt_cred_proto::{
     frame::{self, Message},
     message::{
-        ClientAuth, Erase, FailureKind, FileFormat, Keyring, Operation, ProfileState, Request, Response,
+        ClientAuth, Erase, FailureKind, FileFormat, Keyring, Operation, Outcome, ProfileState, Request,
+        Response,
     },
 };
 
@@ -115,9 +116,10 @@ fn every_variant_of_a_request_has_a_case() {
         Operation::Keyrings => 10,
         Operation::Move(_) => 11,
         Operation::Defences => 12,
+        Operation::Log => 13,
     };
-    all("Operation", operations().map(number), 13);
-    assert_eq!(Request::VARIANTS, 13);
+    all("Operation", operations().map(number), 14);
+    assert_eq!(Request::VARIANTS, 14);
     let erase = operations().filter_map(|operation| match operation {
         Operation::Erase(Erase::One(_)) => Some(0),
         Operation::Erase(Erase::All) => Some(1),
@@ -157,9 +159,10 @@ fn every_variant_of_a_response_has_a_case() {
         Response::Keyrings(_) => 13,
         Response::Moved(_) => 14,
         Response::Defences(_) => 15,
+        Response::Log(_) => 16,
     };
-    all("Response", responses().map(number), 16);
-    assert_eq!(Response::VARIANTS, 16);
+    all("Response", responses().map(number), 17);
+    assert_eq!(Response::VARIANTS, 17);
     let kinds = responses().filter_map(|response| {
         if let Response::Failed(failure) = response { Some(failure.kind) } else { None }
     });
@@ -187,6 +190,19 @@ fn every_variant_of_a_response_has_a_case() {
     let unlocked = responses()
         .filter_map(|response| if let Response::Unlocked(store) = response { Some(*store) } else { None });
     all("Keyring in Unlocked", unlocked.map(keyring), 7);
+}
+
+#[test]
+fn every_outcome_in_the_log_has_a_case() {
+    let cases = responses::cases();
+    let entries = cases
+        .iter()
+        .filter_map(|(_, response)| if let Response::Log(entries) = response { Some(entries) } else { None });
+    let number = |outcome: &Outcome| match outcome {
+        Outcome::Served { .. } => 0,
+        Outcome::Refused => 1,
+    };
+    all("Outcome", entries.flatten().map(|entry| number(&entry.outcome)), 2);
 }
 
 #[test]

@@ -119,6 +119,7 @@ pub(crate) fn cases() -> Cases<Request> {
     let moved = |profile, keyring| Operation::Move(Move { profile, keyring });
     case("move", 70_000, moved(None, Keyring::Keyutils));
     case("move-profile", 70_000, moved(profile("work"), Keyring::SecretService));
+    case("log", 10_000, Operation::Log);
     case("preview", 10_000, Operation::Preview(Box::default()));
     let attributes = Attributes { url: given("https://app.example"), ..Attributes::default() };
     let preview = Preview { profile: profile("work"), attributes };

@@ -2,8 +2,9 @@
 
 use dt_cred_proto::{
     message::{
-        ClientAuth, Defence, Described, Failure, FailureKind, FileFormat, FileStatus, KeptItem, Keyring,
-        KeyringStatus, Moved, Previewed, ProfileState, ProfileStatus, Response, Status, Stored, Token,
+        Caller, ClientAuth, Defence, Described, Failure, FailureKind, FileFormat, FileStatus, KeptItem,
+        Keyring, KeyringStatus, LogEntry, Moved, Outcome, Previewed, ProfileState, ProfileStatus, Response,
+        Status, Stored, Token,
     },
     profile::Profile,
     secret::Secret,
@@ -234,6 +235,29 @@ pub(crate) fn cases() -> Cases<Response> {
             lasts: lasts(),
         }),
     );
+
+    case("log-nothing", Response::Log(vec![]));
+    let served = LogEntry {
+        at_ms: 1_795_000_001_000,
+        caller: Caller {
+            uid: Some(1000),
+            pid: Some(4242),
+            program: Some(Text::new("dt-cred")),
+            parent: Some(Text::new("deploy.sh")),
+        },
+        outcome: Outcome::Served { profile: profile("default"), generation: 1_795_000_000_123 },
+    };
+    let unseen = LogEntry {
+        at_ms: 0,
+        caller: Caller::default(),
+        outcome: Outcome::Served { profile: profile("work"), generation: 0 },
+    };
+    let refused = LogEntry {
+        at_ms: u64::MAX,
+        caller: Caller { uid: Some(u32::MAX), pid: Some(u32::MAX), ..served.caller.clone() },
+        outcome: Outcome::Refused,
+    };
+    case("log-three", Response::Log(vec![served, unseen, refused]));
 
     case("stopping", Response::Stopping { pid: 4242 });
     case("stopping-largest", Response::Stopping { pid: u32::MAX });

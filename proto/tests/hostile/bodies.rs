@@ -89,7 +89,8 @@ fn a_string_is_allocated_only_once_its_bytes_are_there() {
         let body = [OPERATION, before, &widest(60_000), b"abc"].concat();
         assert_eq!(refused::<Request>(&body), FrameError::Truncated, "{field}");
     }
-    let strings: [(&str, &[u8]); 4] = [
+    let strings: [(&str, &[u8]); 5] = [
+        ("LogEntry.caller.program", &[16, 1, 0, 0, 0, 1]),
         ("Version.release", &[0, 1]),
         ("Failed.message", &[2, 0]),
         ("Token.access_token", &[3]),
@@ -108,7 +109,12 @@ fn a_string_is_allocated_only_once_its_bytes_are_there() {
 
 #[test]
 fn a_list_grows_only_as_its_elements_arrive() {
-    let lists: [(&str, &[u8]); 2] = [("Erased", &[6]), ("Status.profiles", &[8, 1, b'r', 0, 0, 1, b'd', 0])];
+    let lists: [(&str, &[u8]); 4] = [
+        ("Erased", &[6]),
+        ("Status.profiles", &[8, 1, b'r', 0, 0, 1, b'd', 0]),
+        ("Log", &[16]),
+        ("Defences", &[15]),
+    ];
     for (field, before) in lists {
         for length in [1000, 60_000, 1 << 20, 1 << 60, u64::MAX] {
             let body = [before, &widest(length)].concat();

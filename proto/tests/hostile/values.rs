@@ -28,7 +28,10 @@ fn a_value_that_its_field_does_not_know_is_malformed() {
     for (what, body) in requests {
         assert_eq!(refused::<Request>(body), FrameError::Malformed, "{what}");
     }
-    let responses: [(&str, &[u8]); 6] = [
+    let responses: [(&str, &[u8]); 9] = [
+        ("Outcome 2", &[16, 1, 0, 0, 0, 0, 0, 2]),
+        ("a profile of a LogEntry that is none", &[16, 1, 0, 0, 0, 0, 0, 0, 1, b' ', 0]),
+        ("a program that is not UTF-8", &[16, 1, 0, 0, 0, 1, 1, 0xff, 0, 1]),
         ("FailureKind 8", &[2, 8, 0]),
         ("Keyring 7", &[10, 7]),
         ("ProfileState 5", &[8, 0, 0, 0, 1, b'd', 0, 1, 1, b'd', 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
@@ -55,7 +58,10 @@ fn the_bodies_of_the_table_above_are_right_but_for_the_one_value() {
     for body in requests {
         assert!(bounded::<Request>(body).is_ok(), "{body:?}");
     }
-    let responses: [&[u8]; 6] = [
+    let responses: [&[u8]; 9] = [
+        &[16, 1, 0, 0, 0, 0, 0, 1],
+        &[16, 1, 0, 0, 0, 0, 0, 0, 1, b'd', 0],
+        &[16, 1, 0, 0, 0, 1, 1, b'a', 0, 1],
         &[2, 7, 0],
         &[10, 6],
         &[8, 0, 0, 0, 1, b'd', 0, 1, 1, b'd', 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
@@ -74,6 +80,13 @@ fn text_with_control_characters_arrives_safe_to_print() {
     let body = [&[2, 0, u8::try_from(sent.len()).unwrap()], sent.as_bytes()].concat();
     let Ok(Response::Failed(failure)) = bounded(&body) else { panic!("it is a failure") };
     assert_eq!(failure.message.as_str(), "a\u{fffd}\u{fffd}b\u{fffd}[2J\u{fffd}\u{fffd}c\u{fffd}d");
+    // A program calls itself what it likes.
+    let body = [&[16, 1, 0, 0, 0, 1, u8::try_from(sent.len()).unwrap()], sent.as_bytes(), &[0, 1]].concat();
+    let Ok(Response::Log(entries)) = bounded(&body) else { panic!("it is a log") };
+    assert_eq!(
+        entries[0].caller.program,
+        Some(Text::new("a\u{fffd}\u{fffd}b\u{fffd}[2J\u{fffd}\u{fffd}c\u{fffd}d"))
+    );
     let long = "\x1b".repeat(200);
     let body = [&[2, 0, 200], long.as_bytes()].concat();
     let Ok(Response::Failed(failure)) = bounded(&body) else { panic!("it is a failure") };

@@ -4,6 +4,7 @@ mod bad_input;
 mod formats;
 mod frames;
 mod life;
+mod log;
 #[cfg(target_os = "linux")]
 mod login;
 #[cfg(target_os = "linux")]

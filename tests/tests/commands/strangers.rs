@@ -36,11 +36,43 @@ fn a_daemon_serves_nobody_but_its_own_user_not_even_root() {
     let mut root = Session::open(&home.socket());
     root.send(request(Operation::Get(Get::default())));
     assert!(root.is_closed(), "without a word");
-    daemon.stderr_line(|line| line.contains("refused a client of another user"));
+    let pid = std::process::id();
+    daemon.stderr_line(|line| {
+        line.contains("WARN") && line.contains(&format!("refused a client of another user uid=0 pid={pid}"))
+    });
     // And its own user is served on.
     let header = home.dt_cred(&["get"]).done();
     assert!(header.starts_with("Authorization: Bearer "));
     assert_eq!(sandbox.counts().tokens.total, 1);
+}
+
+#[test]
+fn a_stranger_who_keeps_coming_is_in_the_users_log_and_fills_neither_it_nor_the_log_file() {
+    const COMES: usize = 150;
+    let Some((home, mut daemon)) = stranger() else { return };
+    let sandbox = Sandbox::http();
+    home.dt_cred_with(&["store"], format!("{}keyring=memory\n", Account::at(&sandbox).lines())).done();
+    home.dt_cred(&["get"]).done();
+    for _ in 0..COMES {
+        assert!(Session::open(&home.socket()).is_closed(), "without a word");
+    }
+    let log: serde_json::Value =
+        serde_json::from_str(&home.dt_cred(&["log", "--json"]).done()).expect("JSON");
+    let entries = log["entries"].as_array().expect("a list");
+    let (served, refused): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| entry["outcome"] == "served");
+    assert_eq!((served.len(), refused.len()), (1, 100));
+    assert_eq!(served[0]["uid"], STRANGER);
+    for entry in refused {
+        assert_eq!((&entry["uid"], &entry["pid"]), (&0.into(), &std::process::id().into()));
+        assert_eq!((&entry["profile"], &entry["generation"]), (&().into(), &().into()));
+    }
+    home.dt_cred(&["stop"]).done();
+    daemon.wait();
+    let said = daemon.said();
+    let warned: Vec<_> = said.lines().filter(|line| line.contains("refused")).collect();
+    assert_eq!(warned.len(), 2, "{said}");
+    // The one who has a line is the test that looked whether it listens.
+    assert!(warned[1].contains("refused again") && warned[1].ends_with(&format!("times={COMES}")), "{said}");
 }
 
 #[test]

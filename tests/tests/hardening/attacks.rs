@@ -144,7 +144,7 @@ fn connecting_to_a_daemon_of_somebody_else_gives_not_one_byte_however_open_its_s
     fs::set_permissions(&socket, fs::Permissions::from_mode(0o777)).expect("opened");
     assert_eq!(ask().done(), "\n");
     let log = fs::read_to_string(scene.home.state().join("dt-credd.log")).expect("a log");
-    assert!(log.contains(&format!("uid {}", scene.attacker.uid())), "{log}");
+    assert!(log.contains(&format!("refused a client of another user uid={}", scene.attacker.uid())), "{log}");
     scene.home.dt_cred(&["get"]).done();
 }
 

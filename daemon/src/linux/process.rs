@@ -1,0 +1,56 @@
+//! Linux: what a process is called.
+
+use std::{fs::File, io::Read};
+
+/// What the process `pid` is called, and the number of the one that started it (proc_pid_stat(5)): as a rule the name of its
+/// program or script, but it is what the process says it is. Reading it waits for nothing that the process does.
+pub fn process(pid: u32) -> Option<(String, Option<u32>)> {
+    // The name has at most 64 bytes; what stands behind the parent's number is not wanted.
+    let mut stat = [0; 128];
+    let length = File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut stat).ok()?;
+    name_and_parent(&stat[..length])
+}
+
+/// `pid (name) state parent …`, where the name may hold anything, parentheses too.
+fn name_and_parent(stat: &[u8]) -> Option<(String, Option<u32>)> {
+    let begin = stat.iter().position(|byte| *byte == b'(')? + 1;
+    let end = stat.iter().rposition(|byte| *byte == b')')?;
+    let rest = String::from_utf8_lossy(stat.get(end..)?);
+    let parent = rest.split(' ').nth(2).and_then(|parent| parent.parse().ok()).filter(|parent| *parent != 0);
+    Some((String::from_utf8_lossy(stat.get(begin..end)?).into_owned(), parent))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{name_and_parent, process};
+
+    #[test]
+    fn a_name_is_told_whatever_it_holds_and_nothing_in_it_is_taken_for_the_parent() {
+        let cases: [(&[u8], &str, Option<u32>); 6] = [
+            (b"4242 (dt-cred) S 17 4242 4242 34816", "dt-cred", Some(17)),
+            (b"1 (systemd) S 0 1 1 0", "systemd", None),
+            (b"9 (a) S 1 (b) R 17 9", "a) S 1 (b", Some(17)),
+            (b"9 (a \n\x1b[2J) S 17 9", "a \n\x1b[2J", Some(17)),
+            (b"9 (\xff) S 17 9", "\u{fffd}", Some(17)),
+            (b"9 () S 4194304 9", "", Some(4_194_304)),
+        ];
+        for (stat, name, parent) in cases {
+            assert_eq!(name_and_parent(stat), Some((name.to_owned(), parent)), "{stat:?}");
+        }
+        for nothing in [&b""[..], b"9", b"9 (", b"9 a", b") (", b"9 (a"] {
+            assert_eq!(name_and_parent(nothing), None, "{nothing:?}");
+        }
+        // What is cut off has a name at least.
+        assert_eq!(name_and_parent(b"9 (a) S"), Some(("a".to_owned(), None)));
+    }
+
+    #[test]
+    fn this_process_is_called_as_the_kernel_says_and_one_that_is_not_there_is_not_called() {
+        let own = std::fs::read_to_string("/proc/self/comm").unwrap();
+        let parent = std::os::unix::process::parent_id();
+        let told = process(std::process::id());
+        assert_eq!(told, Some((own.trim_end_matches('\n').to_owned(), Some(parent))));
+        assert_eq!(process(0), None);
+        assert_eq!(process(u32::MAX), None);
+    }
+}

@@ -4,5 +4,6 @@
 
 mod attacks;
 mod confinement;
+mod outgoing;
 mod process;
 mod reload;

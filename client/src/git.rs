@@ -1,6 +1,9 @@
 //! What git says to a credential helper and is answered (git-credential(1), gitcredentials(7)).
 
-use dt_cred_proto::secret::Secret;
+use dt_cred_proto::{
+    message::{Failure, FailureKind},
+    secret::Secret,
+};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -61,6 +64,13 @@ pub enum GitError {
     /// What should be answered would break a line.
     #[error("the daemon's answer holds no token of the RFC 6750 alphabet: run dt-cred stop, then again")]
     NotAToken,
+}
+
+impl From<GitError> for Failure {
+    fn from(error: GitError) -> Self {
+        let kind = if error == GitError::NotAToken { FailureKind::Other } else { FailureKind::Usage };
+        Self::new(kind, error.to_string())
+    }
 }
 
 impl Description {
@@ -149,4 +159,128 @@ pub fn write(token: &Secret, expires_at: u64) -> Result<Zeroizing<Vec<u8>>, GitE
     let mut answer = Zeroizing::new(Vec::with_capacity(before.len() + token.len() + after.len()));
     [before, token, &after].iter().for_each(|piece| answer.extend_from_slice(piece.as_bytes()));
     Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn description(input: impl AsRef<[u8]>) -> Description {
+        match read(input.as_ref()) {
+            Ok(description) => description,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn error(input: impl AsRef<[u8]>) -> GitError {
+        read(input.as_ref()).err().expect("refused")
+    }
+
+    /// What git 2.47 sends for `get`.
+    const GET: &str = "capability[]=authtype\ncapability[]=state\nprotocol=https\nhost=app.datatrails.ai:443\n\
+                       path=a.git\nwwwauth[]=Bearer realm=\"a\"\nwwwauth[]=Basic realm=\"b\"\n\n";
+
+    #[test]
+    fn what_git_sends_is_read_and_unknown_keys_are_left_out() {
+        let read = description(GET);
+        assert_eq!(read.protocol.as_deref(), Some("https"));
+        assert_eq!(read.host.as_deref(), Some("app.datatrails.ai:443"));
+        assert_eq!(read.path.as_deref(), Some("a.git"));
+        assert_eq!(read.wwwauth, ["Bearer realm=\"a\"", "Basic realm=\"b\""]);
+        assert!(read.takes_authtype());
+        let erase = description(
+            "protocol=https\nhost=a\nnonsense=1\nstate[]=x\n=\nauthtype=Bearer\ncredential=t=\npassword=p=q\nephemeral=1\n",
+        );
+        assert!(erase.credential.is_some_and(|credential| credential.expose() == "t="));
+        assert!(erase.password.is_some_and(|password| password.expose() == "p=q"));
+        assert_eq!(erase.authtype.as_deref(), Some("Bearer"));
+    }
+
+    #[test]
+    fn nothing_counts_behind_an_empty_line() {
+        let read = description("protocol=https\n\nhost=a\r\0");
+        assert_eq!((read.protocol.as_deref(), read.host), (Some("https"), None));
+        assert!(description("\nprotocol=https\n").protocol.is_none());
+    }
+
+    #[test]
+    fn the_capability_must_be_announced_and_may_be_taken_back() {
+        for (input, takes) in [
+            ("", false),
+            ("capability[]=state\n", false),
+            ("capability=authtype\n", false),
+            ("capability[]=authtypes\n", false),
+            ("capability[]=Authtype\n", false),
+            ("capability[]=authtype\n", true),
+            ("capability[]=authtype\ncapability[]=\n", false),
+            ("capability[]=\ncapability[]=authtype", true),
+        ] {
+            assert_eq!(description(input).takes_authtype(), takes, "{input:?}");
+        }
+    }
+
+    #[test]
+    fn control_characters_are_refused_wherever_they_stand() {
+        for c in ('\0'..='\u{1f}').chain('\u{7f}'..='\u{9f}').filter(|c| *c != '\n') {
+            for line in
+                [format!("host=a{c}b"), format!("ho{c}st=a"), format!("nonsense[]={c}"), format!("{c}")]
+            {
+                let input = format!("protocol=https\n{line}\n\n");
+                assert_eq!(error(&input), GitError::ControlCharacter(2), "{input:?}");
+            }
+        }
+        assert_eq!(error("protocol=https\r\nhost=a\r\n\r\n"), GitError::ControlCharacter(1));
+    }
+
+    #[test]
+    fn what_is_malformed_is_named_by_its_line() {
+        let duplicate = |line, key| GitError::Duplicate { line, key };
+        let cases: &[(&[u8], GitError)] = &[
+            (b"protocol", GitError::NoEquals(1)),
+            (b"protocol=https\nhost\n", GitError::NoEquals(2)),
+            (b"host=\xff", GitError::NotUtf8(1)),
+            (b"host=a\nhost=b\n", duplicate(2, "host")),
+            (b"host=a\nprotocol=https\nhost=a\n", duplicate(3, "host")),
+            (b"credential=a\ncredential=b\n", duplicate(2, "credential")),
+        ];
+        for (input, expected) in cases {
+            assert_eq!(error(input), *expected, "{:?}", String::from_utf8_lossy(input));
+        }
+        assert_eq!(error(vec![b'\n'; LIMIT + 1]), GitError::TooLong);
+        assert!(read(&vec![b'\n'; LIMIT]).is_ok());
+    }
+
+    #[test]
+    fn a_description_without_protocol_or_host_is_about_nothing() {
+        for input in ["", "protocol=https\n", "host=app.datatrails.ai\n", "path=x\nusername=y\n"] {
+            assert!(description(input).origin().is_none(), "{input:?}");
+        }
+        for input in [
+            "protocol=\nhost=\n",
+            "protocol=https\nhost=\n",
+            "protocol=\nhost=a\n",
+            "protocol=https\nhost=a/b\n",
+        ] {
+            assert!(description(input).origin().is_some_and(|origin| origin.is_err()), "{input:?}");
+        }
+        let origin = description(GET).origin();
+        assert_eq!(origin, Some(Origin::of("https://app.datatrails.ai")));
+    }
+
+    #[test]
+    fn the_answer_is_one_that_git_keeps_nowhere() {
+        let token = Secret::new("a.b_c==".to_owned());
+        let answer = write(&token, 1_764_000_000).expect("an answer");
+        let expected = "capability[]=authtype\nauthtype=Bearer\ncredential=a.b_c==\npassword_expiry_utc=1764000000\nephemeral=true\n";
+        assert_eq!(String::from_utf8_lossy(&answer), expected);
+        assert_eq!(answer.len(), answer.capacity(), "the buffer never grew");
+    }
+
+    #[test]
+    fn what_would_break_a_line_is_not_answered() {
+        for text in ["", "a\nusername=b", "a\r", "a\0", "a b"] {
+            let refused = write(&Secret::new(text.to_owned()), 0);
+            assert_eq!(refused.err(), Some(GitError::NotAToken), "{text:?}");
+        }
+    }
 }

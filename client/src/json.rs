@@ -123,13 +123,14 @@ impl<'de> Visitor<'de> for UniqueVisitor {
 /// The members in their order.
 fn members<'de, A: MapAccess<'de>>(mut map: A) -> Result<Vec<(String, Value)>, A::Error> {
     let (mut members, mut seen) = (Vec::new(), HashSet::new());
-    while let Some((name, Unique(value))) = map.next_entry::<String, _>()? {
+    while let Some(name) = map.next_key::<String>()? {
         if !seen.insert(name.clone()) {
             return Err(Error::custom(format_args!(
                 "the member \"{}\" stands there twice",
                 Text::new(&name)
             )));
         }
+        let Unique(value) = map.next_value()?;
         members.push((name, value));
     }
     Ok(members)

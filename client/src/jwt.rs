@@ -178,12 +178,17 @@ pub fn read(input: &[u8]) -> Result<Token, JwtError> {
 
 /// What stands behind the header's name and the scheme, whose case does not count (RFC 9110 §5.1, §11.1).
 fn bare(line: &[u8]) -> &[u8] {
-    let after = |line: &[u8], word: &[u8]| {
-        let (start, _) = line.split_at_checked(word.len())?;
-        start.eq_ignore_ascii_case(word).then_some(word.len())
-    };
-    let line = after(line, b"authorization:").map_or(line, |length| line[length..].trim_ascii_start());
-    after(line, b"bearer ").map_or(line, |length| line[length..].trim_ascii_start())
+    let line = after(line, b"authorization:").map_or(line, <[u8]>::trim_ascii_start);
+    match after(line, b"bearer") {
+        Some(rest) if rest.first().is_none_or(u8::is_ascii_whitespace) => rest.trim_ascii_start(),
+        _ => line,
+    }
+}
+
+/// What stands behind `word`, where that is how `line` begins.
+fn after<'a>(line: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
+    let (start, rest) = line.split_at_checked(word.len())?;
+    start.eq_ignore_ascii_case(word).then_some(rest)
 }
 
 fn object(part: Part, encoded: &[u8]) -> Result<Members, JwtError> {
@@ -209,12 +214,182 @@ fn object(part: Part, encoded: &[u8]) -> Result<Members, JwtError> {
 
 fn decode(part: Part, encoded: &[u8]) -> Result<Zeroizing<Vec<u8>>, JwtError> {
     let decoded = URL_SAFE_NO_PAD.decode(encoded).map(Zeroizing::new);
-    decoded.map_err(|error| match error {
-        DecodeError::InvalidByte(at, b'=') => JwtError::Padded { part, at: at + 1 },
-        DecodeError::InvalidByte(at, _) | DecodeError::InvalidLastSymbol(at, _) => {
+    decoded.map_err(|error| match (encoded.iter().position(|byte| !is_base64url(*byte)), error) {
+        (Some(at), _) if encoded[at] == b'=' => JwtError::Padded { part, at: at + 1 },
+        (Some(at), _) | (None, DecodeError::InvalidByte(at, _) | DecodeError::InvalidLastSymbol(at, _)) => {
             JwtError::Base64 { part, at: at + 1 }
         }
-        DecodeError::InvalidLength(_) => JwtError::Cut { part, length: encoded.len() },
-        DecodeError::InvalidPadding => JwtError::Padded { part, at: encoded.len() },
+        (None, DecodeError::InvalidLength(_) | DecodeError::InvalidPadding) => {
+            JwtError::Cut { part, length: encoded.len() }
+        }
     })
+}
+
+/// RFC 4648 §5.
+fn is_base64url(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn encoded(text: impl AsRef<[u8]>) -> String {
+        URL_SAFE_NO_PAD.encode(text)
+    }
+
+    fn token(header: &str, payload: &str) -> String {
+        format!("{}.{}.{}", encoded(header), encoded(payload), encoded("signature"))
+    }
+
+    fn error(input: impl AsRef<[u8]>) -> JwtError {
+        read(input.as_ref()).expect_err("malformed")
+    }
+
+    #[test]
+    fn header_and_payload_are_decoded_in_their_order() {
+        // RFC 7519 §3.1, with its line breaks.
+        let input = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.\
+                     eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.\
+                     dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+        let read = read(input.as_bytes()).expect("a JWT");
+        let members = |of: &[(&str, Value)]| -> Members {
+            of.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+        };
+        assert_eq!(read.header, members(&[("typ", json!("JWT")), ("alg", json!("HS256"))]));
+        let claims = [
+            ("iss", json!("joe")),
+            ("exp", json!(1_300_819_380)),
+            ("http://example.com/is_root", json!(true)),
+        ];
+        assert_eq!(read.payload, members(&claims));
+        assert_eq!(read.moment("exp"), Some(1_300_819_380));
+    }
+
+    #[test]
+    fn a_header_line_is_as_good_as_a_bare_token() {
+        let token = token("{\"alg\":\"none\"}", "{}");
+        for line in [
+            format!("{token}\n"),
+            format!(" {token}\r\n"),
+            format!("Bearer {token}"),
+            format!("bearer  {token}\n"),
+            format!("Authorization: Bearer {token}\n"),
+            format!("AUTHORIZATION:bearer {token}"),
+        ] {
+            assert_eq!(read(line.as_bytes()), read(token.as_bytes()), "{line}");
+            assert!(read(line.as_bytes()).is_ok(), "{line}");
+        }
+        assert!(read(format!("Basic {token}").as_bytes()).is_err());
+    }
+
+    #[test]
+    fn an_unsecured_token_has_an_empty_signature() {
+        assert!(read(format!("{}.{}.", encoded("{}"), encoded("{}")).as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn what_is_malformed_is_said_to_the_byte() {
+        use JwtError::{
+            Base64, Cut, Duplicate, Empty, EmptyPart, Encrypted, Json, NotAnObject, NotUtf8, Padded, Parts,
+        };
+        use Part::{Header, Payload, Signature};
+        let good = encoded("{}");
+        let json = |part, reason: &str| Json { part, reason: reason.into() };
+        let twice = |part, reason: &str| Duplicate { part, reason: reason.into() };
+        let cases = [
+            (String::new(), Empty),
+            (" \n".to_owned(), Empty),
+            ("Authorization: Bearer \n".to_owned(), Empty),
+            ("Bearer".to_owned(), Empty),
+            ("opaque".to_owned(), Parts(1)),
+            (format!("{good}.{good}"), Parts(2)),
+            (format!("{good}.{good}.a.b"), Parts(4)),
+            (format!("{good}.a.b.c.d"), Encrypted),
+            (format!("{good}.a.b.c.d.e"), Parts(6)),
+            (format!(".{good}.a"), EmptyPart(Header)),
+            (format!("{good}..a"), EmptyPart(Payload)),
+            (format!("{good}.e+0.a"), Base64 { part: Payload, at: 2 }),
+            (format!("e/0.{good}.a"), Base64 { part: Header, at: 2 }),
+            (format!("{good}.{good}.ab c"), Base64 { part: Signature, at: 3 }),
+            (format!("{good}.e\u{e9}0.a"), Base64 { part: Payload, at: 2 }),
+            (format!("{good}\n.{good}.ab"), Base64 { part: Header, at: 4 }),
+            (format!("e31.{good}.ab"), Base64 { part: Header, at: 3 }),
+            (format!("{good}=.{good}.ab"), Padded { part: Header, at: 4 }),
+            (format!("{good}.{good}.YQ=="), Padded { part: Signature, at: 3 }),
+            (format!("{good}.{good}.abcde"), Cut { part: Signature, length: 5 }),
+            (format!("{}.{good}.ab", encoded(b"{\"\xff\"}")), NotUtf8 { part: Header, at: 3 }),
+            (token("", "{}"), EmptyPart(Header)),
+            (token("{", "{}"), json(Header, "EOF while parsing an object at line 1 column 1")),
+            (token("{}", "{\n\"a\":}"), json(Payload, "expected value at line 2 column 5")),
+            (token("{}", "{} x"), json(Payload, "trailing characters at line 1 column 4")),
+            (token("{}", "{\"exp\":1e999}"), json(Payload, "number out of range at line 1 column 12")),
+            (token("[]", "{}"), NotAnObject(Header)),
+            (token("{}", "\"a\""), NotAnObject(Payload)),
+            (token("{}", "null"), NotAnObject(Payload)),
+            (
+                token("{\"alg\":\"none\",\"alg\":\"RS256\"}", "{}"),
+                twice(Header, "the member \"alg\" stands there twice at line 1 column 19"),
+            ),
+            (
+                token("{}", "{\"a\":[{\"b\":1,\"\\u0062\":2}]}"),
+                twice(Payload, "the member \"b\" stands there twice at line 1 column 21"),
+            ),
+            (
+                token("{}", "{\"\\u001b\":1,\"\\u001b\":2}"),
+                twice(Payload, "the member \"\u{fffd}\" stands there twice at line 1 column 20"),
+            ),
+        ];
+        for (input, expected) in cases {
+            let error = error(&input);
+            assert_eq!(error, expected, "{input:?}");
+            assert!(!error.to_string().contains('\n'), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_length_is_looked_at_before_anything_else() {
+        assert_eq!(error(vec![b'.'; LIMIT + 1]), JwtError::TooLong);
+        assert_eq!(error(vec![b'.'; LIMIT]), JwtError::Parts(LIMIT + 1));
+    }
+
+    #[test]
+    fn depth_has_a_limit() {
+        let deep =
+            |depth: usize| token("{}", &format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth)));
+        assert!(read(deep(100).as_bytes()).is_ok());
+        let error = error(deep(20_000)).to_string();
+        assert!(error.starts_with("the payload is not JSON: recursion limit exceeded at line 1"), "{error}");
+    }
+
+    #[test]
+    fn no_message_quotes_the_token() {
+        let secret = "c2VjcmV0LXNpZ25hdHVyZQ";
+        for input in [secret.to_owned(), format!("{secret}.{secret}.{secret}"), format!("e30.e30.{secret}=")]
+        {
+            let said = format!("{0} {0:?}", error(&input));
+            assert!(!said.contains(secret) && !said.contains("secret-sig"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_a_number_rounded_down() {
+        let cases = [
+            ("1764000000", Some(1_764_000_000)),
+            ("1764000000.9", Some(1_764_000_000)),
+            ("-0.5", Some(-1)),
+            ("1e3", Some(1000)),
+            ("\"1764000000\"", None),
+            ("1e300", None),
+            ("18446744073709551615", None),
+            ("null", None),
+        ];
+        for (value, moment) in cases {
+            let read = read(token("{}", &format!("{{\"exp\":{value}}}")).as_bytes()).expect("a JWT");
+            assert_eq!(read.moment("exp"), moment, "{value}");
+            assert_eq!(read.moment("iat"), None);
+        }
+    }
 }

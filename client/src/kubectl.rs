@@ -143,3 +143,92 @@ pub fn write(token: &Secret, expires_at: u64) -> Result<Zeroizing<Vec<u8>>, Kube
     answer.push(b'\n');
     Ok(answer)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn info(spec: &Value) -> String {
+        json!({"apiVersion": API_VERSION, "kind": KIND, "spec": spec}).to_string()
+    }
+
+    fn error(input: &str) -> String {
+        read(input).expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn the_cluster_is_read_and_what_is_not_known_is_left_out() {
+        let input = info(&json!({
+            "cluster": {
+                "server": "https://app.datatrails.ai", "certificate-authority-data": "eA==", "config": {"a": 1},
+                "tls-server-name": "", "insecure-skip-tls-verify": false,
+            },
+            "interactive": false,
+        }));
+        let expected = ExecInfo { server: "https://app.datatrails.ai".to_owned(), tls_server_name: None };
+        assert_eq!(read(&input), Ok(expected));
+        let named = info(&json!({"cluster": {"server": "https://a", "tls-server-name": "b"}}));
+        assert_eq!(read(&named).map(|info| info.tls_server_name), Ok(Some("b".to_owned())));
+    }
+
+    #[test]
+    fn without_the_cluster_the_mend_is_named() {
+        for spec in [
+            json!({}),
+            json!({"interactive": true}),
+            json!({"cluster": null}),
+            json!({"cluster": {}}),
+            json!({"cluster": {"server": ""}}),
+        ] {
+            assert_eq!(read(&info(&spec)), Err(KubectlError::NoCluster), "{spec}");
+        }
+        let without = json!({"apiVersion": API_VERSION, "kind": KIND}).to_string();
+        assert!(error(&without).contains("provideClusterInfo: true"));
+    }
+
+    #[test]
+    fn a_cluster_whose_certificate_is_not_verified_is_refused() {
+        let spec = json!({"cluster": {"server": "https://a", "insecure-skip-tls-verify": true}});
+        assert_eq!(read(&info(&spec)), Err(KubectlError::Insecure));
+    }
+
+    #[test]
+    fn everything_else_is_refused_in_one_line() {
+        let version = json!({"apiVersion": "client.authentication.k8s.io/v1beta1", "kind": KIND}).to_string();
+        let kind = json!({"apiVersion": API_VERSION, "kind": "Config\n"}).to_string();
+        let twice = "{\"apiVersion\":\"a\",\"kind\":\"b\",\"kind\":\"b\"}".to_owned();
+        let deep = format!("{{\"spec\":{}", "[".repeat(50_000));
+        let cases = [
+            (String::new(), "is no ExecCredential: EOF"),
+            ("[]".to_owned(), "is no ExecCredential: invalid length 0"),
+            ("{}".to_owned(), "is no ExecCredential: missing field `apiVersion`"),
+            (deep, "is no ExecCredential: "),
+            (twice, "is no ExecCredential: duplicate field `kind`"),
+            (version, "set apiVersion: client.authentication.k8s.io/v1 "),
+            (kind, "is a Config, not an ExecCredential"),
+            ("x".repeat(LIMIT + 1), "is longer than"),
+        ];
+        for (input, expected) in cases {
+            let error = error(&input);
+            assert!(error.contains(expected) && error.lines().count() == 1, "{error}");
+        }
+    }
+
+    #[test]
+    fn the_answer_is_an_exec_credential() {
+        let answer = write(&Secret::new("a.b".to_owned()), 1_764_000_000).expect("an answer");
+        let expected = "{\"apiVersion\":\"client.authentication.k8s.io/v1\",\"kind\":\"ExecCredential\",\
+                        \"status\":{\"expirationTimestamp\":\"2025-11-24T16:00:00Z\",\"token\":\"a.b\"}}\n";
+        assert_eq!(String::from_utf8_lossy(&answer), expected);
+    }
+
+    #[test]
+    fn the_buffer_never_grows_and_what_is_no_token_is_not_answered() {
+        let answer = write(&Secret::new("a".repeat(bearer::LIMIT)), 253_402_207_200).expect("an answer");
+        assert_eq!(answer.capacity(), bearer::LIMIT + 256);
+        assert_eq!(write(&Secret::new("a\n".to_owned()), 0).err(), Some(KubectlError::NotAToken));
+        assert_eq!(write(&Secret::new("a".to_owned()), u64::MAX).err(), Some(KubectlError::Expiry));
+    }
+}

@@ -5,14 +5,19 @@ mod columns;
 mod connection;
 mod daemon;
 mod deadline;
+mod doctor;
 mod duration;
 mod erase;
 mod error;
 mod fast;
 mod format;
 mod get;
+mod git_credential;
+mod input;
+mod inspect;
 mod kept;
 mod keyring;
+mod kubectl_credential;
 mod login;
 mod output;
 mod reject;
@@ -42,8 +47,7 @@ use crate::{
 };
 
 fn main() -> ExitCode {
-    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    match run(&arguments) {
+    match run(&git_credential::by_name(std::env::args_os())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => error::report(&failure),
     }
@@ -75,5 +79,9 @@ fn dispatch(globals: &Globals, command: Command) -> Result<(), Failure> {
         Command::Stop => stop::run(&settings),
         Command::Keyring(arguments) => keyring::run(&settings, globals, &arguments.command),
         Command::Unlock => unlock::run(&settings),
+        Command::Inspect(arguments) => inspect::run(&settings, &arguments),
+        Command::GitCredential(arguments) => git_credential::run(&settings, &arguments),
+        Command::KubectlCredential => kubectl_credential::run(&settings),
+        Command::Doctor(arguments) => doctor::run(&settings, &arguments),
     }
 }

@@ -132,3 +132,207 @@ fn number(digits: &str) -> Result<u16, OriginError> {
     let shortest = !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit());
     digits.parse().ok().filter(|_| shortest).ok_or(OriginError::Port)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn origin(url: &str) -> Origin {
+        Origin::of(url).unwrap_or_else(|error| panic!("{url}: {error}"))
+    }
+
+    #[test]
+    fn two_urls_are_of_one_origin_only_if_scheme_host_and_port_are_equal() {
+        let own = origin("https://app.datatrails.ai");
+        for same in [
+            "https://app.datatrails.ai/",
+            "https://app.datatrails.ai:443",
+            "https://app.datatrails.ai:443/archivist/v2?a=b#c",
+            "HTTPS://APP.DataTrails.AI/x@evil.example",
+            "https://app.datatrails.ai?https://evil.example",
+            "https://app.datatrails.ai#@evil.example",
+            "https://app.datatrails.ai/\u{2f}evil.example",
+            "https://app.datatrails.ai/../..//evil.example",
+        ] {
+            assert_eq!(origin(same), own, "{same}");
+        }
+        for other in [
+            "http://app.datatrails.ai",
+            "http://app.datatrails.ai:443",
+            "https://app.datatrails.ai:80",
+            "https://app.datatrails.ai:8443",
+            "https://app.datatrails.ai:4430",
+            "https://app.datatrails.ai.evil",
+            "https://app.datatrails.aievil.example",
+            "https://evil-app.datatrails.ai",
+            "https://evil.app.datatrails.ai",
+            "https://datatrails.ai",
+            "https://app.datatrails.ai-evil.example",
+            "https://app-datatrails.ai",
+            "https://app_datatrails.ai",
+            "https://app.datatrai1s.ai",
+            "https://evil.example/app.datatrails.ai",
+            "https://evil.example?app.datatrails.ai",
+            "https://evil.example#app.datatrails.ai",
+            "https://evil.example/https://app.datatrails.ai",
+            "https://xn--app-datatrails-ai.example",
+        ] {
+            assert_ne!(origin(other), own, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_two_programs_could_read_as_two_hosts_is_no_origin() {
+        use OriginError::{Character, Host, Port, Scheme, UserInfo};
+        let cases = [
+            ("https://app.datatrails.ai@evil", UserInfo),
+            ("https://app.datatrails.ai:443@evil", UserInfo),
+            ("https://app.datatrails.ai%40evil", Host),
+            ("https://user:pass@app.datatrails.ai", UserInfo),
+            ("https://@app.datatrails.ai", UserInfo),
+            ("https://evil@app.datatrails.ai", UserInfo),
+            ("https://[::1]@app.datatrails.ai", UserInfo),
+            ("https://app.datatrails.ai.", Host),
+            ("https://app.datatrails.ai..", Host),
+            ("https://app.datatrails.ai.:443", Host),
+            ("https://.app.datatrails.ai", Host),
+            ("https://app..datatrails.ai", Host),
+            ("https://.", Host),
+            ("https://", Host),
+            ("https:///app.datatrails.ai", Host),
+            ("https://:443", Host),
+            ("https:app.datatrails.ai", Scheme),
+            ("https:/app.datatrails.ai", Scheme),
+            ("//app.datatrails.ai", Scheme),
+            ("app.datatrails.ai", Scheme),
+            ("", Scheme),
+            ("://app.datatrails.ai", Scheme),
+            ("ftp://app.datatrails.ai", Scheme),
+            ("httpss://app.datatrails.ai", Scheme),
+            ("git+https://app.datatrails.ai", Scheme),
+            ("javascript:https://app.datatrails.ai", Scheme),
+            (" https://app.datatrails.ai", Character(1)),
+            ("https://app.datatrails.ai ", Character(26)),
+            ("https:/\\app.datatrails.ai", Character(8)),
+            ("https:\\\\app.datatrails.ai", Character(7)),
+            ("https://evil.example\\.app.datatrails.ai", Character(21)),
+            ("https://evil.example\\@app.datatrails.ai", Character(21)),
+            ("https://app.datatrails.ai\\@evil.example", Character(26)),
+            ("https://app.datatrails.ai\t.evil", Character(26)),
+            ("https://app.data\ntrails.ai", Character(17)),
+            ("https://app.data\rtrails.ai", Character(17)),
+            ("https://app.datatrails.ai\0.evil", Character(26)),
+            ("https://app.datatrails.ai\u{7f}", Character(26)),
+            // A soft hyphen, and a full stop and a slash of other scripts, which IDNA maps to nothing, `.` and `/`.
+            ("https://app.data\u{ad}trails.ai", Character(17)),
+            ("https://app\u{3002}datatrails\u{3002}ai", Character(12)),
+            ("https://app.datatrails.ai\u{ff0f}evil", Character(26)),
+            ("https://\u{430}pp.datatrails.ai", Character(9)),
+            ("https://app.datatrails.ai/\u{e9}", Character(27)),
+            ("https://app%2edatatrails.ai", Host),
+            ("https://app.datatrails.ai%2eevil", Host),
+            ("https://app.datatrails.ai%00", Host),
+            ("https://app.datatrails.ai%2fevil", Host),
+            ("https://app.datatrails.ai;evil", Host),
+            ("https://app.datatrails.ai&evil", Host),
+            ("https://app.datatrails.ai,evil", Host),
+            ("https://app.datatrails.ai*", Host),
+            ("https://$(id)", Host),
+            ("https://app.datatrails.ai:", Port),
+            ("https://app.datatrails.ai:0443", Port),
+            ("https://app.datatrails.ai:+443", Port),
+            ("https://app.datatrails.ai:443:443", Port),
+            ("https://app.datatrails.ai:0", Port),
+            ("https://app.datatrails.ai:65536", Port),
+            ("https://app.datatrails.ai:65979", Port),
+            ("https://app.datatrails.ai:https", Port),
+            ("https://app.datatrails.ai:443.evil", Port),
+            ("https://::1", Host),
+            ("https://[::1", Host),
+            ("https://::1]", Host),
+            ("https://[::1%25eth0]", Host),
+            ("https://[::1%eth0]", Host),
+            ("https://[::1]evil", Host),
+            ("https://evil[::1]", Host),
+            ("https://[[::1]]", Host),
+            ("https://[app.datatrails.ai]", Host),
+            ("https://[127.0.0.1]", Host),
+            ("https://[v1.a]", Host),
+            ("https://[]", Host),
+            ("https://[::1]443", Host),
+            ("https://[::1]:", Port),
+            ("https://[::1]:0443", Port),
+        ];
+        for (url, expected) in cases {
+            assert_eq!(Origin::of(url), Err(expected), "{url:?}");
+        }
+    }
+
+    #[test]
+    fn default_ports_are_filled_in_and_left_out_again() {
+        for (url, text) in [
+            ("https://A.example:443/x", "https://a.example"),
+            ("https://a.example:80", "https://a.example:80"),
+            ("http://127.0.0.1:80", "http://127.0.0.1"),
+            ("http://[::1]:8080/x", "http://[::1]:8080"),
+            ("http://[::FFFF:7F00:1]", "http://[::ffff:7f00:1]"),
+        ] {
+            assert_eq!(origin(url).to_string(), text);
+            assert_eq!(origin(text), origin(url));
+        }
+    }
+
+    #[test]
+    fn an_authority_is_no_url() {
+        for authority in
+            ["app.datatrails.ai/x", "app.datatrails.ai?x", "app.datatrails.ai#x", "https://a", "a/"]
+        {
+            assert!(Origin::of_parts("https", authority).is_err(), "{authority}");
+        }
+        assert_eq!(
+            Origin::of_parts("https", "App.DataTrails.ai:443"),
+            Ok(origin("https://app.datatrails.ai"))
+        );
+    }
+
+    #[test]
+    fn a_token_goes_by_https_or_to_this_machine() {
+        for url in [
+            "https://a.example",
+            "http://127.0.0.1:1",
+            "http://127.9.9.9",
+            "http://[::1]",
+            "http://localhost:8080",
+        ] {
+            assert!(origin(url).takes_tokens(), "{url}");
+        }
+        for url in [
+            "http://a.example",
+            "http://127.0.0.1.evil",
+            "http://localhost.evil",
+            "http://128.0.0.1",
+            "http://127.1",
+            "http://2130706433",
+            "http://0x7f.0.0.1",
+            "http://0177.0.0.1",
+            "http://0.0.0.0",
+            "http://[::]",
+            "http://[::ffff:127.0.0.1]",
+        ] {
+            assert!(!origin(url).takes_tokens(), "{url}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn an_origin_is_read_again_as_it_is_written(url in "[hH][tT]{2}[pP]s?://[a-zA-Z0-9._:@%\\[\\]-]{0,12}[/?#]?.{0,4}") {
+            if let Ok(origin) = Origin::of(&url) {
+                prop_assert_eq!(Origin::of(&origin.to_string()), Ok(origin));
+            }
+        }
+    }
+}

@@ -38,13 +38,11 @@ fn row(name: &str, mark: &str, value: String) -> [String; 2] {
     [format!("  {}{mark}", Text::new(name)), value]
 }
 
-/// A text as it is, anything else as JSON.
+/// A text as it is, anything else as JSON; what is too long for a line is cut, and says so.
 fn shown(value: &Value) -> String {
-    match value {
-        Value::String(text) => Text::new(text),
-        other => Text::from(other.to_string()),
-    }
-    .to_string()
+    let whole = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let cut = if whole.chars().count() > Text::LIMIT { " … (--json shows all of it)" } else { "" };
+    format!("{}{cut}", Text::new(&whole))
 }
 
 /// A moment by the clock of `zone` and by how far it is from `now`; none where no calendar holds it.
@@ -115,6 +113,13 @@ the signature is neither shown nor verified
         let text = rendered(&token);
         assert!(!text.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'), "{text:?}");
         assert_eq!(text.lines().count(), 7, "{text}");
+    }
+
+    #[test]
+    fn what_is_cut_says_so() {
+        let text = rendered(&token(&[], &[("groups", json!(["a".repeat(Text::LIMIT)]))]));
+        assert!(text.contains("aaa … (--json shows all of it)\n"), "{text}");
+        assert!(!rendered(&token(&[], &[("iss", json!("a".repeat(Text::LIMIT)))])).contains('…'));
     }
 
     #[test]

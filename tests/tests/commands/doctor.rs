@@ -149,9 +149,12 @@ fn a_bug_report_holds_no_secret_no_token_no_whole_id_no_home_and_no_proxys_passw
         user.profile()
     ));
     let id = "0d7bca98-1a5a-4f0a-9d3f-0ba2a4a4a1c2";
-    user.log_in_with(&format!(
+    let lines = format!(
         "url=https://app.example.com\nclient_id={id}\nclient_secret=hunter2-hunter2\nno_check=true\n"
-    ));
+    );
+    user.log_in_with(&lines);
+    // Whoever names a profile by an id finds it whole in what is for them alone.
+    user.home.dt_cred_with(&["store", "-p", id], format!("{lines}keyring=memory\n")).done();
     let get = user.dt_cred(&["get", "--timeout", "5"]);
     assert_eq!(get.code, Some(1), "{}", get.stderr);
     let outputs = [&["doctor", "--json"][..], &["doctor"], &["status"], &["status", "--json"]]
@@ -163,7 +166,8 @@ fn a_bug_report_holds_no_secret_no_token_no_whole_id_no_home_and_no_proxys_passw
     let [json, text, ..] = &outputs;
     assert_eq!((json.code, text.code), (Some(8), Some(8)), "{}", text.stdout);
     assert!(text.stdout.contains("http://127.0.0.1:1\n"), "{}", text.stdout);
-    assert!(!json.stdout.contains(id), "{}", json.stdout);
+    assert!(text.stdout.contains(id), "{}", text.stdout);
+    assert!(!json.stdout.contains(id) && json.stdout.contains("profile 0d7bca98…"), "{}", json.stdout);
     assert!(!json.stdout.contains(&user.home.path().display().to_string()), "{}", json.stdout);
     let log = fs::read_to_string(user.home.state().join("dt-credd.log")).expect("a log");
     assert!(!log.is_empty() && !log.contains("hunter2") && !log.contains("zoe-at-proxy"), "{log}");

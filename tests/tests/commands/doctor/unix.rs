@@ -59,3 +59,20 @@ fn a_token_file_that_the_daemon_keeps_is_none_that_was_left_over() {
     assert!(!checks.iter().any(|check| check.starts_with("left-over")), "{checks:?}");
     assert!(checks.iter().any(|check| check.starts_with("file of ")), "{checks:?}");
 }
+
+#[test]
+fn a_daemon_that_says_nothing_fails_within_the_timeout() {
+    let user = User::in_memory();
+    let daemon = user.home.start_daemon();
+    daemon.stop();
+    let doctor = user.dt_cred(&["doctor", "--timeout", "0.5"]);
+    assert_eq!((doctor.code, doctor.stderr.lines().count()), (Some(8), 1), "{}", doctor.stderr);
+    let lines: Vec<_> = doctor.stdout.lines().collect();
+    assert_eq!(lines.len(), 3, "the rest is checked all the same: {lines:?}");
+    assert!(
+        lines[1].starts_with("fails  daemon") && lines[1].contains("did not answer within 0.5 s"),
+        "{}",
+        lines[1]
+    );
+    daemon.signal(rustix::process::Signal::CONT);
+}

@@ -84,14 +84,20 @@ fn answer(mut stream: TcpStream) -> Option<(String, String)> {
     Some((path, authorization.to_owned()))
 }
 
-/// `git ls-remote` as a user has it who has named the helper, by a link of the name that git looks for.
-fn ls_remote(user: &User, url: &str) -> Output {
+/// The helper by a link of the name that git looks for, and by the README's line.
+const HELPERS: [&str; 2] = ["credential.helper=dt-cred", "credential.helper=!dt-cred git-credential"];
+
+/// `git ls-remote` as a user has it who has named the helper.
+fn ls_remote(user: &User, helper: &str, url: &str) -> Output {
     let links = user.home.path().join("links");
-    let _ = fs::create_dir(&links);
-    let _ = symlink(user.home.client_program(), links.join("git-credential-dt-cred"));
+    fs::create_dir_all(&links).expect("a folder");
+    for name in ["git-credential-dt-cred", "dt-cred"] {
+        // The one that is there already is the same.
+        let _ = symlink(user.home.client_program(), links.join(name));
+    }
     let path = format!("{}:{}", links.display(), std::env::var("PATH").expect("a PATH"));
     let mut git = user.home.command("git");
-    git.args(["-c", "credential.helper=", "-c", "credential.helper=dt-cred", "ls-remote", url]);
+    git.args(["-c", "credential.helper=", "-c", helper, "ls-remote", url]);
     git.env("PATH", path).env("GIT_TERMINAL_PROMPT", "0").env("GIT_CONFIG_NOSYSTEM", "1");
     run(git, "")
 }
@@ -113,22 +119,24 @@ fn a_real_git_authenticates_with_the_token_and_has_it_rejected_after_a_401() {
     }
     let (sandbox, server) = (Sandbox::http(), Server::start());
     let user = user_of(&sandbox, &server.url());
-    let held = user.token();
-    let listed = ls_remote(&user, &format!("{}/repository.git", server.url()));
-    if !takes_bearer_tokens(&user) {
-        assert_ne!(listed.code, Some(0), "{listed:?}");
-        assert!(server.asked().iter().all(String::is_empty), "an older git gets no token");
-        return;
+    for (times, helper) in (1..).zip(HELPERS) {
+        let held = user.token();
+        let listed = ls_remote(&user, helper, &format!("{}/repository.git", server.url()));
+        if !takes_bearer_tokens(&user) {
+            assert_ne!(listed.code, Some(0), "{listed:?}");
+            assert!(server.asked().iter().all(String::is_empty), "an older git gets no token");
+            continue;
+        }
+        assert_eq!((listed.code, listed.stdout.as_str()), (Some(0), REFS), "{}", listed.stderr);
+        let asked = server.asked();
+        assert_eq!(asked[..2], [String::new(), format!("Bearer {held}")]);
+        assert_eq!(user.token(), held, "a success changes nothing");
+        let refused = ls_remote(&user, helper, &format!("{}/refuses.git", server.url()));
+        assert_ne!(refused.code, Some(0), "{refused:?}");
+        assert_eq!(server.asked(), [String::new(), format!("Bearer {held}")]);
+        assert_ne!(user.token(), held, "git erased it");
+        assert_eq!(sandbox.counts().tokens.total, times + 1);
     }
-    assert_eq!((listed.code, listed.stdout.as_str()), (Some(0), REFS), "{}", listed.stderr);
-    let asked = server.asked();
-    assert_eq!(asked[..2], [String::new(), format!("Bearer {held}")]);
-    assert_eq!(user.token(), held, "a success changes nothing");
-    let refused = ls_remote(&user, &format!("{}/refuses.git", server.url()));
-    assert_ne!(refused.code, Some(0), "{refused:?}");
-    assert_eq!(server.asked(), [String::new(), format!("Bearer {held}")]);
-    assert_ne!(user.token(), held, "git erased it");
-    assert_eq!(sandbox.counts().tokens.total, 2);
 }
 
 #[test]
@@ -141,7 +149,7 @@ fn a_real_git_gets_nothing_for_another_origin() {
     let held = user.token();
     let port = server.address.port();
     for host in ["127.0.0.1", "localhost", "app.datatrails.ai@127.0.0.1"] {
-        let listed = ls_remote(&user, &format!("http://{host}:{port}/repository.git"));
+        let listed = ls_remote(&user, HELPERS[0], &format!("http://{host}:{port}/repository.git"));
         assert_ne!(listed.code, Some(0), "{listed:?}");
         assert!(!listed.stderr.contains("dt-cred: "), "{}", listed.stderr);
         let asked = server.asked();

@@ -6,7 +6,10 @@ use dt_cred::{
     git::{self, Description},
     origin::Origin,
 };
-use dt_cred_proto::message::{Failure, Get, Operation, ProfileState, Reject, Response, Token};
+use dt_cred_proto::{
+    message::{Failure, Get, Operation, ProfileState, ProfileStatus, Reject, Response, Status, Token},
+    text::Text,
+};
 
 use crate::{
     cli::GitCredentialArguments, connection::Connection, daemon, deadline::Deadline, error, input, output,
@@ -46,8 +49,11 @@ fn described() -> Result<Description, Failure> {
 fn get(settings: &Settings, description: &Description, deadline: Deadline) -> Result<(), Failure> {
     // An older git would take the token for something else, or for nothing.
     let (Some(asked), true) = (asked(description), description.takes_authtype()) else { return Ok(()) };
+    if is_elsewhere(settings, &asked, deadline)? {
+        return Ok(());
+    }
     let token = daemon::token(settings, ordinary(settings), deadline)?;
-    if !is_own(&asked, &token) {
+    if !is_own(&asked, &token.url) {
         return Ok(());
     }
     output::write(&*git::write(&token.access_token, token.expires_at_ms / 1000)?)?;
@@ -57,13 +63,21 @@ fn get(settings: &Settings, description: &Description, deadline: Deadline) -> Re
     Ok(())
 }
 
+/// Whether the daemon knows without a token that the profile's service is another one: nobody should wait for our issuer
+/// who asks for somebody else's password.
+fn is_elsewhere(settings: &Settings, asked: &Origin, deadline: Deadline) -> Result<bool, Failure> {
+    let Some(mut connection) = daemon::running(settings, deadline)? else { return Ok(false) };
+    let url = known(settings, &mut connection, deadline)?.and_then(|known| known.url);
+    Ok(url.is_some_and(|url| !is_own(asked, &url)))
+}
+
 /// A server refused what it was sent: where that is the token that is held, the next `get` asks for another one.
 fn erase(settings: &Settings, description: &Description, deadline: Deadline) -> Result<(), Failure> {
     let (Some(asked), Some(refused)) = (asked(description), &description.credential) else { return Ok(()) };
     // Where no daemon runs no token is held.
     let Some(mut connection) = daemon::running(settings, deadline)? else { return Ok(()) };
     let Some(held) = held(settings, &mut connection, deadline)? else { return Ok(()) };
-    if !is_own(&asked, &held) || held.access_token != *refused {
+    if !is_own(&asked, &held.url) || held.access_token != *refused {
         return Ok(());
     }
     let generation = Some(held.generation);
@@ -80,11 +94,7 @@ fn held(
     connection: &mut Connection,
     deadline: Deadline,
 ) -> Result<Option<Token>, Failure> {
-    let Response::Status(status) = daemon::ask_over(connection, Operation::Status, deadline)? else {
-        return Err(daemon::unexpected());
-    };
-    let profile = settings.profile.as_ref().unwrap_or(&status.default_profile);
-    let known = status.profiles.iter().find(|known| known.profile == *profile);
+    let known = known(settings, connection, deadline)?;
     if known.is_none_or(|known| known.state != ProfileState::Valid) {
         return Ok(None);
     }
@@ -94,6 +104,20 @@ fn held(
     }
 }
 
+/// The profile's state, where the daemon knows it.
+fn known(
+    settings: &Settings,
+    connection: &mut Connection,
+    deadline: Deadline,
+) -> Result<Option<ProfileStatus>, Failure> {
+    let Response::Status(status) = daemon::ask_over(connection, Operation::Status, deadline)? else {
+        return Err(daemon::unexpected());
+    };
+    let Status { default_profile, profiles, .. } = *status;
+    let profile = settings.profile.as_ref().unwrap_or(&default_profile);
+    Ok(profiles.into_iter().find(|known| known.profile == *profile))
+}
+
 /// Whose credential git asks for: none where it is another one than ours can be. A user's password is none of ours.
 fn asked(description: &Description) -> Option<Origin> {
     let origin = description.origin()?.ok()?;
@@ -101,9 +125,9 @@ fn asked(description: &Description) -> Option<Origin> {
     (origin.takes_tokens() && bearer && description.username.is_none()).then_some(origin)
 }
 
-/// Whether `asked` is where the token belongs.
-fn is_own(asked: &Origin, token: &Token) -> bool {
-    Origin::of(token.url.as_str()).is_ok_and(|own| own == *asked)
+/// Whether `asked` is where the token of the service at `url` belongs.
+fn is_own(asked: &Origin, url: &Text) -> bool {
+    Origin::of(url.as_str()).is_ok_and(|own| own == *asked)
 }
 
 fn ordinary(settings: &Settings) -> Get {

@@ -4,10 +4,11 @@
 mod real;
 
 use dt_cred_tests::{
-    issuer::Sandbox,
+    issuer::{Door, Sandbox},
     parts::Output,
     user::{Account, User},
 };
+use serde_json::Value;
 
 /// What git 2.46 and newer say first.
 const CAPABILITIES: &str = "capability[]=authtype\ncapability[]=state\n";
@@ -230,6 +231,38 @@ fn erase_and_store_never_touch_the_keyring() {
         assert!(user.is_in_keyring(), "{operation}");
     }
     assert_ne!(user.token(), held);
+}
+
+#[test]
+fn a_daemon_that_does_not_know_yet_whose_the_token_is_gives_it_to_nobody_else() {
+    let sandbox = Sandbox::http();
+    let Some(user) = User::in_keyring() else { return };
+    user.log_in(&Account::at(&sandbox));
+    let own = sandbox.url().trim_start_matches("http://");
+    for host in
+        ["127.0.0.1:1", "127.0.0.1", &format!("localhost:{}", own.rsplit(':').next().expect("a port"))]
+    {
+        // The next one has read no keyring.
+        user.dt_cred(&["stop"]).done();
+        silent(&git(&user, "get", &format!("{CAPABILITIES}protocol=http\nhost={host}\n\n")), host);
+        assert!(user.home.daemon_pid().is_some(), "it was started to know");
+    }
+    let own = git(&user, "get", &format!("{CAPABILITIES}protocol=http\nhost={own}\n\n")).done();
+    assert!(own.contains(&user.token()));
+}
+
+#[test]
+fn whoever_asks_for_another_origin_waits_for_no_issuer() {
+    let sandbox = Sandbox::http();
+    let user = user_of(&sandbox, URL);
+    user.dt_cred(&["reject"]).done();
+    sandbox.set(|settings| settings.door = Door::Closed);
+    let description = |host: &str| format!("{CAPABILITIES}protocol=https\nhost={host}\n\n");
+    silent(&git(&user, "get", &description("evil.example")), "another origin");
+    assert_eq!(user.status()["last_error"], Value::Null, "nobody was asked");
+    let own = ["git-credential", "get", "--timeout", "1"];
+    let own = user.home.dt_cred_with(&own, description("app.datatrails.ai"));
+    assert_eq!((own.code, own.stdout.as_str()), (Some(1), ""), "{}", own.stderr);
 }
 
 #[test]

@@ -113,6 +113,22 @@ fn takes_bearer_tokens(user: &User) -> bool {
 }
 
 #[test]
+fn by_the_name_that_git_looks_for_the_program_is_the_helper() {
+    let sandbox = Sandbox::http();
+    let user = user_of(&sandbox, "https://app.datatrails.ai");
+    let link = user.home.path().join("git-credential-dt-cred");
+    symlink(user.home.client_program(), &link).expect("a link");
+    let description = "capability[]=authtype\nprotocol=https\nhost=app.datatrails.ai\n\n";
+    let expected = format!("credential={}", user.token());
+    for arguments in [&["get"][..], &["-p", user.profile(), "get"], &["--no-start", "get"]] {
+        let mut helper = user.home.command(&link);
+        helper.args(arguments);
+        let answer = run(helper, description).done();
+        assert!(answer.lines().any(|line| line == expected), "{arguments:?}");
+    }
+}
+
+#[test]
 fn a_real_git_authenticates_with_the_token_and_has_it_rejected_after_a_401() {
     if !require("git", on_path(&["git"])) {
         return;

@@ -9,6 +9,7 @@ use dt_cred_proto::{
     text::Text,
 };
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 use crate::{daemon, deadline::Deadline, error, output, settings::Settings};
 
@@ -90,7 +91,7 @@ fn asked() -> Result<Origin, PluginError> {
     }
 }
 
-fn answer(server: Origin, token: &Token) -> Result<zeroize::Zeroizing<Vec<u8>>, PluginError> {
+fn answer(server: Origin, token: &Token) -> Result<Zeroizing<Vec<u8>>, PluginError> {
     if Origin::of(token.url.as_str()).is_ok_and(|own| own == server) {
         return Ok(kubectl::write(&token.access_token, token.expires_at_ms / 1000)?);
     }

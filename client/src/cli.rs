@@ -66,6 +66,14 @@ pub(crate) enum Command {
     Unlock,
     /// Show what is kept where, or keep a profile elsewhere
     Keyring(KeyringArguments),
+    /// Show what stands in the token, decoded on this machine; its signature is neither shown nor verified
+    Inspect(InspectArguments),
+    /// Answer git (2.46 or newer) as a credential helper; git calls it
+    GitCredential(GitCredentialArguments),
+    /// Answer kubectl as a credential plugin; kubectl calls it
+    KubectlCredential,
+    /// Check everything between you and a token; starts nothing, changes nothing
+    Doctor(DoctorArguments),
 }
 
 const STORE_HELP: &str = "The keys: client_id, client_secret, url, token_url, auth, scope, audience, resource, ca_file, \
@@ -197,6 +205,33 @@ pub(crate) enum KeyringCommand {
     },
 }
 
+/// The arguments of `inspect`.
+#[derive(Args, Debug, PartialEq)]
+pub(crate) struct InspectArguments {
+    /// One from standard input instead: a bare token or a header line
+    #[arg(value_name = "-", value_parser = ["-"])]
+    pub(crate) from: Option<String>,
+    /// For programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The arguments of `git-credential`.
+#[derive(Args, Debug, PartialEq)]
+pub(crate) struct GitCredentialArguments {
+    /// get, store or erase; another one does nothing (gitcredentials(7))
+    #[arg(value_name = "OPERATION")]
+    pub(crate) operation: String,
+}
+
+/// The options of `doctor`.
+#[derive(Args, Debug, PartialEq)]
+pub(crate) struct DoctorArguments {
+    /// For programs and bug reports: no secret, ids shortened
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// What the arguments ask for.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Asked {
@@ -265,6 +300,9 @@ mod tests {
             &["keyring"],
             &["keyring", "move"],
             &["keyring", "move", "--to", "disk"],
+            &["inspect", "eyJ.eyJ.sig"],
+            &["git-credential"],
+            &["doctor", "all"],
         ];
         for words in cases {
             let failure = read(words).expect_err(&words.join(" "));

@@ -2,7 +2,7 @@
 
 use dt_cred_proto::{
     frame::FrameError,
-    message::{Failure, FailureKind, Operation, Request, Response},
+    message::{Failure, FailureKind, Get, Operation, Request, Response, Token},
 };
 
 use crate::{
@@ -59,6 +59,17 @@ pub(crate) fn ask(
         other => other,
     };
     judge(answer?)
+}
+
+/// A token, by an ordinary `get`.
+///
+/// # Errors
+/// As [`ask`].
+pub(crate) fn token(settings: &Settings, get: Get, deadline: Deadline) -> Result<Token, Failure> {
+    match ask(settings, Operation::Get(get), deadline)? {
+        Response::Token(token) => Ok(token),
+        _ => Err(unexpected()),
+    }
 }
 
 /// Asks a daemon that was connected to.

@@ -1,6 +1,6 @@
 //! `dt-cred get`: prints the token.
 
-use dt_cred_proto::message::{Failure, FailureKind, Get, Operation, Response};
+use dt_cred_proto::message::{Failure, FailureKind, Get};
 
 use crate::{
     cli::GetArguments,
@@ -25,9 +25,7 @@ pub(crate) fn run(settings: &Settings, arguments: &GetArguments) -> Result<(), F
         ));
     }
     let get = Get { profile: settings.profile.clone(), min_ttl: arguments.min_ttl, fresh: arguments.fresh };
-    let Response::Token(token) = daemon::ask(settings, Operation::Get(get), deadline)? else {
-        return Err(daemon::unexpected());
-    };
+    let token = daemon::token(settings, get, deadline)?;
     let text = format::render(&token, arguments.format, arguments.shell.unwrap_or(Shell::DEFAULT))?;
     output::write(&*text)?;
     if let Some(warning) = &token.warning {

@@ -6,14 +6,19 @@ mod columns;
 mod connection;
 mod daemon;
 mod deadline;
+mod doctor;
 mod duration;
 mod erase;
 mod error;
 mod fast;
 mod format;
 mod get;
+mod git_credential;
+mod input;
+mod inspect;
 mod kept;
 mod keyring;
+mod kubectl_credential;
 mod log;
 mod login;
 mod output;
@@ -49,8 +54,7 @@ static ALLOCATOR: Wiping = Wiping;
 
 fn main() -> ExitCode {
     dt_cred_proto::platform::hide_memory();
-    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    match run(&arguments) {
+    match run(&git_credential::by_name(std::env::args_os())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => error::report(&failure),
     }
@@ -83,5 +87,9 @@ fn dispatch(globals: &Globals, command: Command) -> Result<(), Failure> {
         Command::Stop => stop::run(&settings),
         Command::Keyring(arguments) => keyring::run(&settings, globals, &arguments.command),
         Command::Unlock => unlock::run(&settings),
+        Command::Inspect(arguments) => inspect::run(&settings, &arguments),
+        Command::GitCredential(arguments) => git_credential::run(&settings, &arguments),
+        Command::KubectlCredential => kubectl_credential::run(&settings),
+        Command::Doctor(arguments) => doctor::run(&settings, &arguments),
     }
 }

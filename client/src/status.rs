@@ -12,6 +12,7 @@ use dt_cred_proto::{
 
 use crate::{
     cli::{Globals, StatusArguments},
+    connection::Connection,
     daemon,
     deadline::Deadline,
     output,
@@ -55,12 +56,24 @@ pub(crate) struct State {
 /// What the daemon tells of itself; none where none runs.
 fn ask(settings: &Settings) -> Result<Option<State>, Failure> {
     let deadline = Deadline::after(settings.timeout);
-    let Some(mut connection) = daemon::running(settings, deadline)? else { return Ok(None) };
-    let mut ask = |operation| daemon::ask_over(&mut connection, operation, deadline);
-    let Response::Status(status) = ask(Operation::Status)? else { return Err(daemon::unexpected()) };
-    let Response::Files(files) = ask(Operation::Files)? else { return Err(daemon::unexpected()) };
-    let Response::Defences(defences) = ask(Operation::Defences)? else { return Err(daemon::unexpected()) };
-    Ok(Some(State { status, files, defences }))
+    let connection = daemon::running(settings, deadline)?;
+    connection.map(|mut connection| State::of(&mut connection, deadline)).transpose()
+}
+
+impl State {
+    /// What the daemon at the other end tells of itself.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub(crate) fn of(connection: &mut Connection, deadline: Deadline) -> Result<Self, Failure> {
+        let mut ask = |operation| daemon::ask_over(connection, operation, deadline);
+        let Response::Status(status) = ask(Operation::Status)? else { return Err(daemon::unexpected()) };
+        let Response::Files(files) = ask(Operation::Files)? else { return Err(daemon::unexpected()) };
+        let Response::Defences(defences) = ask(Operation::Defences)? else {
+            return Err(daemon::unexpected());
+        };
+        Ok(Self { status, files, defences })
+    }
 }
 
 /// What `get` would fail with for this profile.
@@ -81,7 +94,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    fn profile(name: &str) -> ProfileStatus {
+    pub(crate) fn profile(name: &str) -> ProfileStatus {
         ProfileStatus {
             profile: name.parse().expect("a name"),
             state: ProfileState::Valid,
@@ -100,7 +113,7 @@ pub(crate) mod tests {
         }
     }
 
-    fn status() -> Status {
+    pub(crate) fn status() -> Status {
         let staging = ProfileStatus {
             state: ProfileState::Refused,
             expires_in_ms: None,
@@ -137,7 +150,7 @@ pub(crate) mod tests {
         State { status: Box::new(status()), files: files(), defences }
     }
 
-    fn files() -> Vec<FileStatus> {
+    pub(crate) fn files() -> Vec<FileStatus> {
         let fresh = FileStatus {
             profile: "default".parse().expect("a name"),
             path: "/home/u/.datatrails/bearer-token.txt".into(),

@@ -25,15 +25,16 @@ pub(super) fn in_use(proxy: &Proxy, token_url: &str) -> Option<Text> {
     }
 }
 
+/// Scheme, host and port alone: what is not percent-encoded of a password may stand where path, query or fragment do.
 fn shown(url: &str) -> Text {
     // Without a scheme it is http's, and so would the part before a colon not be taken for one.
     let whole = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
-    match Url::parse(&whole) {
-        Ok(mut url) => {
-            let hidden = url.set_username("").and_then(|()| url.set_password(None));
-            if hidden.is_ok() { url.as_str().into() } else { "set, but no URL".into() }
-        }
-        Err(_) => "set, but no URL".into(),
+    let url = Url::parse(&whole).ok();
+    let place = url.as_ref().and_then(|url| Some((url.scheme(), url.host_str()?, url.port())));
+    match place {
+        Some((scheme, host, Some(port))) => format!("{scheme}://{host}:{port}").into(),
+        Some((scheme, host, None)) => format!("{scheme}://{host}").into(),
+        None => "set, but no URL".into(),
     }
 }
 
@@ -45,10 +46,17 @@ mod tests {
     #[test]
     fn a_proxys_password_is_not_shown() {
         for (url, text) in [
-            ("http://me:pass@proxy.example:3128", "http://proxy.example:3128/"),
-            ("me:pass@proxy.example:3128", "http://proxy.example:3128/"),
-            ("proxy.example:3128", "http://proxy.example:3128/"),
+            ("http://me:pass@proxy.example:3128", "http://proxy.example:3128"),
+            ("me:pass@proxy.example:3128", "http://proxy.example:3128"),
+            ("https://me:pass@proxy.example:3128/?pass#pass", "https://proxy.example:3128"),
+            ("proxy.example:3128", "http://proxy.example:3128"),
+            ("http://me:12/pass@proxy.example:3128", "http://me:12"),
+            ("http://me:12?pass@proxy.example:3128", "http://me:12"),
+            ("http://me:12#pass@proxy.example:3128", "http://me:12"),
+            ("http://me:pass#word@proxy.example:3128", "set, but no URL"),
+            ("socks5://me:pass@proxy.example:1080", "socks5://proxy.example:1080"),
             ("http://", "set, but no URL"),
+            ("me:p://pass@proxy.example", "set, but no URL"),
         ] {
             assert_eq!(shown(url).as_str(), text);
         }

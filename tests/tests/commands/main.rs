@@ -1,8 +1,12 @@
 //! What every command prints, and how it fails, by the contract: exact output, exit codes, one line for each error.
 
 mod bad_input;
+mod doctor;
 mod formats;
 mod frames;
+mod git_credential;
+mod inspect;
+mod kubectl_credential;
 mod life;
 mod log;
 #[cfg(target_os = "linux")]

@@ -126,6 +126,8 @@ impl Connection {
         let frame = frame::encode(request).map_err(ExchangeError::Unsendable)?;
         let deadline = deadline.of_answer();
         self.send(&frame, deadline)?;
+        // It may hold a secret, and the answer may take long.
+        drop(frame);
         let mut header = [0; HEADER];
         // The version alone is sure to be there in a frame of another version.
         self.receive(&mut header[..1], deadline)?;

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, fs, os::unix::fs::FileExt, thread};
 
 use dt_cred_tests::{
     issuer::Sandbox,
-    parts::{root, until},
+    parts::{Running, root, until},
     user::{Account, User},
 };
 use rustix::process::Pid;
@@ -164,4 +164,21 @@ fn forgotten(kept: &str, user: &User) {
         writeln!(said, "  {place}").expect("a String takes it");
     }
     eprintln!("{kept}: {} pieces on stacks\n{said}", last.stacks.len());
+}
+
+#[test]
+fn a_client_that_waits_holds_the_secret_in_locked_pages_alone() {
+    if !root("another process's memory") {
+        return;
+    }
+    let (sandbox, user) = (Sandbox::http(), User::in_memory());
+    let account = Account::with_secret(&sandbox, SECRET);
+    let search = Search::of([SECRET.to_owned()]);
+    sandbox.set(|settings| settings.hold = true);
+    let lines = format!("{}keyring=memory\n\n", account.lines());
+    let store = Running::start(user.home.client(&["store"]), lines);
+    sandbox.wait_until("the issuer to be asked", |counts| counts.tokens.total == 1);
+    let held = found(store.pid(), &search);
+    assert!(held.elsewhere.is_empty(), "{:?}", held.elsewhere);
+    assert!(held.kept.len() > 10, "{:?}", held.kept);
 }

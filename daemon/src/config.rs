@@ -219,10 +219,18 @@ impl Config {
             io::ErrorKind::InvalidData => ConfigError::NotText(path.to_owned()),
             _ => io(error),
         })?;
+        Self::parse(path, &text)
+    }
+
+    /// The configuration that stands in the file at `path` as `text`.
+    ///
+    /// # Errors
+    /// [`ConfigError::TooLong`], [`ConfigError::Malformed`], [`ConfigError::Command`] or [`ConfigError::Twice`].
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         if u64::try_from(text.len()).unwrap_or(u64::MAX) > LIMIT {
             return Err(ConfigError::TooLong(path.to_owned()));
         }
-        let config = Self::parse(&text).map_err(|error| {
+        let config: Self = toml::from_str(text).map_err(|error| {
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
             let line = before.matches('\n').count() + 1;
             ConfigError::Malformed { path: path.to_owned(), line, reason: error.message().replace('\n', " ") }
@@ -241,10 +249,6 @@ impl Config {
             Some(twice) => Err(ConfigError::Twice { config: path.to_owned(), path: twice.clone() }),
             None => Ok(config),
         }
-    }
-
-    fn parse(text: &str) -> Result<Self, toml::de::Error> {
-        toml::from_str(text)
     }
 
     /// The preferences for `profile`: the defaults where the file does not name it.

@@ -11,6 +11,7 @@ use std::{
 use dt_cred_proto::{
     message::{FileFormat, Keyring},
     profile::Profile,
+    text::Text,
 };
 use serde::Deserialize;
 use thiserror::Error;
@@ -158,7 +159,7 @@ pub enum ConfigError {
         /// Counted from 1.
         line: usize,
         /// What is wrong there, with the mend.
-        reason: String,
+        reason: Text,
     },
 }
 
@@ -233,7 +234,11 @@ impl Config {
         let config: Self = toml::from_str(text).map_err(|error| {
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
             let line = before.matches('\n').count() + 1;
-            ConfigError::Malformed { path: path.to_owned(), line, reason: error.message().replace('\n', " ") }
+            ConfigError::Malformed {
+                path: path.to_owned(),
+                line,
+                reason: error.message().replace('\n', " ").into(),
+            }
         })?;
         for (profile, preferences) in &config.profile {
             let there = match (preferences.keyring, preferences.keyring_command.is_empty()) {

@@ -22,7 +22,7 @@ use std::{
     time::Duration,
 };
 
-use dt_cred_proto::{message::Keyring, profile::Profile};
+use dt_cred_proto::{message::Keyring, profile::Profile, text::Text};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -80,7 +80,11 @@ impl Document {
         let malformed = |error: toml::de::Error| {
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
             let line = before.matches('\n').count() + 1;
-            StateError::Malformed { path: path.to_owned(), line, reason: error.message().replace('\n', " ") }
+            StateError::Malformed {
+                path: path.to_owned(),
+                line,
+                reason: error.message().replace('\n', " ").into(),
+            }
         };
         // The version first: what is in a later release's file may look malformed.
         let table: toml::Table = toml::from_str(text).map_err(malformed)?;
@@ -146,7 +150,7 @@ pub enum StateError {
         /// Counted from 1.
         line: usize,
         /// What is wrong there.
-        reason: String,
+        reason: Text,
     },
     /// Of a later release.
     #[error("{path:?} is of version {version}, this release knows version {VERSION}: use the later release")]

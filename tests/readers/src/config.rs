@@ -6,7 +6,7 @@ use dt_credd::config::{Config, LIMIT, Proxy};
 use crate::{SLACK, file, told, within};
 
 /// How much more memory TOML takes than its bytes.
-pub(crate) const TOML: usize = 128;
+pub(crate) const TOML: usize = 192;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -14,18 +14,20 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 ///
 /// # Panics
 /// Where a rule is broken.
-pub fn config(data: &[u8]) {
+pub fn config(data: &[u8]) -> bool {
     // What is not UTF-8 is refused before it is parsed.
-    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(text) = std::str::from_utf8(data) else { return false };
     let limit = usize::try_from(LIMIT).unwrap_or(usize::MAX);
-    match within(SLACK + TOML * text.len().min(limit), || Config::parse(file(), text)) {
+    match within(8 * SLACK + TOML * text.len().min(limit), || Config::parse(file(), text)) {
         Ok(config) => {
             assert!(text.len() <= limit, "longer than the limit");
             config.named().chain([&config.default_profile]).for_each(|profile| holds(&config, profile));
             assert!(config.with_files().all(|profile| !config.profile(profile).files.is_empty()));
+            true
         }
         Err(error) => {
             told(&error);
+            false
         }
     }
 }

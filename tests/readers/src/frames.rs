@@ -14,24 +14,21 @@ const ANSWER: usize = 64;
 ///
 /// # Panics
 /// Where a rule is broken.
-pub fn request(data: &[u8]) {
-    read::<Request>(data, 2);
+pub fn request(data: &[u8]) -> bool {
+    read::<Request>(data, 2).is_some()
 }
 
 /// An answer as the client reads it, likewise.
 ///
 /// # Panics
 /// Where a rule is broken.
-pub fn response(data: &[u8]) {
-    if let Some(response) = read::<Response>(data, ANSWER) {
-        let token = matches!(response, Response::Token(_));
-        let value = serde_json::to_value(&response).expect("it can be written");
-        // The client checks the token's alphabet where it prints it.
-        assert!(
-            is_plain(&value, &|name| token && name == "access_token"),
-            "a control character in an answer"
-        );
-    }
+pub fn response(data: &[u8]) -> bool {
+    let Some(response) = read::<Response>(data, ANSWER) else { return false };
+    let token = matches!(response, Response::Token(_));
+    let value = serde_json::to_value(&response).expect("it can be written");
+    // The client checks the token's alphabet where it prints it.
+    assert!(is_plain(&value, &|name| token && name == "access_token"), "a control character in an answer");
+    true
 }
 
 /// Reads a header and a body; the message, where it is one.

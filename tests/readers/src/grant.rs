@@ -21,7 +21,7 @@ use crate::{SLACK, within};
 pub(crate) const SECRET: &str = r#"K9v&t+%="\/<Qz7 pW"#;
 
 /// How much more memory judging a body may take than its bytes: a text is decoded in each way that it may be encoded.
-const FACTOR: usize = 16;
+const FACTOR: usize = 8;
 
 /// As many headers as hyper takes.
 const HEADERS: usize = 100;
@@ -30,7 +30,7 @@ const HEADERS: usize = 100;
 ///
 /// # Panics
 /// Where a rule is broken.
-pub fn grant(data: &[u8]) {
+pub fn grant(data: &[u8]) -> bool {
     let (status, headers, body) = answer(data);
     let profile: Profile = "work".parse().expect("a name");
     let credentials = credentials();
@@ -48,6 +48,7 @@ pub fn grant(data: &[u8]) {
             let token = access_token.expose();
             assert!(status == 200 && is_b64token(token) && token.len() <= TOKEN_LIMIT, "no token");
             assert!(lifetime <= LIFETIME_LIMIT, "longer than a month");
+            true
         }
         Err(Declined { retry_after, failure, .. }) => {
             let message = failure.message.as_str();
@@ -58,6 +59,7 @@ pub fn grant(data: &[u8]) {
             for form in forms() {
                 assert!(!lower.contains(&form.to_lowercase()), "the secret is in a message");
             }
+            false
         }
     }
 }

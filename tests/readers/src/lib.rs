@@ -8,6 +8,7 @@
 #[path = "../../../proto/tests/hostile/counting.rs"]
 mod counting;
 
+mod client;
 mod config;
 mod frames;
 mod grant;
@@ -17,6 +18,7 @@ mod session;
 mod state;
 mod text;
 
+pub use client::{git, jwt, kubectl, origin};
 pub use config::config;
 pub use frames::{request, response};
 pub use grant::grant;
@@ -30,11 +32,11 @@ use std::{fmt::Display, path::Path};
 
 use dt_cred_proto::text::Text;
 
-/// The check of one reader: it panics where a rule is broken.
-pub type Check = fn(&[u8]);
+/// The check of one reader: whether the bytes were taken. It panics where a rule is broken.
+pub type Check = fn(&[u8]) -> bool;
 
 /// Every check but that of [`session`], which needs a runtime, by the name of its fuzz target.
-pub const CHECKS: [(&str, Check); 9] = [
+pub const CHECKS: [(&str, Check); 13] = [
     ("request", request),
     ("response", response),
     ("lines", lines),
@@ -44,6 +46,10 @@ pub const CHECKS: [(&str, Check); 9] = [
     ("config", config),
     ("state", state),
     ("text", text),
+    ("git", git),
+    ("kubectl", kubectl),
+    ("origin", origin),
+    ("jwt", jwt),
 ];
 
 /// What an error costs besides what was read: its own text.

@@ -9,15 +9,15 @@ use crate::{SLACK, another, is_plain, item, told, within};
 ///
 /// # Panics
 /// Where a rule is broken.
-pub fn lines(data: &[u8]) {
+pub fn lines(data: &[u8]) -> bool {
     let read = within(SLACK + 2 * data.len().min(LIMIT), || Lines::parse(data));
     match &read {
         Ok(lines) => {
             assert!(data.len() <= LIMIT, "longer than the limit");
             let text = print(lines);
             assert!(text.iter().all(|(_, value)| is_plain(value)), "a control character in a value");
-            let again = text.iter().map(|(key, value)| format!("{key}={value}\n")).collect::<String>();
-            let again = Lines::parse(again.as_bytes());
+            let again: Vec<_> = text.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            let again = Lines::parse(again.join("\n").as_bytes());
             assert!(again.is_ok_and(|again| print(&again) == text), "it is not what was printed");
         }
         Err(error) => {
@@ -26,29 +26,33 @@ pub fn lines(data: &[u8]) {
     }
     // What is said depends on no value that may be a secret.
     let other = Lines::parse(&with_other_values(data));
-    assert_eq!(read.err(), other.err(), "an error that knows a value");
+    let (taken, error) = (read.is_ok(), read.err());
+    assert_eq!(error, other.err(), "an error that knows a value");
+    taken
 }
 
 /// The lines that a source gives, which are credentials.
 ///
 /// # Panics
 /// Where a rule is broken.
-pub fn given(data: &[u8]) {
-    let Ok(text) = std::str::from_utf8(data) else { return };
+pub fn given(data: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(data) else { return false };
     // It would read a file of this machine.
     let file = Lines::parse(data).ok().and_then(|lines| lines.attributes.ca_file);
     if file.is_some_and(|file| Path::new(&file).is_absolute()) {
-        return;
+        return false;
     }
-    match within(SLACK + 8 * ITEM_LIMIT + 16 * data.len().min(LIMIT), || Credentials::given(text)) {
+    match within(SLACK + 8 * ITEM_LIMIT + 6 * data.len().min(LIMIT), || Credentials::given(text)) {
         Ok(credentials) => {
             item::holds(&credentials);
             assert!(credentials.to_item().expose().len() <= ITEM_LIMIT, "more than an item may hold");
+            true
         }
         Err(error) => {
             let other = Credentials::given(&String::from_utf8_lossy(&with_other_secret(data)));
             let other = other.err().map(|other| other.to_string());
             assert_eq!(Some(told(&error)), other, "an error that knows the secret");
+            false
         }
     }
 }

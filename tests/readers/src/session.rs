@@ -31,18 +31,20 @@ const CONFIGURATION: &str = "[profile.default]\nkeyring = \"memory\"\n";
 ///
 /// # Panics
 /// Where a rule is broken.
-pub fn session(runtime: &Runtime, data: &[u8]) {
+pub fn session(runtime: &Runtime, data: &[u8]) -> bool {
     let data = harmless(data);
     let folder = tempfile::tempdir().expect("a folder");
     let answers = within(MOST + 2 * data.len(), || runtime.block_on(answers(data, folder.path())));
-    let mut rest = answers.as_slice();
+    let (mut rest, mut taken) = (answers.as_slice(), false);
     while !rest.is_empty() {
         let (header, behind) = rest.split_at_checked(HEADER).expect("a whole header");
         let length = frame::body_length::<Response>(header.try_into().expect("as long")).expect("a length");
         let (body, behind) = behind.split_at_checked(length).expect("a whole body");
-        assert!(frame::decode::<Response>(body).is_ok(), "an answer that is none");
+        let answer = frame::decode::<Response>(body).unwrap_or_else(|error| panic!("an answer: {error}"));
+        taken |= !matches!(answer, Response::Failed(_) | Response::Version { .. });
         rest = behind;
     }
+    taken
 }
 
 /// Everything that is answered until the session ends by itself.

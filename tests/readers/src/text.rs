@@ -6,7 +6,7 @@ use crate::{SLACK, within};
 ///
 /// # Panics
 /// Where a rule is broken.
-pub fn text(data: &[u8]) {
+pub fn text(data: &[u8]) -> bool {
     let text = String::from_utf8_lossy(data);
     // Four bytes for each character at most, and a string that doubles as it grows.
     let shown = within(SLACK + 3 * 4 * Text::LIMIT, || Text::new(&text));
@@ -14,11 +14,11 @@ pub fn text(data: &[u8]) {
     assert!(!shown.as_str().contains(obeyed), "a character that a terminal obeys");
     assert_eq!(Text::new(shown.as_str()), shown, "what is made once is made");
 
-    if let Ok(profile) = within(SLACK, || text.parse::<Profile>()) {
-        let name = profile.as_str();
-        assert!((1..=Profile::LIMIT).contains(&name.len()) && name == text);
-        assert!(name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)));
-    }
+    let Ok(profile) = within(SLACK, || text.parse::<Profile>()) else { return false };
+    let name = profile.as_str();
+    assert!((1..=Profile::LIMIT).contains(&name.len()) && name == text);
+    assert!(name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)));
+    true
 }
 
 /// The controls, and the characters that reorder text (Unicode's Bidi_Control and the two separators).

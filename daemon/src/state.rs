@@ -28,8 +28,8 @@ use thiserror::Error;
 
 use crate::platform::{self, Lock, TrustError};
 
-/// Longest file that is read, in bytes.
-pub const LIMIT: u64 = 1024 * 1024;
+/// Longest file that is read, in bytes: thousands of profiles. What is parsed takes up to six hundred times as much memory.
+pub const LIMIT: u64 = 256 * 1024;
 
 /// What the file's `version` must be.
 const VERSION: u32 = 1;
@@ -62,6 +62,12 @@ pub struct Document {
     file: BTreeMap<String, Vec<String>>,
 }
 
+/// What stands in every release's file.
+#[derive(Deserialize)]
+struct Versioned {
+    version: Option<toml::Value>,
+}
+
 impl Default for Document {
     fn default() -> Self {
         Self { version: VERSION, profile: Profiles::new(), file: BTreeMap::new() }
@@ -87,8 +93,8 @@ impl Document {
             }
         };
         // The version first: what is in a later release's file may look malformed.
-        let table: toml::Table = toml::from_str(text).map_err(malformed)?;
-        let version = table.get("version").and_then(toml::Value::as_integer);
+        let Versioned { version } = toml::from_str(text).map_err(malformed)?;
+        let version = version.as_ref().and_then(toml::Value::as_integer);
         if let Some(version) =
             version.and_then(|version| u32::try_from(version).ok()).filter(|v| *v != VERSION)
         {

@@ -9,6 +9,11 @@ use dt_credd::{config, credentials, issuer, state};
 
 use crate::check;
 
+/// As many tables as a line can hold: TOML's parser takes no deeper ones.
+fn deep(number: usize) -> String {
+    format!("k{number}{}=1\n", ".a".repeat(75))
+}
+
 /// Far more than any of it takes here, and far less than what grows with the square of a length.
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -61,7 +66,7 @@ fn the_longest_configurations_are_read_in_memory_and_time_that_their_length_warr
     each_in_time("config", limit, kinds);
     let profiles = numbered(limit, "", |n| format!("[profile.p{n}]\n"), "");
     let files = numbered(limit, "", |n| format!("[[profile.p.file]]\npath='/{n}'\n"), "");
-    in_time("config", check("config"), vec![profiles, files]);
+    in_time("config", check("config"), vec![profiles, files, numbered(limit, "", deep, "")]);
 }
 
 #[test]
@@ -70,7 +75,7 @@ fn the_longest_states_are_read_in_memory_and_time_that_their_length_warrants() {
     let kinds = [("version=1\n", "a.", "a=1"), ("version=1\nx=[", "1,", "]"), ("version=1\n", "[[a]]\n", "")];
     each_in_time("state", limit, kinds);
     let profiles = numbered(limit, "version=1\n", |n| format!("[profile.p{n}]\n"), "");
-    in_time("state", check("state"), vec![profiles]);
+    in_time("state", check("state"), vec![profiles, numbered(limit, "version=1\n", deep, "")]);
 }
 
 #[test]

@@ -44,6 +44,11 @@ fn read<M: Message + PartialEq>(data: &[u8], factor: usize) -> Option<M> {
         }
     };
     assert!(body.len() <= M::LIMIT, "longer than the limit");
+    let longer = frame::decode::<M>(&[body, &[0]].concat()).err();
+    assert!(
+        matches!(longer, Some(FrameError::Trailing(1) | FrameError::TooLong { .. })),
+        "something follows it"
+    );
     match within(SLACK + 2 * M::LIMIT, || frame::encode(&message)) {
         Ok(frame) => {
             let again = frame::decode::<M>(&frame[HEADER..]);

@@ -23,8 +23,8 @@ mod value;
 /// Environment variable that names another configuration file.
 pub const VARIABLE: &str = "DT_CRED_CONFIG";
 
-/// Longest file that is read, in bytes. What is parsed takes up to six hundred times as much memory.
-pub const LIMIT: u64 = 256 * 1024;
+/// Longest file that is read, in bytes: hundreds of profiles. What is parsed takes up to 1,250 times as much memory.
+pub const LIMIT: u64 = 64 * 1024;
 
 /// What the user prefers.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]

@@ -28,7 +28,7 @@ use thiserror::Error;
 
 use crate::platform::{self, Lock, TrustError};
 
-/// Longest file that is read, in bytes: thousands of profiles. What is parsed takes up to six hundred times as much memory.
+/// Longest file that is read, in bytes: thousands of profiles. What is parsed takes up to 1,250 times as much memory.
 pub const LIMIT: u64 = 256 * 1024;
 
 /// What the file's `version` must be.

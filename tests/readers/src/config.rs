@@ -5,8 +5,8 @@ use dt_credd::config::{Config, LIMIT, Proxy};
 
 use crate::{SLACK, file, told, within};
 
-/// How much more memory TOML takes than its bytes: each part of a dotted key is a table with room for eleven members.
-pub(crate) const TOML: usize = 640;
+/// How much more memory TOML takes than its bytes: each dot of a key makes a table with room for eleven members.
+pub(crate) const TOML: usize = 1250;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 

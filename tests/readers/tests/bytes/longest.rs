@@ -11,7 +11,7 @@ use crate::check;
 
 /// As many tables as a line can hold: TOML's parser takes no deeper ones.
 fn deep(number: usize) -> String {
-    format!("k{number}{}=1\n", ".a".repeat(75))
+    format!("k{number}{}=1\n", ".".repeat(75))
 }
 
 /// Far more than any of it takes here, and far less than what grows with the square of a length.

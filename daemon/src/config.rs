@@ -11,6 +11,7 @@ use std::{
 use dt_cred_proto::{
     message::{FileFormat, Keyring},
     profile::Profile,
+    text::Text,
 };
 use serde::Deserialize;
 use thiserror::Error;
@@ -22,8 +23,8 @@ mod value;
 /// Environment variable that names another configuration file.
 pub const VARIABLE: &str = "DT_CRED_CONFIG";
 
-/// Longest file that is read, in bytes.
-pub const LIMIT: u64 = 1024 * 1024;
+/// Longest file that is read, in bytes: hundreds of profiles. What is parsed takes up to 1,250 times as much memory.
+pub const LIMIT: u64 = 64 * 1024;
 
 /// What the user prefers.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
@@ -158,7 +159,7 @@ pub enum ConfigError {
         /// Counted from 1.
         line: usize,
         /// What is wrong there, with the mend.
-        reason: String,
+        reason: Text,
     },
 }
 
@@ -236,13 +237,25 @@ impl Config {
             io::ErrorKind::InvalidData => ConfigError::NotText(path.to_owned()),
             _ => io(error),
         })?;
+        Self::parse(path, &text)
+    }
+
+    /// The configuration that stands in the file at `path` as `text`.
+    ///
+    /// # Errors
+    /// [`ConfigError::TooLong`], [`ConfigError::Malformed`], [`ConfigError::Command`] or [`ConfigError::Twice`].
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         if u64::try_from(text.len()).unwrap_or(u64::MAX) > LIMIT {
             return Err(ConfigError::TooLong(path.to_owned()));
         }
-        let config = Self::parse(&text).map_err(|error| {
+        let config: Self = toml::from_str(text).map_err(|error| {
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
             let line = before.matches('\n').count() + 1;
-            ConfigError::Malformed { path: path.to_owned(), line, reason: error.message().replace('\n', " ") }
+            ConfigError::Malformed {
+                path: path.to_owned(),
+                line,
+                reason: error.message().replace('\n', " ").into(),
+            }
         })?;
         for (profile, preferences) in &config.profile {
             let there = match (preferences.keyring, preferences.keyring_command.is_empty()) {
@@ -258,10 +271,6 @@ impl Config {
             Some(twice) => Err(ConfigError::Twice { config: path.to_owned(), path: twice }),
             None => Ok(config),
         }
-    }
-
-    fn parse(text: &str) -> Result<Self, toml::de::Error> {
-        toml::from_str(text)
     }
 
     /// The preferences for `profile`: the defaults where the file does not name it.

@@ -25,6 +25,9 @@ pub const TOKEN_PATH: &str = "/archivist/iam/v1/appidp/token";
 /// Largest item, in bytes: what Windows' Credential Manager takes. It holds everywhere, so that an item can move.
 pub const ITEM_LIMIT: usize = 2560;
 
+/// Longest item that is read, in bytes: another program may have written more into it than this one would.
+pub const READ_LIMIT: usize = 64 * 1024;
+
 /// A client's credentials and where they may be sent. They live in the keyring's item and nowhere else, so that
 /// an edited file sends no secret elsewhere.
 #[derive(PartialEq, Eq)]

@@ -22,14 +22,14 @@ use std::{
     time::Duration,
 };
 
-use dt_cred_proto::{message::Keyring, profile::Profile};
+use dt_cred_proto::{message::Keyring, profile::Profile, text::Text};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::platform::{self, Lock, TrustError};
 
-/// Longest file that is read, in bytes.
-pub const LIMIT: u64 = 1024 * 1024;
+/// Longest file that is read, in bytes: thousands of profiles. What is parsed takes up to 1,250 times as much memory.
+pub const LIMIT: u64 = 256 * 1024;
 
 /// What the file's `version` must be.
 const VERSION: u32 = 1;
@@ -51,8 +51,9 @@ pub struct Kept {
     pub generation: u64,
 }
 
+/// What stands in the file.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
-struct Document {
+pub struct Document {
     version: u32,
     #[serde(default)]
     profile: Profiles,
@@ -61,9 +62,53 @@ struct Document {
     file: BTreeMap<String, Vec<String>>,
 }
 
+/// What stands in every release's file.
+#[derive(Deserialize)]
+struct Versioned {
+    version: Option<toml::Value>,
+}
+
 impl Default for Document {
     fn default() -> Self {
         Self { version: VERSION, profile: Profiles::new(), file: BTreeMap::new() }
+    }
+}
+
+impl Document {
+    /// Reads what stands in the file at `path` as `text`.
+    ///
+    /// # Errors
+    /// [`StateError::TooLong`], [`StateError::Malformed`] or [`StateError::Version`].
+    pub fn parse(path: &Path, text: &str) -> Result<Self, StateError> {
+        if u64::try_from(text.len()).unwrap_or(u64::MAX) > LIMIT {
+            return Err(StateError::TooLong(path.to_owned()));
+        }
+        let malformed = |error: toml::de::Error| {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            StateError::Malformed {
+                path: path.to_owned(),
+                line,
+                reason: error.message().replace('\n', " ").into(),
+            }
+        };
+        // The version first: what is in a later release's file may look malformed.
+        let Versioned { version } = toml::from_str(text).map_err(malformed)?;
+        let version = version.as_ref().and_then(toml::Value::as_integer);
+        if let Some(version) =
+            version.and_then(|version| u32::try_from(version).ok()).filter(|v| *v != VERSION)
+        {
+            return Err(StateError::Version { path: path.to_owned(), version });
+        }
+        toml::from_str(text).map_err(malformed)
+    }
+
+    /// The text that [`Document::parse`] reads.
+    ///
+    /// # Errors
+    /// None that is known: every value that a document holds can be written.
+    pub fn to_text(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string(self)
     }
 }
 
@@ -111,7 +156,7 @@ pub enum StateError {
         /// Counted from 1.
         line: usize,
         /// What is wrong there.
-        reason: String,
+        reason: Text,
     },
     /// Of a later release.
     #[error("{path:?} is of version {version}, this release knows version {VERSION}: use the later release")]
@@ -283,20 +328,7 @@ impl State {
     fn read_document(&self) -> Result<Document, StateError> {
         let path = self.path();
         let Some(text) = read_own(&path)? else { return Ok(Document::default()) };
-        let malformed = |error: toml::de::Error| {
-            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-            let line = before.matches('\n').count() + 1;
-            StateError::Malformed { path: path.clone(), line, reason: error.message().replace('\n', " ") }
-        };
-        // The version first: what is in a later release's file may look malformed.
-        let table: toml::Table = toml::from_str(&text).map_err(malformed)?;
-        let version = table.get("version").and_then(toml::Value::as_integer);
-        if let Some(version) =
-            version.and_then(|version| u32::try_from(version).ok()).filter(|v| *v != VERSION)
-        {
-            return Err(StateError::Version { path, version });
-        }
-        toml::from_str(&text).map_err(malformed)
+        Document::parse(&path, &text)
     }
 
     /// Puts a new file in the place of the old one: whoever reads sees one or the other, also after a power cut.
@@ -306,7 +338,7 @@ impl State {
             let path = path.to_owned();
             move |source| StateError::Io { doing, path, source }
         };
-        let text = toml::to_string(document).map_err(|error| io("write", &new)(io::Error::other(error)))?;
+        let text = document.to_text().map_err(|error| io("write", &new)(io::Error::other(error)))?;
         // Left by a daemon that was killed: under the lock nobody else writes it.
         fs::remove_file(&new).or_else(missing_is_fine).map_err(io("remove", &new))?;
         let mut file = platform::create_private(&new).map_err(io("create", &new))?;
@@ -332,8 +364,5 @@ fn read_own(path: &Path) -> Result<Option<String>, StateError> {
     platform::private_file(path, &file)?;
     let mut text = String::new();
     file.take(LIMIT + 1).read_to_string(&mut text).map_err(io)?;
-    if u64::try_from(text.len()).unwrap_or(u64::MAX) > LIMIT {
-        return Err(StateError::TooLong(path.to_owned()));
-    }
     Ok(Some(text))
 }

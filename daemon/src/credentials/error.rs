@@ -3,7 +3,7 @@
 use dt_cred_proto::{attributes::LinesError, message::FailureKind};
 use thiserror::Error;
 
-use super::{CaError, ITEM_LIMIT, UrlError};
+use super::{CaError, ITEM_LIMIT, READ_LIMIT, UrlError};
 
 /// Why credentials cannot be used.
 #[derive(Debug, Error)]
@@ -87,6 +87,9 @@ impl From<CaError> for GivenError {
 /// Why a keyring's item is refused.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum ItemError {
+    /// More than anybody's credentials.
+    #[error("is longer than {READ_LIMIT} bytes")]
+    TooLong,
     /// Not a JSON object.
     #[error("is not a JSON object")]
     NotJson,

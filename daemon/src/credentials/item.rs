@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::{
-    Ca, Credentials, DEFAULT_URL, ItemError, TOKEN_PATH, ca,
+    Ca, Credentials, DEFAULT_URL, ItemError, READ_LIMIT, TOKEN_PATH, ca,
     endpoint::{base, token},
 };
 
@@ -58,6 +58,9 @@ pub(super) fn write(credentials: &Credentials) -> Secret {
 }
 
 pub(super) fn parse(item: &str) -> Result<Credentials, ItemError> {
+    if item.len() > READ_LIMIT {
+        return Err(ItemError::TooLong);
+    }
     // serde's own message may quote a value: it is not shown.
     let mut members: Map<String, Value> = serde_json::from_str(item).map_err(|_| ItemError::NotJson)?;
 

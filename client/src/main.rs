@@ -34,7 +34,7 @@ mod platform;
 
 use std::{ffi::OsString, process::ExitCode};
 
-use dt_cred_proto::message::Failure;
+use dt_cred_proto::{message::Failure, panic};
 
 use crate::{
     cli::{Asked, Cli, Command, Globals},
@@ -42,6 +42,7 @@ use crate::{
 };
 
 fn main() -> ExitCode {
+    panic::end_process(error::bug);
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,

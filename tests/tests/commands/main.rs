@@ -7,6 +7,8 @@ mod life;
 #[cfg(target_os = "linux")]
 mod login;
 #[cfg(target_os = "linux")]
+mod panics;
+#[cfg(target_os = "linux")]
 mod place;
 #[cfg(target_os = "linux")]
 mod starter;

@@ -3,6 +3,7 @@
 mod bad_input;
 mod formats;
 mod frames;
+mod hostile_text;
 mod life;
 #[cfg(target_os = "linux")]
 mod login;

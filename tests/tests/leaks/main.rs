@@ -10,5 +10,4 @@ mod input;
 mod listener;
 #[cfg(target_os = "linux")]
 mod processes;
-mod search;
 mod story;

@@ -32,9 +32,12 @@ mod platform;
 #[path = "windows.rs"]
 mod platform;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, panic::catch_unwind, process::ExitCode};
 
-use dt_cred_proto::{message::Failure, panic};
+use dt_cred_proto::{
+    message::{Failure, FailureKind},
+    panic,
+};
 
 use crate::{
     cli::{Asked, Cli, Command, Globals},
@@ -42,7 +45,12 @@ use crate::{
 };
 
 fn main() -> ExitCode {
-    panic::end_process(error::bug);
+    panic::tell_place(error::bug);
+    // Unwound and not ended at once, so that a terminal that was silent is so no more.
+    catch_unwind(told).unwrap_or(ExitCode::from(FailureKind::Other.exit_code()))
+}
+
+fn told() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,

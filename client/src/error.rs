@@ -22,6 +22,12 @@ pub(crate) fn warn(text: &Text) {
     let _ = writeln!(std::io::stderr(), "dt-cred: {text}");
 }
 
+/// Tells of a panic, by its place.
+pub(crate) fn bug(place: &str) {
+    // As in `report`.
+    let _ = writeln!(std::io::stderr(), "dt-cred: this is a bug, at {place}: please report it");
+}
+
 /// What the daemon cannot know: under sudo, the profiles of the user who called are not those of root.
 fn hint(kind: FailureKind, sudo_user: Option<&OsStr>) -> String {
     match (kind, sudo_user) {

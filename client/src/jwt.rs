@@ -216,7 +216,8 @@ fn decode(part: Part, encoded: &[u8]) -> Result<Zeroizing<Vec<u8>>, JwtError> {
     let decoded = URL_SAFE_NO_PAD.decode(encoded).map(Zeroizing::new);
     decoded.map_err(|error| match (encoded.iter().position(|byte| !is_base64url(*byte)), error) {
         (Some(at), _) if encoded[at] == b'=' => JwtError::Padded { part, at: at + 1 },
-        (Some(at), _) | (None, DecodeError::InvalidByte(at, _) | DecodeError::InvalidLastSymbol(at, _)) => {
+        (Some(at), _)
+        | (None, DecodeError::InvalidByte(at, _) | DecodeError::InvalidLastSymbol { offset: at, .. }) => {
             JwtError::Base64 { part, at: at + 1 }
         }
         (None, DecodeError::InvalidLength(_) | DecodeError::InvalidPadding) => {

@@ -39,9 +39,13 @@ mod platform;
 #[path = "windows.rs"]
 mod platform;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, panic::catch_unwind, process::ExitCode};
 
-use dt_cred_proto::{allocator::Wiping, message::Failure};
+use dt_cred_proto::{
+    allocator::Wiping,
+    message::{Failure, FailureKind},
+    panic,
+};
 
 use crate::{
     cli::{Asked, Cli, Command, Globals},
@@ -54,6 +58,12 @@ static ALLOCATOR: Wiping = Wiping;
 
 fn main() -> ExitCode {
     dt_cred_proto::platform::hide_memory();
+    panic::tell_place(error::bug);
+    // Unwound and not ended at once, so that a terminal that was silent is so no more.
+    catch_unwind(told).unwrap_or(ExitCode::from(FailureKind::Other.exit_code()))
+}
+
+fn told() -> ExitCode {
     match run(&git_credential::by_name(std::env::args_os())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => error::report(&failure),

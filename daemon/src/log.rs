@@ -39,6 +39,16 @@ pub fn to_file(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Tells of a panic, by its place: in the log or, where none is begun yet, on standard error.
+pub fn bug(place: &str) {
+    if tracing::dispatcher::has_been_set() {
+        tracing::error!(place, "a bug: the daemon ends");
+    } else {
+        // Where that is closed the exit code says it.
+        let _ = writeln!(io::stderr(), "dt-credd: a bug at {place}: the daemon ends; please report it");
+    }
+}
+
 fn start<W>(writer: W, terminal: bool)
 where
     W: for<'a> fmt::MakeWriter<'a> + Send + Sync + 'static,

@@ -6,6 +6,7 @@ use dt_cred_proto::{
     allocator::Wiping,
     endpoint::{endpoint, state_folder},
     message::{Failure, FailureKind},
+    panic,
 };
 use dt_credd::{
     config::Config,
@@ -37,6 +38,7 @@ Usage: dt-credd [--background]
 ";
 
 fn main() -> ExitCode {
+    panic::end_process(log::bug);
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     let background = match arguments.as_slice() {
         [] => false,
@@ -72,7 +74,6 @@ fn run(background: bool) -> Result<(), Failure> {
     platform::settle();
     // Before any thread: it sets what libdbus reads from the environment.
     keyring::prepare();
-    end_on_panic();
     // In a container there may be no home, or one that nobody can write to.
     let elsewhere = platform::STATE_VARIABLE;
     let wrong = |message: String| Failure::new(FailureKind::Configuration, message);
@@ -127,15 +128,6 @@ fn run(background: bool) -> Result<(), Failure> {
     // A keyring call that never returns must not keep the process from ending.
     runtime.shutdown_background();
     served
-}
-
-/// A panic ends the daemon: half of one, holding secrets, serves nobody. Its text may hold one, so only its place is told.
-fn end_on_panic() {
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(place, "a bug: the daemon ends");
-        std::process::exit(FailureKind::Other.exit_code().into());
-    }));
 }
 
 /// The word that the client which started us waits for.

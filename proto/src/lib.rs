@@ -35,6 +35,7 @@ pub mod environment;
 pub mod frame;
 mod lengths;
 pub mod message;
+pub mod panic;
 pub mod profile;
 pub mod secret;
 pub mod text;

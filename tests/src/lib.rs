@@ -3,4 +3,6 @@
 pub mod any_issuer;
 pub mod issuer;
 pub mod parts;
+pub mod search;
+pub mod transcript;
 pub mod user;

@@ -9,6 +9,7 @@ use crate::{
         keyring::{self, Profile},
         oidc_provider::{self, OidcProvider},
     },
+    transcript,
 };
 
 #[cfg(target_os = "linux")]
@@ -56,6 +57,7 @@ impl Account {
 
     /// The one that the provider knows.
     pub fn at_provider(provider: &OidcProvider) -> Self {
+        transcript::secret(oidc_provider::CLIENT_SECRET);
         let https = provider.url().starts_with("https:");
         Self {
             url: provider.url().to_owned(),
@@ -96,7 +98,6 @@ impl User {
     pub fn new(keyring: &'static str) -> Self {
         let (mut home, profile) = (Home::new(), Profile::unique("test"));
         home.set("DT_CRED_PROFILE", profile.name());
-        home.set("DT_CRED_LOG", "trace");
         // Many daemons and issuers share the machine with this one.
         home.set("DT_CRED_TIMEOUT", "60");
         Self { home, keyring, profile }
@@ -139,7 +140,10 @@ impl User {
     /// The raw token, which there must be.
     #[track_caller]
     pub fn token(&self) -> String {
-        self.dt_cred(&["get", "--format", "raw"]).done().trim_end().to_owned()
+        let token = self.dt_cred(&["get", "--format", "raw"]).done().trim_end().to_owned();
+        // One of npm's provider is heard of nowhere else.
+        transcript::secret(&token);
+        token
     }
 
     /// The state of their profile by `status --json`.

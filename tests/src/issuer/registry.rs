@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::random;
+use crate::transcript;
 
 /// The credentials of one Custom Integration. They open nothing but this sandbox, so they are plain strings.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -53,6 +54,7 @@ pub(super) enum BadBearer {
 
 impl Registry {
     pub(super) fn add(&mut self, client_secret: String) -> Client {
+        transcript::secret(&client_secret);
         let client_id = random::uuid();
         let integration = Integration {
             display_name: format!("sandbox integration {}", self.integrations.len() + 1),
@@ -68,6 +70,7 @@ impl Registry {
     pub(super) fn regenerate_secret(&mut self, client_id: &str) -> Option<String> {
         let integration = self.integrations.get_mut(client_id)?;
         integration.secret = random::hex::<32>();
+        transcript::secret(&integration.secret);
         integration.secret_expired = false;
         Some(integration.secret.clone())
     }
@@ -106,6 +109,7 @@ impl Registry {
     }
 
     pub(super) fn issue(&mut self, client_id: &str, token: &str, expires: Instant) {
+        transcript::secret(token);
         let issued = Issued { client_id: client_id.to_owned(), expires, revoked: false };
         self.tokens.insert(token.to_owned(), issued);
         if let Some(integration) = self.integrations.get_mut(client_id) {

@@ -16,6 +16,7 @@ use super::{
     platform::{self, Place, Process},
     private_folder, run, until,
 };
+use crate::transcript::{self, Channel};
 
 /// How long a daemon has to end when it is told to, before it is killed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -36,7 +37,8 @@ pub struct Home {
 }
 
 impl Home {
-    /// An empty home. On Linux the session bus is one that is not there; [`Self::set`] names another.
+    /// An empty home, whose daemons log all that they can. On Linux the session bus is one that is not there;
+    /// [`Self::set`] names another.
     ///
     /// # Panics
     /// Where it cannot be made, or the user's own daemon listens where one of this home would.
@@ -45,7 +47,9 @@ impl Home {
         let folder = tempfile::Builder::new().prefix("dtc-").tempdir_in(platform::temporary());
         let folder = folder.expect("a temporary folder");
         let variables = platform::furnish(folder.path());
-        let variables = variables.into_iter().map(|(name, value)| (name.into(), value)).collect();
+        let trace = ("DT_CRED_LOG", "trace".into());
+        let variables =
+            variables.into_iter().chain([trace]).map(|(name, value)| (name.into(), value)).collect();
         let socket = platform::socket(folder.path());
         // Where the place is the user's it may be a daemon of theirs, which no test may speak to, or end.
         let listener = platform::listener(&socket);
@@ -227,6 +231,24 @@ impl Drop for Home {
                 daemon.kill();
                 daemon.ended(PATIENCE);
             }
+        }
+        keep_logs(self.path());
+    }
+}
+
+/// Keeps the logs that daemons have written into files below `folder`.
+fn keep_logs(folder: &Path) {
+    let daemon = ["dt-credd".to_owned()];
+    if !transcript::keeps(&daemon) {
+        return;
+    }
+    // Whatever a test has done to its home: what cannot be read is of somebody else.
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let (path, name) = (entry.path(), entry.file_name());
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            keep_logs(&path);
+        } else if name.to_string_lossy().starts_with("dt-credd.log") {
+            transcript::keep(&daemon, Channel::Log, None, &fs::read(&path).unwrap_or_default());
         }
     }
 }

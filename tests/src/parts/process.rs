@@ -14,6 +14,7 @@ use super::{
     BOUND, Pid,
     platform::{self, Process},
 };
+use crate::transcript::{self, Channel};
 
 /// How long a program that closes its output may take to end, before it is told without its last words.
 const LAST_WORDS: Duration = Duration::from_secs(10);
@@ -47,16 +48,17 @@ impl Output {
 /// Where it cannot be started, or when [`BOUND`] has passed; it is killed then.
 #[track_caller]
 pub fn run(mut command: Command, stdin: impl AsRef<[u8]>) -> Output {
-    let name = name(&command);
+    let words = words(&command);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child =
-        platform::spawn(&mut command).unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
+    let started = platform::spawn(&mut command);
+    let mut child = started.unwrap_or_else(|error| panic!("cannot start {}: {error}", words.join(" ")));
+    transcript::given(stdin.as_ref());
     let mut input = child.stdin.take().expect("piped");
     let bytes = stdin.as_ref().to_vec();
     // Threads, so that neither side waits for a pipe that the other one does not empty. One that ends without
     // reading its input is no failure.
     thread::spawn(move || input.write_all(&bytes));
-    ended(child, &name)
+    ended(child, &words)
 }
 
 /// What a child leaves whose output and errors are piped, once it has ended and nobody holds them open any more.
@@ -64,7 +66,8 @@ pub fn run(mut command: Command, stdin: impl AsRef<[u8]>) -> Output {
 /// # Panics
 /// When [`BOUND`] has passed; it is killed then.
 #[track_caller]
-pub(super) fn ended(mut child: Child, name: &str) -> Output {
+pub(super) fn ended(mut child: Child, words: &[String]) -> Output {
+    let name = words.join(" ");
     let stdout = drained(child.stdout.take().expect("piped"));
     let stderr = drained(child.stderr.take().expect("piped"));
     let end = Instant::now() + BOUND;
@@ -73,12 +76,15 @@ pub(super) fn ended(mut child: Child, name: &str) -> Output {
         let _ = child.kill();
     }
     let status = child.wait().unwrap_or_else(|error| panic!("cannot wait for {name}: {error}"));
-    let taken = |output: mpsc::Receiver<Vec<u8>>| {
+    let taken = |output: mpsc::Receiver<Vec<u8>>, channel| {
         let left = end.saturating_duration_since(Instant::now());
-        output.recv_timeout(left).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        let bytes = output.recv_timeout(left).ok()?;
+        transcript::keep(words, channel, status.code(), &bytes);
+        Some(String::from_utf8_lossy(&bytes).into_owned())
     };
-    assert!(ended, "waited {} s for {name} to end; it said {:?}", BOUND.as_secs(), taken(stderr));
-    let (Ok(stdout), Ok(stderr)) = (taken(stdout), taken(stderr)) else {
+    let (stdout, stderr) = (taken(stdout, Channel::Stdout), taken(stderr, Channel::Stderr));
+    assert!(ended, "waited {} s for {name} to end; it said {stderr:?}", BOUND.as_secs());
+    let (Some(stdout), Some(stderr)) = (stdout, stderr) else {
         panic!("{name} ended ({status}), and something that it started holds its output open");
     };
     Output { code: status.code(), stdout, stderr }
@@ -97,6 +103,7 @@ fn drained(mut reader: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
 
 /// A child that runs along with the test. It is killed, by its own process id, and reaped on drop.
 pub struct Running {
+    words: Vec<String>,
     name: String,
     child: Child,
     stdout: Lines,
@@ -110,13 +117,14 @@ impl Running {
     /// Where it cannot be started.
     #[track_caller]
     pub fn start(mut command: Command, stdin: impl AsRef<[u8]>) -> Self {
-        let name = name(&command);
+        let words = words(&command);
+        let name = words.join(" ");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child =
             platform::spawn(&mut command).unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
         let stdout = Lines::of(child.stdout.take().expect("piped"));
         let stderr = Lines::of(child.stderr.take().expect("piped"));
-        let mut running = Self { name, child, stdout, stderr };
+        let mut running = Self { words, name, child, stdout, stderr };
         running.write(stdin);
         running
     }
@@ -126,6 +134,7 @@ impl Running {
     /// # Panics
     /// Where it has closed it.
     pub fn write(&mut self, stdin: impl AsRef<[u8]>) {
+        transcript::given(stdin.as_ref());
         let input = self.child.stdin.as_mut().expect("not closed yet");
         input
             .write_all(stdin.as_ref())
@@ -212,6 +221,13 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.kill();
+        if transcript::keeps(&self.words) {
+            let code = self.child.wait().ok().and_then(|status| status.code());
+            for (lines, channel) in [(&self.stdout, Channel::Stdout), (&self.stderr, Channel::Stderr)] {
+                lines.until_ended();
+                transcript::keep(&self.words, channel, code, lines.so_far().join("\n").as_bytes());
+            }
+        }
     }
 }
 
@@ -272,8 +288,8 @@ fn process(child: &Child) -> Option<Process> {
     Process::of(platform::pid(child))
 }
 
-/// What the program is called in messages: its name and arguments, as none of them is a secret.
-fn name(command: &Command) -> String {
+/// What a program is called in messages: its name and arguments, as none of them is a secret.
+pub(super) fn words(command: &Command) -> Vec<String> {
     let words = [command.get_program()].into_iter().chain(command.get_args());
-    words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
+    words.map(|word| OsStr::to_string_lossy(word).into_owned()).collect()
 }

@@ -5,6 +5,7 @@ use std::{
     io::{Read, Write},
     os::unix::fs::OpenOptionsExt,
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use rustix::{
@@ -12,7 +13,11 @@ use rustix::{
     termios::{LocalModes, tcgetattr},
 };
 
-use super::{BOUND, Output, platform, process::ended};
+use super::{
+    BOUND, Output, platform,
+    process::{ended, words},
+};
+use crate::transcript::{self, Channel};
 
 /// A terminal, and what it has shown.
 pub struct Terminal {
@@ -50,21 +55,24 @@ impl Terminal {
         setsid.current_dir(command.get_current_dir().unwrap_or("/".as_ref()));
         setsid.stdin(self.terminal.try_clone().expect("a terminal"));
         setsid.stdout(Stdio::piped()).stderr(Stdio::piped());
-        Started(setsid.spawn().expect("setsid, of util-linux"))
+        Started(setsid.spawn().expect("setsid, of util-linux"), words(command))
     }
 
-    /// Reads what is shown until it ends so.
+    /// Reads what is shown from now on until it ends so: a prompt that was answered counts no more.
     ///
     /// # Panics
     /// Where nothing more comes.
     #[track_caller]
     pub fn until(&mut self, end: &str) {
-        while !self.shown.ends_with(end) {
+        loop {
             let more = platform::readable(&self.person, BOUND);
             assert!(more, "waited {} s for {end:?} after {:?}", BOUND.as_secs(), self.shown);
             let mut byte = [0];
             self.person.read_exact(&mut byte).expect("more to see");
             self.shown.push(char::from(byte[0]));
+            if self.shown.ends_with(end) {
+                return;
+            }
         }
     }
 
@@ -91,14 +99,30 @@ impl Terminal {
     }
 }
 
+impl Drop for Terminal {
+    /// The screen as it is in the end.
+    fn drop(&mut self) {
+        // Each character is a byte that was shown.
+        let mut shown: Vec<u8> = self.shown.chars().filter_map(|byte| u8::try_from(byte).ok()).collect();
+        let mut more = [0; 4096];
+        while platform::readable(&self.person, Duration::ZERO) {
+            match self.person.read(&mut more) {
+                Ok(read @ 1..) => shown.extend_from_slice(&more[..read]),
+                _ => break,
+            }
+        }
+        transcript::keep(&["dt-cred".to_owned(), "at a terminal".to_owned()], Channel::Screen, None, &shown);
+    }
+}
+
 /// A command that runs at a terminal.
-pub struct Started(Child);
+pub struct Started(Child, Vec<String>);
 
 impl Started {
     /// Waits for its end; what it said elsewhere than on the terminal.
     #[track_caller]
     pub fn ended(self) -> Output {
-        ended(self.0, "a command at a terminal")
+        ended(self.0, &self.1)
     }
 }
 

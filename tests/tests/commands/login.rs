@@ -25,7 +25,8 @@ fn failed(output: &Output, code: i32, words: &str) {
 fn id_and_secret_are_asked_for_proven_and_kept_and_the_secret_is_not_shown() {
     let sandbox = Sandbox::http();
     let Some(user) = User::in_kernel_keyring() else { return };
-    let (account, mut terminal) = (Account::with_secret(&sandbox, "my-sekret"), Terminal::new());
+    let (account, mut terminal) =
+        (Account::with_secret(&sandbox, "a-sekret-that-is-my-sekret"), Terminal::new());
     let client = login(&user, &terminal, &["--url", &account.url, "--scope", "a b"]);
     // No desktop keyring is there, so another one must be wanted.
     terminal.until("[y/N] ");
@@ -39,7 +40,7 @@ fn id_and_secret_are_asked_for_proven_and_kept_and_the_secret_is_not_shown() {
     terminal.until("Client secret (not shown): ");
     assert!(!terminal.is_usual());
     // Mistyped and mended, with the white space of a paste around it.
-    terminal.press(" my-sexret\x7f\x7f\x7f\x7fkret \r");
+    terminal.press(" a-sekret-that-is-my-sexret\x7f\x7f\x7f\x7fkret \r");
     let said = client.ended().done();
     assert!(said.contains(user.profile()) && said.contains("the kernel keyring, until a reboot"), "{said}");
     assert!(terminal.is_usual());
@@ -55,7 +56,10 @@ fn id_and_secret_are_asked_for_proven_and_kept_and_the_secret_is_not_shown() {
     assert_eq!(sandbox.counts().tokens.total, 1);
     let requests = sandbox.requests();
     let body = std::str::from_utf8(&requests[0].body).expect("a form");
-    assert!(body.contains("client_secret=my-sekret") && body.contains("scope=a+b"), "{body}");
+    assert!(
+        body.contains("client_secret=a-sekret-that-is-my-sekret") && body.contains("scope=a+b"),
+        "{body}"
+    );
 }
 
 #[test]

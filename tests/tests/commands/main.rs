@@ -5,12 +5,15 @@ mod doctor;
 mod formats;
 mod frames;
 mod git_credential;
+mod hostile_text;
 mod inspect;
 mod kubectl_credential;
 mod life;
 mod log;
 #[cfg(target_os = "linux")]
 mod login;
+#[cfg(target_os = "linux")]
+mod panics;
 #[cfg(target_os = "linux")]
 mod place;
 #[cfg(target_os = "linux")]

@@ -12,7 +12,7 @@ use super::desktop::{Desktop, is_exit_6};
 fn another_program_finds_what_store_kept_as_the_contracts_json() {
     let sandbox = Sandbox::http();
     let Some(desktop) = Desktop::start() else { return };
-    let account = Account::with_secret(&sandbox, "grün & \"so on\"");
+    let account = Account::with_secret(&sandbox, "grün & \"so on\", and on");
     desktop.store(&account.lines()).done();
     let url = sandbox.url();
     let least = json!({

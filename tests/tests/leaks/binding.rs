@@ -6,10 +6,11 @@ use std::fs;
 use dt_cred_tests::{
     issuer::{Certificate, Sandbox},
     parts::private_folder,
+    search::Search,
     user::{Account, User},
 };
 
-use super::{listener::Listener, search::Search};
+use super::listener::Listener;
 
 const SECRET: &str = "the-secret-of-a-profile-that-is-bound";
 

@@ -1,8 +1,6 @@
 //! What is wrong with the input is told without the input.
 
-use dt_cred_tests::user::User;
-
-use super::search::Search;
+use dt_cred_tests::{search::Search, user::User};
 
 const SECRET: &str = "Zq7-0d1e2f3a4b5c6d7e8f90";
 

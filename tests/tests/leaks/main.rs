@@ -12,5 +12,4 @@ mod listener;
 mod memory;
 #[cfg(target_os = "linux")]
 mod processes;
-mod search;
 mod story;

@@ -5,11 +5,10 @@ use std::{fs, io};
 use dt_cred_tests::{
     issuer::Sandbox,
     parts::Running,
+    search::Search,
     user::{Account, User},
 };
 use rustix::process::Pid;
-
-use super::search::Search;
 
 const SECRET: &str = "grün €🔑 a&b+c%20d=\"e\" it's \\f {g} #?/;:,";
 

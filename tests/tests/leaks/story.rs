@@ -13,10 +13,11 @@ use dt_cred_tests::{
         Output,
         session::{Session, request},
     },
+    search::Search,
     user::{Account, User},
 };
 
-use super::{echo, search::Search};
+use super::echo;
 
 /// Nothing that is its own form in any encoding, and nothing that is long: by its length alone no form is withheld.
 const SECRET: &str = "a&b+c%20d=\"e\" €🔑";

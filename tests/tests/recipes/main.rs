@@ -7,8 +7,6 @@ mod github;
 mod gitlab;
 mod kubernetes;
 mod schemas;
-#[path = "../leaks/search.rs"]
-mod search;
 
 use std::{
     fs,
@@ -19,9 +17,9 @@ use std::{
 use dt_cred_tests::{
     issuer::{Counts, Sandbox},
     parts::{binaries, run},
+    search::Search,
     user::Account,
 };
-use search::Search;
 
 /// The repository.
 fn repository() -> &'static Path {

@@ -143,6 +143,7 @@ fn a_daemon_that_a_real_unit_starts_serves_by_the_credential_that_it_loads() {
             folder=/run/daemon-of-$user && install -d -o "$user" -m 0700 "$folder"
             systemd-run --quiet --unit="dt-credd-$user" --property=DefaultDependencies=no --property=User="$user" \
                 --property=LoadCredential=dt-cred.default:/run/secrets/lines \
+                --property=StandardError=truncate:"/run/log-of-$user" --setenv=DT_CRED_LOG=trace \
                 --setenv=HOME="$folder" --setenv=XDG_RUNTIME_DIR="$folder" /programs/dt-credd
             client() {
                 HOME=$folder XDG_RUNTIME_DIR=$folder \
@@ -153,6 +154,7 @@ fn a_daemon_that_a_real_unit_starts_serves_by_the_credential_that_it_loads() {
             client keyring list | grep ^default
             printf 'client_id=x\nclient_secret=y\n' | { client store 2>&1 || echo "exit $?"; }
             systemctl stop "dt-credd-$user"
+            cat "/run/log-of-$user" >&2
         done"#;
     let output = systemd.run(script, account.lines());
     let lines: Vec<_> = output.done().lines().map(str::to_owned).collect();

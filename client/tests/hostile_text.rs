@@ -1,0 +1,162 @@
+//! A daemon that is false and says what would rewrite a terminal: whatever it says, the client prints plain text.
+
+mod fake;
+
+use std::{
+    io::Write,
+    process::{Output, Stdio},
+};
+
+use dt_cred_proto::{
+    frame::encode,
+    message::{
+        Caller, Defence, Failure, FailureKind, FileFormat, FileStatus, Keyring, KeyringStatus, LogEntry,
+        Moved, Outcome as Served, ProfileState, ProfileStatus, Response, Status, Stored, Token,
+    },
+    text::Text,
+};
+use fake::{Outcome, Play, Sandbox, request, token};
+
+/// Clears the screen in two ways, reorders, begins lines, rings, hides.
+const HOSTILE: &str =
+    "\u{1b}[2J\u{9b}2J\u{202e}\u{2066}\r\n\n\u{7}\u{7f}\u{8}\0\u{85}\u{2028}\u{200b}\u{feff}\u{e0041}";
+
+/// What stands for it until the frame is made, as a [`Text`] that is made is safe.
+const MARK: &str = "~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~";
+
+fn marked() -> Text {
+    Text::new(&format!("before {MARK} after"))
+}
+
+/// The answers' frames with `text` where the mark is.
+fn frames(answers: &[Response], text: &str) -> Vec<u8> {
+    assert_eq!((text.len(), HOSTILE.len()), (MARK.len(), MARK.len()), "they are as long");
+    let mut bytes: Vec<u8> =
+        answers.iter().flat_map(|answer| encode(answer).expect("a frame").to_vec()).collect();
+    let marks: Vec<_> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(MARK.as_bytes())).collect();
+    assert!(!marks.is_empty(), "there is a text");
+    for at in marks {
+        bytes[at..at + MARK.len()].copy_from_slice(text.as_bytes());
+    }
+    bytes
+}
+
+/// What the client makes of a daemon that gives these answers, one for each request.
+fn outcome(arguments: &[&str], answers: &[Response], text: &str) -> Outcome {
+    let (sandbox, bytes, count) = (Sandbox::new(), frames(answers, text), answers.len());
+    let play: Play = Box::new(move |mut stream| {
+        // All at once: one that has an answer to its first request reads no further before it has asked again.
+        for bytes in [bytes].into_iter().chain(vec![Vec::new(); count - 1]) {
+            request(&mut stream);
+            let _ = stream.write_all(&bytes);
+        }
+    });
+    let daemon = sandbox.serve(vec![play]);
+    let mut client = sandbox.client(arguments);
+    client.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut client = client.spawn().expect("the client");
+    let lines = b"client_id=a\nclient_secret=b\nkeyring=memory\n";
+    // Most read none of it.
+    let _ = client.stdin.take().expect("a pipe").write_all(lines);
+    let output: Output = client.wait_with_output().expect("the client");
+    daemon.join().expect("it was asked so often");
+    output.into()
+}
+
+/// Whether a terminal shows it, and nothing else happens.
+fn is_plain(c: char) -> bool {
+    !c.is_control() && (c.is_ascii() || !HOSTILE.contains(c))
+}
+
+fn answers() -> Vec<(&'static [&'static str], Vec<Response>)> {
+    let failure = || Failure::new(FailureKind::Other, marked());
+    let granted =
+        || Response::Token(Token { token_type: marked(), url: marked(), warning: Some(marked()), ..token() });
+    let profile = || "default".parse().expect("a name");
+    let known = ProfileStatus {
+        profile: profile(),
+        state: ProfileState::Failing,
+        url: Some(marked()),
+        keyring: Some(Keyring::Keyutils),
+        lasts: Some(marked()),
+        expires_in_ms: None,
+        lifetime_ms: None,
+        generation: None,
+        next_fetch_in_ms: None,
+        last_error: Some(failure()),
+        check: Some(failure()),
+        proxy: Some(marked()),
+        served: 1,
+        fetches: 2,
+    };
+    let status = || {
+        let status = Status {
+            release: marked(),
+            pid: 1,
+            uptime_ms: 1,
+            default_profile: profile(),
+            requests: 1,
+            profiles: vec![known.clone()],
+        };
+        let file = FileStatus {
+            profile: profile(),
+            path: marked(),
+            format: FileFormat::Raw,
+            generation: None,
+            error: Some(failure()),
+        };
+        let defence = Defence { name: marked(), active: false, note: marked() };
+        vec![
+            Response::Status(Box::new(status)),
+            Response::Files(vec![file]),
+            Response::Defences(vec![defence]),
+        ]
+    };
+    let caller = Caller { uid: Some(1000), pid: Some(2), program: Some(marked()), parent: Some(marked()) };
+    let served = LogEntry { at_ms: 0, caller, outcome: Served::Refused };
+    let kept = KeyringStatus {
+        keyring: Keyring::Keyutils,
+        lasts: marked(),
+        items: Vec::new(),
+        error: Some(failure()),
+    };
+    let moved =
+        Moved { profile: profile(), from: Keyring::Memory, keyring: Keyring::Keyutils, lasts: marked() };
+    let stored =
+        Stored { profile: profile(), keyring: Keyring::Memory, lasts: marked(), expires_in_ms: None };
+    vec![
+        (&["get"], vec![granted()]),
+        (&["get", "--format", "json"], vec![granted()]),
+        (&["get", "--format", "env"], vec![granted()]),
+        (&["get", "--format", "curl"], vec![granted()]),
+        (&["get"], vec![Response::Failed(failure())]),
+        (&["get"], vec![Response::Version { version: 2, release: marked() }]),
+        (&["reject"], vec![Response::Failed(failure())]),
+        (&["erase"], vec![Response::Failed(failure())]),
+        (&["unlock"], vec![Response::Failed(failure())]),
+        (&["status"], status()),
+        (&["status", "--json"], status()),
+        (&["status", "--check"], status()),
+        (&["doctor"], status()),
+        (&["doctor", "--json"], status()),
+        (&["log"], vec![Response::Log(vec![served.clone()])]),
+        (&["log", "--json"], vec![Response::Log(vec![served])]),
+        (&["store"], vec![Response::Stored(stored)]),
+        (&["keyring", "list"], vec![Response::Keyrings(vec![kept])]),
+        (&["keyring", "move", "--to", "keyutils"], vec![Response::Moved(moved)]),
+    ]
+}
+
+#[test]
+fn nothing_that_a_daemon_says_does_more_to_a_terminal_than_to_stand_there() {
+    for ((arguments, plain), (_, hostile)) in answers().into_iter().zip(answers()) {
+        let plain = outcome(arguments, &plain, MARK);
+        let said = outcome(arguments, &hostile, HOSTILE);
+        assert!(format!("{}{}", plain.stdout, plain.stderr).contains("before"), "{arguments:?}: {plain:?}");
+        assert_eq!(said.code, plain.code, "{arguments:?}: {said:?}");
+        for (said, plain) in [(&said.stdout, &plain.stdout), (&said.stderr, &plain.stderr)] {
+            assert_eq!(said.lines().count(), plain.lines().count(), "{arguments:?}: {said:?}");
+            assert!(said.split('\n').all(|line| line.chars().all(is_plain)), "{arguments:?}: {said:?}");
+        }
+    }
+}

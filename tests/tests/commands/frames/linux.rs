@@ -93,6 +93,8 @@ impl Frames {
                 // It would change something, or ask a keyring or the issuer: those have tests of their own.
                 Ok(_) => continue,
                 Err(FrameError::UnknownVariant(_)) => Fate::Answered,
+                // Each ends a connection, and connecting costs more than all else.
+                Err(_) if self.random.below(3) != 0 => continue,
                 Err(_) => Fate::Refused,
             };
             return match (fate, self.random.below(64)) {
@@ -138,9 +140,9 @@ impl Frames {
 fn is_harmless(operation: &Operation) -> bool {
     let ours = |profile: &Option<Profile>| profile.is_none();
     match operation {
-        Operation::Get(Get { profile, fresh, min_ttl }) => {
-            // What the token has left, or will have, would have another one fetched.
-            ours(profile) && !fresh && min_ttl.is_none_or(|seconds| !(1_000..=10_000).contains(&seconds))
+        Operation::Get(Get { profile, min_ttl, fresh }) => {
+            // Near the token's whole lifetime a new one is asked for.
+            ours(profile) && !fresh && min_ttl.is_none_or(|seconds| !(1000..10_000).contains(&seconds))
         }
         Operation::Reject(Reject { profile, generation, force }) => {
             // The generation of now is larger than any of the kept frames.
@@ -189,7 +191,7 @@ fn flood(user: &User, token: &str, count: u32, seed: u64) {
                 let Response::Token(answer) = session.ask(Operation::Get(Get::default())) else {
                     panic!("an honest client got no token")
                 };
-                assert_eq!(answer.access_token.expose(), token);
+                assert!(answer.access_token.expose() == token, "another token");
                 // One that comes and goes, as `dt-cred` does.
                 if served % 10 == 0 {
                     session = Session::open(&socket);
@@ -243,20 +245,19 @@ fn after_a_million_random_and_mutated_frames_the_daemon_is_as_it_was_and_has_ser
     user.home.set("DT_CRED_LOG", "warn");
     user.home.configure(&format!("default_profile = \"{}\"\n", user.profile()));
     let mut daemon = user.home.start_daemon();
+    let pid = daemon.pid().as_raw_pid();
+    let threads = Held::by(pid).threads;
     user.log_in(&Account::at(&sandbox));
-    let (token, pid) = (user.token(), daemon.pid().as_raw_pid());
-    let descriptors = || Held::by(pid).descriptors;
-    let alone = descriptors();
-    let left = || until("the daemon to see that all have left", || (descriptors() <= alone).then_some(()));
+    let token = user.token();
+    let descriptors = Held::by(pid).descriptors;
+    // A thread that read a file stays for a while, and with it what it held.
+    let as_before = |held: &Held| held.descriptors <= descriptors && held.threads <= threads;
+    let at_rest = || until("the daemon to be at rest", || Some(Held::by(pid)).filter(as_before));
 
     flood(&user, &token, FIRST, 1);
-    left();
-    let before = Held::by(pid);
+    let before = at_rest();
     flood(&user, &token, FRAMES - FIRST, 1000);
-    left();
-    let threads =
-        || until("its threads to end", || Some(Held::by(pid)).filter(|held| held.threads <= before.threads));
-    let after = threads();
+    let after = at_rest();
     println!("{before:?} after {FIRST} frames, {after:?} after {FRAMES}");
     assert!(after.memory <= before.memory + GROWTH, "{before:?}, then {after:?}");
     assert_eq!(user.token(), token);

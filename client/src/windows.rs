@@ -37,7 +37,7 @@ use crate::deadline::Deadline;
 pub(crate) const DAEMON: &str = "dt-credd.exe";
 
 /// Whether a daemon may read the file: it has all of its user's rights.
-pub(crate) fn may_daemon_read(_file: &Path) -> bool {
+pub(crate) fn may_daemon_read(_file: &std::path::Path) -> bool {
     true
 }
 

@@ -20,6 +20,9 @@ use crate::platform::{TrustError, folded, open_regular, trusted, trusted_parents
 
 mod value;
 
+/// The file's name in the user's folder.
+const NAME: &str = "config.toml";
+
 /// Environment variable that names another configuration file.
 pub const VARIABLE: &str = "DT_CRED_CONFIG";
 
@@ -175,6 +178,12 @@ pub fn place() -> Option<PathBuf> {
     named().or_else(folder)
 }
 
+/// Where the configuration leads that is a symlink, as into a folder of settings that are kept together.
+pub fn target() -> Option<PathBuf> {
+    let file = named().or_else(|| Some(folder()?.join(NAME)))?;
+    fs::canonicalize(file).ok()
+}
+
 /// The user's folder for the configuration, where no other file is named.
 pub fn folder() -> Option<PathBuf> {
     let folders = if named().is_some() { None } else { folders() };
@@ -198,10 +207,7 @@ impl Config {
         if let Some(path) = named() {
             return Self::load_named(&path);
         }
-        folders().map_or_else(
-            || Ok(Self::default()),
-            |folders| Self::load(&folders.config_dir().join("config.toml")),
-        )
+        folders().map_or_else(|| Ok(Self::default()), |folders| Self::load(&folders.config_dir().join(NAME)))
     }
 
     /// The configuration in a file that the user named: it must be there.

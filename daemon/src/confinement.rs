@@ -31,10 +31,11 @@ impl Needs {
     /// What this configuration needs, with the socket and the state in these places.
     pub fn of(config: &Config, state: &Path, endpoint: &Endpoint) -> Self {
         let named = PLACES.into_iter().filter_map(env::var_os).map(PathBuf::from);
+        let configured = config::place().into_iter().chain(config::target());
         let sinks = config.files().filter_map(|file| file.path.parent()).map(Path::to_owned);
         let folders = endpoint.path.parent().into_iter().chain([state]).map(Path::to_owned);
         Self {
-            read: named.chain(config::place()).filter(|path| path.is_absolute()).collect(),
+            read: named.chain(configured).filter(|path| path.is_absolute()).collect(),
             write: folders.chain(sinks).collect(),
             programs: config.runs_programs(),
         }

@@ -35,7 +35,7 @@ const NEWEST: ABI = ABI::V8;
 
 /// System calls that only an attacker would make: to run a program, to look into another process, to change the kernel or
 /// what it mounts, to leave what confines us. io_uring makes calls that no filter sees.
-const REFUSED: [libc::c_long; 48] = [
+const REFUSED: &[libc::c_long] = &[
     libc::SYS_execve,
     libc::SYS_execveat,
     libc::SYS_ptrace,
@@ -51,6 +51,7 @@ const REFUSED: [libc::c_long; 48] = [
     libc::SYS_io_uring_enter,
     libc::SYS_io_uring_register,
     libc::SYS_kexec_load,
+    #[cfg(not(target_arch = "riscv64"))]
     libc::SYS_kexec_file_load,
     libc::SYS_init_module,
     libc::SYS_finit_module,
@@ -167,7 +168,7 @@ fn rule(path: PathBuf, access: BitFlags<AccessFs>) -> Option<PathBeneath<PathFd>
 fn system_calls() -> Result<String, String> {
     let told = |error: &dyn Display| error.to_string();
     let architecture: TargetArch = std::env::consts::ARCH.try_into().map_err(|error| told(&error))?;
-    let calls = REFUSED.into_iter().flat_map(|call| [call, call | X32]);
+    let calls = REFUSED.iter().flat_map(|call| [*call, call | X32]);
     // No condition for any of them.
     let rules: BTreeMap<_, _> = calls.map(|call| (call, Vec::new())).collect();
     let refused = SeccompAction::Errno(u32::try_from(libc::EPERM).unwrap_or_default());

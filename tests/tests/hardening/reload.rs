@@ -1,6 +1,6 @@
 //! A daemon that reads its configuration anew (SIGHUP), within the rights that it kept and beyond them.
 
-use std::{fs, path::PathBuf};
+use std::{fs, os::unix::fs::symlink, path::PathBuf};
 
 use dt_cred_tests::{
     issuer::Sandbox,
@@ -134,4 +134,23 @@ fn a_configuration_that_needs_such_rights_ends_no_daemon_that_holds_the_only_cop
     daemon.stderr_line(|line| line.contains("credentials in memory alone would be lost"));
     assert_eq!(scene.user.token(), token);
     assert_eq!(scene.sandbox.counts().tokens.total, 1);
+}
+
+#[test]
+fn a_configuration_that_is_a_symlink_is_read_anew_where_it_leads() {
+    let scene = Scene::of(User::in_memory());
+    let one = scene.file("one");
+    scene.configure(&[(one.clone(), "raw")]);
+    let (link, kept) = (scene.user.home.configuration(), scene.user.home.path().join("dotfiles"));
+    private_folder(&kept);
+    fs::rename(&link, kept.join("dt-cred.toml")).expect("moved");
+    symlink(kept.join("dt-cred.toml"), &link).expect("a symlink");
+    let _daemon = scene.start();
+    scene.log_in();
+    let token = scene.user.token();
+    scene.until(&[("one", &token)]);
+    scene.configure(&[(one, "header")]);
+    assert!(fs::symlink_metadata(&link).expect("it is there").is_symlink());
+    scene.reload();
+    scene.until(&[("one", &format!("Authorization: Bearer {token}"))]);
 }

@@ -8,7 +8,10 @@ use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, PathBeneath, PathFd, Ruleset, RulesetAttr,
     RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
-use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
+use seccompiler::{
+    BpfProgram, Error, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule, TargetArch,
+};
 
 use crate::confinement::Needs;
 
@@ -85,6 +88,20 @@ const REFUSED: [libc::c_long; 48] = [
     libc::SYS_syslog,
     libc::SYS_vhangup,
 ];
+
+/// What clone(2) is refused: namespaces, as unshare(2) is. That of the time is clone3(2)'s alone.
+const NAMESPACES: [libc::c_int; 7] = [
+    libc::CLONE_NEWCGROUP,
+    libc::CLONE_NEWIPC,
+    libc::CLONE_NEWNET,
+    libc::CLONE_NEWNS,
+    libc::CLONE_NEWPID,
+    libc::CLONE_NEWUSER,
+    libc::CLONE_NEWUTS,
+];
+
+/// What ioctl(2) is refused: to type into the terminal that the daemon was started from, where a shell waits.
+const TYPING: [u64; 2] = [libc::TIOCSTI, libc::TIOCLINUX];
 
 /// What the calls of the x32 ABI add to their numbers on x86-64: the same calls by another name.
 const X32: libc::c_long = 0x4000_0000;
@@ -169,10 +186,36 @@ fn system_calls() -> Result<String, String> {
     let architecture: TargetArch = std::env::consts::ARCH.try_into().map_err(|error| told(&error))?;
     let calls = REFUSED.into_iter().flat_map(|call| [call, call | X32]);
     // No condition for any of them.
-    let rules: BTreeMap<_, _> = calls.map(|call| (call, Vec::new())).collect();
-    let refused = SeccompAction::Errno(u32::try_from(libc::EPERM).unwrap_or_default());
-    let filter = SeccompFilter::new(rules, SeccompAction::Allow, refused, architecture);
-    let program = filter.and_then(BpfProgram::try_from).map_err(|error| told(&error))?;
-    seccompiler::apply_filter(&program).map_err(|error| told(&error))?;
+    let mut rules: BTreeMap<_, _> = calls.map(|call| (call, Vec::new())).collect();
+    let (cloning, typing) = conditions().map_err(|error| told(&error))?;
+    for (call, conditions) in [(libc::SYS_clone, cloning), (libc::SYS_ioctl, typing)] {
+        rules.extend([(call, conditions.clone()), (call | X32, conditions)]);
+    }
+    refuse(rules, libc::EPERM, architecture).map_err(|error| told(&error))?;
+    // Its flags lie in memory, where no filter looks. Whoever is told that there is none takes clone(2).
+    let rules = [libc::SYS_clone3, libc::SYS_clone3 | X32].map(|call| (call, Vec::new())).into();
+    refuse(rules, libc::ENOSYS, architecture).map_err(|error| told(&error))?;
     Ok(format!("seccomp, {} of them refused", REFUSED.len()))
+}
+
+type Rules = BTreeMap<libc::c_long, Vec<SeccompRule>>;
+
+/// When clone(2) is refused, and when ioctl(2).
+fn conditions() -> Result<(Vec<SeccompRule>, Vec<SeccompRule>), seccompiler::BackendError> {
+    let rule = |argument, compared, value| {
+        let condition = SeccompCondition::new(argument, SeccompCmpArgLen::Dword, compared, value)?;
+        SeccompRule::new(vec![condition])
+    };
+    let bits = NAMESPACES.iter().map(|flag| u64::from(flag.unsigned_abs()));
+    let cloning = bits.map(|bit| rule(0, SeccompCmpOp::MaskedEq(bit), bit)).collect::<Result<_, _>>()?;
+    let typing = TYPING.into_iter().map(|code| rule(1, SeccompCmpOp::Eq, code)).collect::<Result<_, _>>()?;
+    Ok((cloning, typing))
+}
+
+/// Has what these rules say fail with `errno` from now on.
+fn refuse(rules: Rules, errno: i32, architecture: TargetArch) -> Result<(), Error> {
+    let refused = SeccompAction::Errno(errno.unsigned_abs());
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, refused, architecture);
+    let program = filter.and_then(BpfProgram::try_from)?;
+    seccompiler::apply_filter(&program)
 }

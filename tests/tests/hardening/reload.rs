@@ -135,3 +135,23 @@ fn a_configuration_that_needs_such_rights_ends_no_daemon_that_holds_the_only_cop
     assert_eq!(scene.user.token(), token);
     assert_eq!(scene.sandbox.counts().tokens.total, 1);
 }
+
+#[test]
+fn a_configuration_that_is_a_link_to_elsewhere_is_read_anew_by_the_next_daemon() {
+    let Some(user) = User::in_keyring() else { return };
+    let scene = Scene::of(user);
+    let linked = scene.user.home.path().join("dotfiles");
+    private_folder(&linked);
+    scene.configure(&[]);
+    let file = scene.user.home.configuration();
+    fs::rename(&file, linked.join("config.toml")).expect("moved");
+    std::os::unix::fs::symlink(linked.join("config.toml"), &file).expect("a symlink");
+    let mut daemon = scene.start();
+    scene.log_in();
+    scene.configure(&[(scene.file("one"), "raw")]);
+    scene.reload();
+    assert_eq!(daemon.wait().code(), Some(1), "so that a service manager starts another");
+    let token = scene.user.token();
+    scene.until(&[("one", &token)]);
+    scene.user.dt_cred(&["erase"]).done();
+}

@@ -38,7 +38,7 @@ const NEWEST: ABI = ABI::V8;
 
 /// System calls that only an attacker would make: to run a program, to look into another process, to change the kernel or
 /// what it mounts, to leave what confines us. io_uring makes calls that no filter sees.
-const REFUSED: [libc::c_long; 48] = [
+const REFUSED: [libc::c_long; 57] = [
     libc::SYS_execve,
     libc::SYS_execveat,
     libc::SYS_ptrace,
@@ -87,7 +87,28 @@ const REFUSED: [libc::c_long; 48] = [
     libc::SYS_personality,
     libc::SYS_syslog,
     libc::SYS_vhangup,
+    // What Landlock lets pass: another mode, owner or attribute of a file that may not be opened. Of an open one's mode not.
+    libc::SYS_fchmodat,
+    FCHMODAT2,
+    libc::SYS_fchown,
+    libc::SYS_fchownat,
+    libc::SYS_setxattr,
+    libc::SYS_lsetxattr,
+    libc::SYS_fsetxattr,
+    SETXATTRAT,
+    FILE_SETATTR,
 ];
+
+/// The names that only older machines have for some of them.
+#[cfg(target_arch = "x86_64")]
+const OLDER: [libc::c_long; 3] = [libc::SYS_chmod, libc::SYS_chown, libc::SYS_lchown];
+#[cfg(not(target_arch = "x86_64"))]
+const OLDER: [libc::c_long; 0] = [];
+
+/// Newer ones, which have one number on every machine (syscalls(2)).
+const FCHMODAT2: libc::c_long = 452;
+const SETXATTRAT: libc::c_long = 463;
+const FILE_SETATTR: libc::c_long = 469;
 
 /// What clone(2) is refused: namespaces, as unshare(2) is. That of the time is clone3(2)'s alone.
 const NAMESPACES: [libc::c_int; 7] = [
@@ -184,7 +205,7 @@ fn rule(path: PathBuf, access: BitFlags<AccessFs>) -> Option<PathBeneath<PathFd>
 fn system_calls() -> Result<String, String> {
     let told = |error: &dyn Display| error.to_string();
     let architecture: TargetArch = std::env::consts::ARCH.try_into().map_err(|error| told(&error))?;
-    let calls = REFUSED.into_iter().flat_map(|call| [call, call | X32]);
+    let calls = REFUSED.into_iter().chain(OLDER).flat_map(|call| [call, call | X32]);
     // No condition for any of them.
     let mut rules: BTreeMap<_, _> = calls.map(|call| (call, Vec::new())).collect();
     let (cloning, typing) = conditions().map_err(|error| told(&error))?;

@@ -96,6 +96,18 @@ fn the_daemon_can_read_and_write_what_it_needs_and_no_other_file() {
         assert!(*may || result == -EACCES, "{path:?} with flags {flags}: {result}");
     }
     assert!(!home.join("new").exists() && state.join("new").exists());
+    // Nor can it open them to everybody, or make them another's.
+    let key = home.join(".ssh/id_rsa");
+    let opened = [
+        format!("(long)((int (*)(const char *, int))chmod)({key:?}, 0666)"),
+        format!("(long)((int (*)(const char *, int))chmod)({home:?}, 0777)"),
+        format!("(long)((int (*)(const char *, int, int))chown)({key:?}, 1, 1)"),
+        format!(
+            "(long)((int (*)(const char *, char *, char *, long, int))setxattr)({key:?}, \"user.x\", \"y\", 1, 0)"
+        ),
+    ];
+    let results = made_by(user.home.daemon_pid().expect("a daemon"), &opened);
+    assert_eq!(results, [-EPERM; 4]);
     // And it serves on.
     user.token();
 }

@@ -69,7 +69,7 @@ fn a_stranger_who_keeps_coming_is_in_the_users_log_and_fills_neither_it_nor_the_
     home.dt_cred(&["stop"]).done();
     daemon.wait();
     let said = daemon.said();
-    let warned: Vec<_> = said.lines().filter(|line| line.contains("refused")).collect();
+    let warned: Vec<_> = said.lines().filter(|line| line.contains(" WARN refused")).collect();
     assert_eq!(warned.len(), 2, "{said}");
     // The one who has a line is the test that looked whether it listens.
     assert!(warned[1].contains("refused again") && warned[1].ends_with(&format!("times={COMES}")), "{said}");

@@ -16,7 +16,7 @@ use dt_cred_proto::{
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::platform::{TrustError, folded, open_regular, trusted, trusted_parents};
+use crate::platform::{TrustError, folded, has_read_permission, open_regular, trusted, trusted_parents};
 
 mod value;
 
@@ -164,6 +164,15 @@ pub enum ConfigError {
         /// What is wrong there, with the mend.
         reason: Text,
     },
+}
+
+impl ConfigError {
+    /// Whether its owner and mode let this process read the file, so that only rights which it gave up keep it from that: a
+    /// symlink leads elsewhere, or the file or its folder is another one than when they were given up.
+    pub fn is_for_want_of_rights(&self) -> bool {
+        matches!(self, Self::Io { path, source }
+            if source.kind() == io::ErrorKind::PermissionDenied && has_read_permission(path))
+    }
 }
 
 impl Default for Config {

@@ -110,6 +110,7 @@ impl Service {
         let read = tokio::task::spawn_blocking(Config::load_default).await;
         let config = match read {
             Ok(Ok(config)) => config,
+            Ok(Err(error)) if error.is_for_want_of_rights() => return self.outgrown().await,
             Ok(Err(error)) => {
                 tracing::error!(%error, "the configuration is as it was");
                 return Reloaded::Kept;
@@ -121,6 +122,11 @@ impl Service {
             tracing::info!("the configuration was read anew");
             return Reloaded::Done;
         }
+        self.outgrown().await
+    }
+
+    /// What becomes of a configuration that needs rights which were given up.
+    async fn outgrown(&self) -> Reloaded {
         if self.keeper.holds_the_only_copy().await {
             tracing::error!(
                 "the configuration is as it was: the new one needs rights that were given up, and credentials in memory \

@@ -38,8 +38,8 @@ pub use dt_cred_proto::platform::{
     TrustError, home, own_uid, private_file, private_folder, trusted, trusted_parents,
 };
 pub use files::{
-    FileId, Lock, Stamp, append_private, create_private, is_own_file, is_stream, open_regular, replace,
-    sync_folder,
+    FileId, Lock, Stamp, append_private, create_private, has_read_permission, is_own_file, is_stream,
+    open_regular, replace, sync_folder,
 };
 pub use system::{Alarm, Watch, boot_time, confine, folded, is_answered, process};
 

@@ -41,7 +41,8 @@ pub use dt_cred_proto::platform::{
     TrustError, create_private, home, private_file, private_folder, trusted, trusted_parents,
 };
 pub use files::{
-    FileId, Lock, Stamp, append_private, folded, is_own_file, is_stream, open_regular, replace, sync_folder,
+    FileId, Lock, Stamp, append_private, folded, has_read_permission, is_own_file, is_stream, open_regular,
+    replace, sync_folder,
 };
 pub use process::process;
 use session_end::SessionEnd;

@@ -191,7 +191,11 @@ pub fn private_folder(folder: &Path, repair: bool) -> Result<(), TrustError> {
         return Err(TrustError::Open { path: folder, mode });
     }
     if mode & 0o777 != 0o700 && repair {
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).map_err(io)?;
+        // By its descriptor: a daemon that is confined may change no mode by a path.
+        let opened = fs::File::open(&folder)
+            .and_then(|folder| folder.set_permissions(fs::Permissions::from_mode(0o700)));
+        // One that its owner may not look into cannot be opened.
+        opened.or_else(|_| fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))).map_err(io)?;
     }
     Ok(())
 }

@@ -8,13 +8,16 @@ use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, PathBeneath, PathFd, Ruleset, RulesetAttr,
     RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
-use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
+use seccompiler::{
+    BpfProgram, Error, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule, TargetArch,
+};
 
 use crate::confinement::Needs;
 
 /// What every program of the system may read: its libraries, which the resolver loads when it is asked, its settings,
 /// CA roots. Whole folders, as what lies in them is replaced by renaming, and a rule follows the file that is replaced.
-const SYSTEM: [&str; 9] = [
+const SYSTEM: [&str; 14] = [
     "/etc",
     "/usr",
     "/lib",
@@ -22,7 +25,13 @@ const SYSTEM: [&str; 9] = [
     "/nix/store",
     "/gnu/store",
     "/var/lib/ca-certificates",
+    // Where /etc/resolv.conf leads, by whoever looks after it.
     "/run/systemd/resolve",
+    "/run/NetworkManager",
+    "/run/resolvconf",
+    "/run/connman",
+    "/run/netconfig",
+    "/mnt/wsl",
     // Also /proc/PID/comm. What would tell more of another process is kept back by Landlock itself.
     "/proc",
 ];
@@ -85,7 +94,42 @@ const REFUSED: &[libc::c_long] = &[
     libc::SYS_personality,
     libc::SYS_syslog,
     libc::SYS_vhangup,
+    // What Landlock lets pass: another mode, owner or attribute of a file that may not be opened. Of an open one's mode not.
+    libc::SYS_fchmodat,
+    FCHMODAT2,
+    libc::SYS_fchown,
+    libc::SYS_fchownat,
+    libc::SYS_setxattr,
+    libc::SYS_lsetxattr,
+    libc::SYS_fsetxattr,
+    SETXATTRAT,
+    FILE_SETATTR,
 ];
+
+/// The names that only older machines have for some of them.
+#[cfg(target_arch = "x86_64")]
+const OLDER: [libc::c_long; 3] = [libc::SYS_chmod, libc::SYS_chown, libc::SYS_lchown];
+#[cfg(not(target_arch = "x86_64"))]
+const OLDER: [libc::c_long; 0] = [];
+
+/// Newer ones, which have one number on every machine (syscalls(2)).
+const FCHMODAT2: libc::c_long = 452;
+const SETXATTRAT: libc::c_long = 463;
+const FILE_SETATTR: libc::c_long = 469;
+
+/// What clone(2) is refused: namespaces, as unshare(2) is. That of the time is clone3(2)'s alone.
+const NAMESPACES: [libc::c_int; 7] = [
+    libc::CLONE_NEWCGROUP,
+    libc::CLONE_NEWIPC,
+    libc::CLONE_NEWNET,
+    libc::CLONE_NEWNS,
+    libc::CLONE_NEWPID,
+    libc::CLONE_NEWUSER,
+    libc::CLONE_NEWUTS,
+];
+
+/// What ioctl(2) is refused: to type into the terminal that the daemon was started from, where a shell waits.
+const TYPING: [u64; 2] = [libc::TIOCSTI, libc::TIOCLINUX];
 
 /// What the calls of the x32 ABI add to their numbers on x86-64: the same calls by another name.
 const X32: libc::c_long = 0x4000_0000;
@@ -168,12 +212,38 @@ fn rule(path: PathBuf, access: BitFlags<AccessFs>) -> Option<PathBeneath<PathFd>
 fn system_calls() -> Result<String, String> {
     let told = |error: &dyn Display| error.to_string();
     let architecture: TargetArch = std::env::consts::ARCH.try_into().map_err(|error| told(&error))?;
-    let calls = REFUSED.iter().flat_map(|call| [*call, call | X32]);
+    let calls = REFUSED.iter().copied().chain(OLDER).flat_map(|call| [call, call | X32]);
     // No condition for any of them.
-    let rules: BTreeMap<_, _> = calls.map(|call| (call, Vec::new())).collect();
-    let refused = SeccompAction::Errno(u32::try_from(libc::EPERM).unwrap_or_default());
-    let filter = SeccompFilter::new(rules, SeccompAction::Allow, refused, architecture);
-    let program = filter.and_then(BpfProgram::try_from).map_err(|error| told(&error))?;
-    seccompiler::apply_filter(&program).map_err(|error| told(&error))?;
+    let mut rules: BTreeMap<_, _> = calls.map(|call| (call, Vec::new())).collect();
+    let (cloning, typing) = conditions().map_err(|error| told(&error))?;
+    for (call, conditions) in [(libc::SYS_clone, cloning), (libc::SYS_ioctl, typing)] {
+        rules.extend([(call, conditions.clone()), (call | X32, conditions)]);
+    }
+    refuse(rules, libc::EPERM, architecture).map_err(|error| told(&error))?;
+    // Its flags lie in memory, where no filter looks. Whoever is told that there is none takes clone(2).
+    let rules = [libc::SYS_clone3, libc::SYS_clone3 | X32].map(|call| (call, Vec::new())).into();
+    refuse(rules, libc::ENOSYS, architecture).map_err(|error| told(&error))?;
     Ok(format!("seccomp, {} of them refused", REFUSED.len()))
+}
+
+type Rules = BTreeMap<libc::c_long, Vec<SeccompRule>>;
+
+/// When clone(2) is refused, and when ioctl(2).
+fn conditions() -> Result<(Vec<SeccompRule>, Vec<SeccompRule>), seccompiler::BackendError> {
+    let rule = |argument, compared, value| {
+        let condition = SeccompCondition::new(argument, SeccompCmpArgLen::Dword, compared, value)?;
+        SeccompRule::new(vec![condition])
+    };
+    let bits = NAMESPACES.iter().map(|flag| u64::from(flag.unsigned_abs()));
+    let cloning = bits.map(|bit| rule(0, SeccompCmpOp::MaskedEq(bit), bit)).collect::<Result<_, _>>()?;
+    let typing = TYPING.into_iter().map(|code| rule(1, SeccompCmpOp::Eq, code)).collect::<Result<_, _>>()?;
+    Ok((cloning, typing))
+}
+
+/// Has what these rules say fail with `errno` from now on.
+fn refuse(rules: Rules, errno: i32, architecture: TargetArch) -> Result<(), Error> {
+    let refused = SeccompAction::Errno(errno.unsigned_abs());
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, refused, architecture);
+    let program = filter.and_then(BpfProgram::try_from)?;
+    seccompiler::apply_filter(&program)
 }

@@ -42,6 +42,11 @@ pub fn is_stream(_path: &Path) -> bool {
     false
 }
 
+/// Whether owner and mode let this process read the file, whatever Landlock says of it (access(2)).
+pub fn has_read_permission(path: &Path) -> bool {
+    rustix::fs::access(path, rustix::fs::Access::READ_OK).is_ok()
+}
+
 /// Opens a regular file to read it; none where a symlink, a folder, a pipe or a device lies there.
 ///
 /// # Errors

@@ -17,6 +17,8 @@ use rustix::process::Pid;
 /// No such permission, from whoever guards files; not permitted, from whoever guards calls (errno(3)).
 const EACCES: i64 = 13;
 const EPERM: i64 = 1;
+/// No such call.
+const ENOSYS: i64 = 38;
 
 /// What each of these calls gives when the process makes it: a value, or minus the error.
 fn made_by(pid: Pid, calls: &[String]) -> Vec<i64> {
@@ -99,6 +101,18 @@ fn the_daemon_can_read_and_write_what_it_needs_and_no_other_file() {
         assert!(*may || result == -EACCES, "{path:?} with flags {flags}: {result}");
     }
     assert!(!home.join("new").exists() && state.join("new").exists());
+    // Nor can it open them to everybody, or make them another's.
+    let key = home.join(".ssh/id_rsa");
+    let opened = [
+        format!("(long)((int (*)(const char *, int))chmod)({key:?}, 0666)"),
+        format!("(long)((int (*)(const char *, int))chmod)({home:?}, 0777)"),
+        format!("(long)((int (*)(const char *, int, int))chown)({key:?}, 1, 1)"),
+        format!(
+            "(long)((int (*)(const char *, char *, char *, long, int))setxattr)({key:?}, \"user.x\", \"y\", 1, 0)"
+        ),
+    ];
+    let results = made_by(user.home.daemon_pid().expect("a daemon"), &opened);
+    assert_eq!(results, [-EPERM; 4]);
     // And it serves on.
     user.token();
 }
@@ -123,6 +137,17 @@ fn the_daemon_can_run_no_program_and_make_no_call_that_only_an_attacker_would() 
     let pid = user.home.daemon_pid().expect("a daemon");
     let results = made_by(pid, &calls.map(system_call));
     assert_eq!(results, calls.map(|_| -EPERM));
+    let call = |number: libc::c_long, one: libc::c_int, other: libc::c_ulong| {
+        format!("((long (*)(long, long, long, long, long))syscall)({number}, {one}, {other}, 0, 0)")
+    };
+    // Namespaces by the other way, execve by its other name on x86-64 (x32), and what types into a terminal.
+    let others = [
+        call(libc::SYS_clone, libc::CLONE_NEWUSER | libc::SIGCHLD, 0),
+        call(libc::SYS_execve | 0x4000_0000, 0, 0),
+        call(libc::SYS_ioctl, 0, libc::TIOCSTI),
+        call(libc::SYS_clone3, 0, 0),
+    ];
+    assert_eq!(made_by(pid, &others), [-EPERM, -EPERM, -EPERM, -ENOSYS]);
     let run = "(long)((int (*)(const char *, char **, char **))execve)(\"/bin/true\", 0, 0)";
     assert_eq!(made_by(pid, &[run.to_owned()]), [-EPERM]);
     user.token();

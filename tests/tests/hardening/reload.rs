@@ -154,3 +154,24 @@ fn a_configuration_that_is_a_symlink_is_read_anew_where_it_leads() {
     scene.reload();
     scene.until(&[("one", &format!("Authorization: Bearer {token}"))]);
 }
+
+#[test]
+fn a_configuration_that_was_replaced_where_a_symlink_leads_is_read_anew_by_the_next_daemon() {
+    let Some(user) = User::in_keyring() else { return };
+    let scene = Scene::of(user);
+    let linked = scene.user.home.path().join("dotfiles");
+    private_folder(&linked);
+    scene.configure(&[]);
+    let (link, kept) = (scene.user.home.configuration(), linked.join("dt-cred.toml"));
+    fs::rename(&link, &kept).expect("moved");
+    symlink(&kept, &link).expect("a symlink");
+    let mut daemon = scene.start();
+    scene.log_in();
+    // As an editor saves: another file, which the daemon may not read.
+    fs::copy(&kept, linked.join("new")).expect("a copy");
+    fs::rename(linked.join("new"), &kept).expect("replaced");
+    scene.reload();
+    assert_eq!(daemon.wait().code(), Some(1), "so that a service manager starts another");
+    scene.user.token();
+    scene.user.dt_cred(&["erase"]).done();
+}

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    os::fd::{FromRawFd, OwnedFd},
+    os::fd::{BorrowedFd, FromRawFd, OwnedFd},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -76,7 +76,10 @@ pub(super) fn activated() -> io::Result<Option<OwnedFd>> {
         }
     }
     #[expect(unsafe_code, reason = "a descriptor that was inherited is a number to begin with")]
-    // SAFETY: it is open, as systemd says, and nobody else in this process knows of it.
+    // SAFETY: it is only asked for its flags, which tells whether it is open.
+    rustix::io::fcntl_getfd(unsafe { BorrowedFd::borrow_raw(3) })?;
+    #[expect(unsafe_code, reason = "a descriptor that was inherited is a number to begin with")]
+    // SAFETY: it is open, and nobody else in this process knows of it: this is called before anything else is opened.
     let descriptor = unsafe { OwnedFd::from_raw_fd(3) };
     rustix::io::fcntl_setfd(&descriptor, FdFlags::CLOEXEC)?;
     if !rustix::net::sockopt::socket_acceptconn(&descriptor)? {

@@ -68,6 +68,8 @@ fn run(background: bool) -> Result<(), Failure> {
     let other = |what: &str, error: &dyn std::fmt::Display| {
         Failure::new(FailureKind::Other, format!("{what}: {error}"))
     };
+    // Before anything is opened. Whom a client starts nobody gives a socket, and what was left open is closed below.
+    let activated = if background { Ok(None) } else { platform::activated() };
     if background {
         platform::detach().map_err(|error| other("cannot leave the terminal", &error))?;
     }
@@ -101,7 +103,7 @@ fn run(background: bool) -> Result<(), Failure> {
         .map_err(|error| other("cannot start", &error))?;
     let served = runtime.block_on(async {
         let signals = Signals::new().map_err(|error| other("cannot take signals", &error))?;
-        let socket = match Socket::take(&endpoint).await {
+        let socket = match Socket::take(&endpoint, activated).await {
             Ok(socket) => socket,
             // Whoever wanted a daemon has one.
             Err(StartError::Answered(_)) if background => {

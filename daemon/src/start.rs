@@ -13,7 +13,7 @@ use dt_cred_proto::{
 use interprocess::local_socket::tokio::Listener;
 use thiserror::Error;
 
-use crate::platform::{self, FileId, Lock, TrustError, Watch};
+use crate::platform::{self, Activated, FileId, Lock, TrustError, Watch};
 
 /// How long a daemon that lost the race waits until the winner listens.
 const RACE: Duration = Duration::from_secs(10);
@@ -68,14 +68,18 @@ impl StartError {
 }
 
 impl Socket {
-    /// Listens at `endpoint`, after making sure that nobody else does.
+    /// Listens at `endpoint`, after making sure that nobody else does; or where a service manager listens for us.
     ///
     /// # Errors
     /// [`StartError::Answered`] where another daemon serves there.
-    pub async fn take(endpoint: &Endpoint) -> Result<Self, StartError> {
+    pub async fn take(
+        endpoint: &Endpoint,
+        activated: io::Result<Option<Activated>>,
+    ) -> Result<Self, StartError> {
         let path = endpoint.path.as_path();
         let io = |source| StartError::Io { path: path.to_owned(), source };
-        if let Some((listener, path)) = platform::activated().map_err(io)? {
+        if let Some(activated) = activated.map_err(io)? {
+            let (listener, path) = activated.listener().map_err(io)?;
             return Self::given(listener, path);
         }
         let lock = lock(path, &platform::prepare(endpoint)?).await?;

@@ -4,7 +4,7 @@ use std::{
     ffi::OsStr,
     fs, io,
     os::{
-        fd::AsFd,
+        fd::{AsFd, OwnedFd},
         unix::{ffi::OsStrExt, fs::MetadataExt},
     },
     path::{Path, PathBuf},
@@ -154,10 +154,16 @@ pub fn remove_socket(path: &Path) -> io::Result<()> {
 }
 
 /// The socket that a service manager gave to this process, and where it lies.
+pub struct Activated {
+    descriptor: OwnedFd,
+    path: PathBuf,
+}
+
+/// Takes it over, if there is one. To be called before this process has opened anything: it is known by its number alone.
 ///
 /// # Errors
-/// Where what it gave is no Unix socket that is listened on.
-pub fn activated() -> io::Result<Option<(local::Listener, PathBuf)>> {
+/// Where what was given is no Unix socket that is listened on.
+pub fn activated() -> io::Result<Option<Activated>> {
     let Some(descriptor) = system::activated()? else { return Ok(None) };
     let wrong =
         |what: &str| io::Error::new(io::ErrorKind::InvalidInput, format!("the service manager gave {what}"));
@@ -166,7 +172,17 @@ pub fn activated() -> io::Result<Option<(local::Listener, PathBuf)>> {
     let path = address.path().map(|path| PathBuf::from(OsStr::from_bytes(path.to_bytes())));
     let path = path.ok_or_else(|| wrong("a socket without a path"))?;
     rustix::io::ioctl_fionbio(&descriptor, true)?;
-    Ok(Some((local::Listener::UdSocket(descriptor.try_into()?), path)))
+    Ok(Some(Activated { descriptor, path }))
+}
+
+impl Activated {
+    /// The listener, on the runtime that this is called on.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub fn listener(self) -> io::Result<(local::Listener, PathBuf)> {
+        Ok((local::Listener::UdSocket(self.descriptor.try_into()?), self.path))
+    }
 }
 
 /// Listens at `path`, for its own user alone, where nothing may lie.

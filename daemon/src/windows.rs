@@ -128,12 +128,25 @@ pub fn remove_socket(_path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Nothing: no service manager of this system listens for its services.
+/// A pipe that a service manager gave to this process: none does.
+pub enum Activated {}
+
+/// None is given here.
 ///
 /// # Errors
 /// None.
-pub fn activated() -> io::Result<Option<(local::Listener, PathBuf)>> {
+pub fn activated() -> io::Result<Option<Activated>> {
     Ok(None)
+}
+
+impl Activated {
+    /// The listener.
+    ///
+    /// # Errors
+    /// None.
+    pub fn listener(self) -> io::Result<(local::Listener, PathBuf)> {
+        match self {}
+    }
 }
 
 /// Whether somebody listens on the pipe `path`.

@@ -77,7 +77,7 @@ pub(crate) fn forms() -> Vec<String> {
         // Behind so many other bytes; what of its ends stands for them as well is left out.
         forms.extend((0..3).map(|others| {
             let text = alphabet.encode([&vec![b':'; others], SECRET.as_bytes()].concat());
-            text[(others * 8).div_ceil(6)..text.len() - 1].to_owned()
+            text[(others * 8).div_ceil(6)..(others + SECRET.len()) * 8 / 6].to_owned()
         }));
     }
     forms

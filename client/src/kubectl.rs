@@ -29,6 +29,8 @@ pub struct ExecInfo {
     pub server: String,
     /// The name that the server's certificate is checked against, where it is not that of the URL.
     pub tls_server_name: Option<String>,
+    /// The proxy that it goes through, where there is one.
+    pub proxy_url: Option<String>,
 }
 
 /// Why nothing can be answered.
@@ -78,6 +80,7 @@ struct Spec {
 struct Cluster {
     server: Option<String>,
     tls_server_name: Option<String>,
+    proxy_url: Option<String>,
     #[serde(default)]
     insecure_skip_tls_verify: bool,
 }
@@ -104,7 +107,8 @@ pub fn read(input: &str) -> Result<ExecInfo, KubectlError> {
     }
     let given = |text: Option<String>| text.filter(|text| !text.is_empty());
     let server = given(cluster.server).ok_or(KubectlError::NoCluster)?;
-    Ok(ExecInfo { server, tls_server_name: given(cluster.tls_server_name) })
+    let (tls_server_name, proxy_url) = (given(cluster.tls_server_name), given(cluster.proxy_url));
+    Ok(ExecInfo { server, tls_server_name, proxy_url })
 }
 
 #[derive(Serialize)]
@@ -167,10 +171,16 @@ mod tests {
             },
             "interactive": false,
         }));
-        let expected = ExecInfo { server: "https://app.datatrails.ai".to_owned(), tls_server_name: None };
+        let expected = ExecInfo {
+            server: "https://app.datatrails.ai".to_owned(),
+            tls_server_name: None,
+            proxy_url: None,
+        };
         assert_eq!(read(&input), Ok(expected));
         let named = info(&json!({"cluster": {"server": "https://a", "tls-server-name": "b"}}));
         assert_eq!(read(&named).map(|info| info.tls_server_name), Ok(Some("b".to_owned())));
+        let proxied = info(&json!({"cluster": {"server": "https://a", "proxy-url": "http://p"}}));
+        assert_eq!(read(&proxied).map(|info| info.proxy_url), Ok(Some("http://p".to_owned())));
     }
 
     #[test]

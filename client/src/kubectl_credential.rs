@@ -35,6 +35,11 @@ pub(crate) enum PluginError {
         "the cluster's server {0} is reached by http: a token goes by https only; mend server: in the kubeconfig"
     )]
     Http(Origin),
+    /// By http to this machine, by way of another one.
+    #[error(
+        "the cluster's server {0} is reached by http through a proxy, which would read the token: take proxy-url out of the kubeconfig"
+    )]
+    Proxied(Origin),
     /// Somewhere else.
     #[error(
         "the cluster's server {server} is not where the token of profile {profile} belongs, which is {own}: nothing is given to it; choose the profile by --profile among the args: in the kubeconfig"
@@ -77,11 +82,14 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
 fn asked() -> Result<Origin, PluginError> {
     let said = std::env::var_os(VARIABLE).filter(|said| !said.is_empty()).ok_or(PluginError::NotAsked)?;
     let said = said.into_string().map_err(|_| PluginError::NotUtf8)?;
-    let ExecInfo { server, tls_server_name } = kubectl::read(&said)?;
+    let ExecInfo { server, tls_server_name, proxy_url } = kubectl::read(&said)?;
     let origin = Origin::of(&server)
         .map_err(|source| PluginError::Server { server: server.as_str().into(), source })?;
     if !origin.takes_tokens() {
         return Err(PluginError::Http(origin));
+    }
+    if proxy_url.is_some() && !origin.is_https() {
+        return Err(PluginError::Proxied(origin));
     }
     match tls_server_name {
         Some(name) if !name.eq_ignore_ascii_case(origin.host()) => {

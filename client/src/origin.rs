@@ -91,6 +91,11 @@ impl Origin {
         self.scheme == Scheme::Https || is_loopback
     }
 
+    /// Whether what goes there is encrypted.
+    pub fn is_https(&self) -> bool {
+        self.scheme == Scheme::Https
+    }
+
     /// The host, in lower case, an IPv6 address in brackets.
     pub fn host(&self) -> &str {
         &self.host

@@ -2,6 +2,7 @@
 //! is done against other programs, for people to see.
 
 use std::{
+    collections::BTreeSet,
     env,
     path::{Path, PathBuf},
 };
@@ -10,7 +11,9 @@ use dt_cred_proto::{endpoint::Endpoint, message::Defence, vault};
 
 use crate::{
     config::{self, Config},
-    platform,
+    credentials::is_public_ca,
+    platform::{self, FileId},
+    state::State,
 };
 
 /// Environment variables that name a place to read from: CA roots, and what the service manager gives.
@@ -29,13 +32,16 @@ pub struct Needs {
 
 impl Needs {
     /// What this configuration needs, with the socket and the state in these places.
-    pub fn of(config: &Config, state: &Path, endpoint: &Endpoint) -> Self {
+    ///
+    /// Of the CA files that are noted only those are kept that hold nothing but certificates: whatever noted them.
+    pub fn of(config: &Config, state: &Path, endpoint: &Endpoint, noted: &BTreeSet<PathBuf>) -> Self {
         let named = PLACES.into_iter().filter_map(env::var_os).map(PathBuf::from);
         let configured = config::place().into_iter().chain(config::target());
+        let noted = noted.iter().filter(|file| is_public_ca(file)).cloned();
         let sinks = config.files().filter_map(|file| file.path.parent()).map(Path::to_owned);
         let folders = endpoint.path.parent().into_iter().chain([state]).map(Path::to_owned);
         Self {
-            read: named.chain(configured).filter(|path| path.is_absolute()).collect(),
+            read: named.chain(configured).chain(noted).filter(|path| path.is_absolute()).collect(),
             write: folders.chain(sinks).collect(),
             programs: config.runs_programs(),
         }
@@ -69,6 +75,8 @@ struct Kept {
     state: PathBuf,
     endpoint: Endpoint,
     needs: Needs,
+    /// The folders that are written to, as they were: a right follows the folder, and not its name.
+    folders: Vec<(PathBuf, Option<FileId>)>,
 }
 
 impl Confinement {
@@ -77,24 +85,31 @@ impl Confinement {
         Self { kept: None, given_up: Vec::new() }
     }
 
-    /// Gives up what this configuration does not need. To be called before any other thread is started.
-    pub fn enter(config: &Config, state: &Path, endpoint: &Endpoint) -> Self {
-        let needs = Needs::of(config, state, endpoint);
+    /// Gives up what this configuration does not need, nor the CA files that are noted. To be called before any other thread
+    /// is started.
+    pub fn enter(config: &Config, state: &State, endpoint: &Endpoint) -> Self {
+        let needs = Needs::of(config, state.folder(), endpoint, &state.ca_files());
         needs.make_folders();
         let given_up = platform::confine(&needs);
         for Defence { name, active, note } in &given_up {
             tracing::debug!(%name, active, %note, "defence");
         }
-        let kept = Kept { state: state.to_owned(), endpoint: endpoint.clone(), needs };
+        let folders = needs.write.iter().map(|folder| (folder.clone(), FileId::of(folder))).collect();
+        let (state, endpoint) = (state.folder().to_owned(), endpoint.clone());
         // Where nothing took, everything is there.
-        Self { kept: given_up.iter().any(|defence| defence.active).then_some(kept), given_up }
+        let confined = given_up.iter().any(|defence| defence.active);
+        Self { kept: confined.then_some(Kept { state, endpoint, needs, folders }), given_up }
     }
 
     /// Whether this process may do what another configuration needs.
     pub fn covers(&self, config: &Config) -> bool {
-        self.kept
-            .as_ref()
-            .is_none_or(|Kept { state, endpoint, needs }| needs.cover(&Needs::of(config, state, endpoint)))
+        self.kept.as_ref().is_none_or(|Kept { state, endpoint, needs, folders }| {
+            let needed = Needs::of(config, state, endpoint, &BTreeSet::new());
+            let as_it_was = |(folder, id): &(PathBuf, Option<FileId>)| {
+                FileId::of(folder) == *id || !needed.write.contains(folder)
+            };
+            needs.cover(&needed) && folders.iter().all(as_it_was)
+        })
     }
 
     /// What is done against other programs, by now.

@@ -6,7 +6,7 @@ mod error;
 pub(crate) mod form;
 mod item;
 
-pub use ca::{Ca, CaError, CaFile};
+pub use ca::{Ca, CaError, CaFile, is_public as is_public_ca};
 pub use dt_cred_proto::message::DEFAULT_URL;
 pub(crate) use endpoint::LOCALHOST;
 pub use endpoint::{UrlError, is_loopback};

@@ -8,10 +8,12 @@ mod profile;
 mod proxy;
 mod refusal;
 mod relocate;
+mod rights;
 mod status;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry},
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -24,7 +26,7 @@ use dt_cred_proto::{
     profile::Profile,
 };
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{Notify, mpsc, oneshot},
     task::JoinSet,
 };
 
@@ -39,6 +41,10 @@ struct Shared {
     keyrings: Keyrings,
     state: Arc<State>,
     tasks: Mutex<HashMap<Profile, mpsc::UnboundedSender<Command>>>,
+    /// CA files that this daemon kept the right to read when it started.
+    noted: BTreeSet<PathBuf>,
+    /// That a profile needs rights which were given up.
+    outgrown: Notify,
 }
 
 impl Shared {
@@ -56,7 +62,8 @@ impl Keeper {
     pub fn new(config: Config, state: State, keyrings: Keyrings) -> Self {
         let (issuer, state) = (Issuer::new(), Arc::new(state));
         let config = Mutex::new(Arc::new(config));
-        Self(Arc::new(Shared { config, issuer, keyrings, state, tasks: Mutex::default() }))
+        let (noted, outgrown) = (state.ca_files(), Notify::new());
+        Self(Arc::new(Shared { config, issuer, keyrings, state, tasks: Mutex::default(), noted, outgrown }))
     }
 
     /// Goes by another configuration from now on. No token is lost; files that it does not name any more are removed.
@@ -67,6 +74,11 @@ impl Keeper {
             let _ = task.send(Command::Configure);
         }
         self.open_files().await;
+    }
+
+    /// Waits until a profile needs rights that were given up.
+    pub async fn outgrown(&self) {
+        self.0.outgrown.notified().await;
     }
 
     /// Whether credentials would be lost if the daemon ended now: they are in its memory alone.

@@ -96,7 +96,7 @@ fn run(background: bool) -> Result<(), Failure> {
     let keyrings = Keyrings::new().map_err(|error| Failure::new(FailureKind::Keyring, error.to_string()))?;
     let endpoint = endpoint().map_err(|error| Failure::new(FailureKind::Usage, error.to_string()))?;
     // Before any other thread: it would keep its rights.
-    let confinement = Confinement::enter(&config, &folder, &endpoint);
+    let confinement = Confinement::enter(&config, &state, &endpoint);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -118,12 +118,14 @@ fn run(background: bool) -> Result<(), Failure> {
             platform::close_output().map_err(|error| other("cannot leave standard output", &error))?;
         }
         let service = service::Service::new(Keeper::new(config, state, keyrings), confinement);
-        match server::run(socket, Arc::clone(&service), signals).await {
+        match server::run(socket, Arc::clone(&service), signals, background).await {
             Ended::Asked => Ok(()),
-            // So that a service manager starts the next one.
+            // The client that needs them starts the next one.
+            Ended::Outgrown if background => Ok(()),
+            // So that a service manager does.
             Ended::Outgrown => Err(Failure::new(
                 FailureKind::TryLater,
-                "the configuration needs rights that this daemon gave up when it started: the next one has them",
+                "what is needed now takes rights that this daemon gave up when it started: the next one has them",
             )),
         }
     });

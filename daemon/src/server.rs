@@ -38,21 +38,28 @@ pub enum Asked {
 pub enum Ended {
     /// It was asked to, or its socket is no longer its own.
     Asked,
-    /// The configuration needs rights that it gave up when it started: another one has them.
+    /// Rights are needed that it gave up when it started: another one has them.
     Outgrown,
 }
 
 /// Serves until SIGTERM, SIGINT, a `stop`, until the socket is no longer ours, or until the configuration is one that only
 /// a new daemon can serve; then removes the socket.
-pub async fn run(socket: Socket, service: Arc<Service>, mut signals: Signals) -> Ended {
+///
+/// Whom a client started ends for no configuration: nobody would start the next one, and what reads files has no client.
+pub async fn run(
+    socket: Socket,
+    service: Arc<Service>,
+    mut signals: Signals,
+    started_by_client: bool,
+) -> Ended {
     let Socket { listener, mut watch, place } = socket;
     service.open().await;
     let mut ended = Ended::Asked;
     let reason = tokio::select! {
         () = accept(&listener, &service) => "accepting ended",
-        name = asked_to_end(&mut signals, &service) => name.unwrap_or_else(|| {
+        name = asked_to_end(&mut signals, &service, started_by_client) => name.unwrap_or_else(|| {
             ended = Ended::Outgrown;
-            "the configuration needs rights that were given up"
+            "rights are needed that were given up"
         }),
         () = service.stopped() => "stop",
         () = replaced(&mut watch, &place) => "the socket is no longer ours",
@@ -70,13 +77,20 @@ pub async fn run(socket: Socket, service: Arc<Service>, mut signals: Signals) ->
     ended
 }
 
-/// Waits until a signal tells to end, and by which; none where a reload does.
-async fn asked_to_end(signals: &mut Signals, service: &Service) -> Option<&'static str> {
+/// Waits until a signal tells to end, and by which; none where rights are needed that were given up.
+async fn asked_to_end(
+    signals: &mut Signals,
+    service: &Service,
+    started_by_client: bool,
+) -> Option<&'static str> {
     loop {
-        match signals.received().await {
-            Asked::End(name) => return Some(name),
-            Asked::Reload if service.reload().await == Reloaded::Outgrown => return None,
-            Asked::Reload => {}
+        tokio::select! {
+            asked = signals.received() => match asked {
+                Asked::End(name) => return Some(name),
+                Asked::Reload if service.reload(!started_by_client).await == Reloaded::Outgrown => return None,
+                Asked::Reload => {}
+            },
+            () = service.outgrown() => return None,
         }
     }
 }

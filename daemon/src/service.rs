@@ -105,41 +105,57 @@ impl Service {
         })
     }
 
-    /// Reads the configuration anew and goes by it, without losing a token. One that is wrong changes nothing.
-    pub async fn reload(&self) -> Reloaded {
+    /// What is known of the clients.
+    pub fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
+    /// Reads the configuration anew and goes by it, without losing a token. One that is wrong changes nothing, and one that
+    /// needs rights which were given up changes nothing either unless this daemon may end for it.
+    pub async fn reload(&self, may_end: bool) -> Reloaded {
         let read = tokio::task::spawn_blocking(Config::load_default).await;
-        let config = match read {
-            Ok(Ok(config)) => config,
-            Ok(Err(error)) if error.is_for_want_of_rights() => return self.outgrown().await,
-            Ok(Err(error)) => {
+        match read {
+            Ok(Ok(config)) if self.confinement.covers(&config) => {
+                self.keeper.configure(config).await;
+                tracing::info!("the configuration was read anew");
+                return Reloaded::Done;
+            }
+            Ok(Err(error)) if !error.is_for_want_of_rights() => {
                 tracing::error!(%error, "the configuration is as it was");
                 return Reloaded::Kept;
             }
             Err(_) => return Reloaded::Kept,
-        };
-        if self.confinement.covers(&config) {
-            self.keeper.configure(config).await;
-            tracing::info!("the configuration was read anew");
-            return Reloaded::Done;
+            Ok(_) => {}
         }
-        self.outgrown().await
-    }
-
-    /// What becomes of a configuration that needs rights which were given up.
-    async fn outgrown(&self) -> Reloaded {
-        if self.keeper.holds_the_only_copy().await {
+        if !may_end {
             tracing::error!(
-                "the configuration is as it was: the new one needs rights that were given up, and credentials in memory \
-                 alone would be lost with this daemon; end it by dt-cred stop when that may be"
+                "the configuration is as it was: the new one needs rights that were given up when the daemon started; \
+                 dt-cred stop, then dt-cred start"
             );
             return Reloaded::Kept;
         }
-        Reloaded::Outgrown
+        if self.may_not_end().await { Reloaded::Kept } else { Reloaded::Outgrown }
     }
 
-    /// What is known of the clients.
-    pub fn audit(&self) -> &Audit {
-        &self.audit
+    /// Waits until something is needed that takes rights which were given up, and this daemon may end for it.
+    pub async fn outgrown(&self) {
+        loop {
+            self.keeper.outgrown().await;
+            if !self.may_not_end().await {
+                return;
+            }
+        }
+    }
+
+    async fn may_not_end(&self) -> bool {
+        let only_copy = self.keeper.holds_the_only_copy().await;
+        if only_copy {
+            tracing::error!(
+                "everything is as it was: rights are needed that were given up when the daemon started, and credentials in \
+                 memory alone would be lost with it; dt-cred stop when that may be"
+            );
+        }
+        only_copy
     }
 
     /// Does what is to be done before the first client comes.

@@ -13,7 +13,7 @@
 //! ```
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::{self, Read, Write},
     path::{Path, PathBuf},
@@ -38,6 +38,9 @@ const VERSION: u32 = 1;
 const ATTEMPTS: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// How many CA files are noted.
+const CA_FILES: usize = 100;
+
 type Profiles = BTreeMap<Profile, Kept>;
 
 /// What is noted of a profile.
@@ -60,6 +63,9 @@ pub struct Document {
     /// The SHA-256 of the last two lines written to each file with a token.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     file: BTreeMap<String, Vec<String>>,
+    /// CA files of profiles that lie where the daemon may not read, unless it keeps that right when it starts.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    ca: BTreeSet<String>,
 }
 
 /// What stands in every release's file.
@@ -70,7 +76,7 @@ struct Versioned {
 
 impl Default for Document {
     fn default() -> Self {
-        Self { version: VERSION, profile: Profiles::new(), file: BTreeMap::new() }
+        Self { version: VERSION, profile: Profiles::new(), file: BTreeMap::new(), ca: BTreeSet::new() }
     }
 }
 
@@ -231,6 +237,26 @@ impl State {
             known.retain(|known| known != sha256);
             known.insert(0, sha256.to_owned());
             known.truncate(2);
+        })
+    }
+
+    /// CA files that a daemon keeps the right to read when it starts.
+    pub fn ca_files(&self) -> BTreeSet<PathBuf> {
+        let document = self.read_document().unwrap_or_default();
+        document.ca.into_iter().map(PathBuf::from).collect()
+    }
+
+    /// Notes that the next daemon needs the right to read this CA file.
+    ///
+    /// # Errors
+    /// [`StateError`]; the file is as it was then.
+    pub fn note_ca(&self, file: &str) -> Result<(), StateError> {
+        self.change_document(|document| {
+            // Those of profiles that are gone are found again by whoever needs them.
+            if document.ca.len() >= CA_FILES {
+                document.ca.clear();
+            }
+            document.ca.insert(file.to_owned());
         })
     }
 

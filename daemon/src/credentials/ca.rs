@@ -1,6 +1,10 @@
 //! A profile's own CA file, pinned by its digest: whoever can write the file cannot move the profile's trust.
 
-use std::{fs, io::Read, path::Path};
+use std::{
+    fs,
+    io::{ErrorKind, Read},
+    path::Path,
+};
 
 use dt_cred_proto::text::Text;
 use rustls::{
@@ -10,7 +14,7 @@ use rustls::{
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::platform::{trusted, trusted_parents};
+use crate::platform::{has_read_permission, trusted, trusted_parents};
 
 /// Largest CA file, in bytes.
 const LIMIT: u64 = 1 << 20;
@@ -43,6 +47,12 @@ pub enum CaError {
         file: Text,
         /// What the system says.
         reason: String,
+    },
+    /// It could be read, but for what the daemon gave up when it started.
+    #[error("the daemon gave up the right to read the CA file {file} when it started")]
+    GivenUp {
+        /// Its path.
+        file: String,
     },
     /// It holds no certificate that can be trusted.
     #[error("the CA file {file} is not a PEM file of CA certificates")]
@@ -102,6 +112,16 @@ impl Ca {
     }
 }
 
+/// Whether the file at `path` holds CA certificates and nothing that is secret: what anybody may read.
+pub fn is_public(path: &Path) -> bool {
+    let Some(path) = path.to_str() else { return false };
+    let public = |bytes: &[u8]| !bytes.windows(PRIVATE.len()).any(|window| window == PRIVATE);
+    read(path).is_ok_and(|bytes| certificates(path, &bytes).is_ok() && public(&bytes))
+}
+
+/// What stands in a file that holds a key.
+const PRIVATE: &[u8] = b"PRIVATE KEY";
+
 /// Whether `text` is a SHA-256 in hexadecimal.
 pub(super) fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
@@ -115,7 +135,14 @@ fn read(path: &str) -> Result<Vec<u8>, CaError> {
         return Err(unreadable("it is not a regular file".to_owned()));
     }
     let mut bytes = Vec::new();
-    fs::File::open(path).map_err(told)?.take(LIMIT + 1).read_to_end(&mut bytes).map_err(told)?;
+    let opened = fs::File::open(path).map_err(|error| {
+        if error.kind() == ErrorKind::PermissionDenied && has_read_permission(Path::new(path)) {
+            CaError::GivenUp { file: path.to_owned() }
+        } else {
+            told(error)
+        }
+    });
+    opened?.take(LIMIT + 1).read_to_end(&mut bytes).map_err(told)?;
     if bytes.len() as u64 > LIMIT {
         return Err(unreadable(format!("it is longer than {LIMIT} bytes")));
     }

@@ -27,7 +27,10 @@ pub enum CredentialsError {
     },
     /// The CA file that the user gave cannot be used.
     #[error("{0}; give another ca_file")]
-    Ca(#[from] CaError),
+    Ca(CaError),
+    /// It could be read by a daemon that is started anew.
+    #[error("{0}: dt-cred stop, then again")]
+    GivenUp(CaError),
     /// More than a keyring's item may hold.
     #[error(
         "the credentials take {size} bytes, and a keyring's item holds {ITEM_LIMIT}: give a shorter scope, audience, \
@@ -42,7 +45,24 @@ pub enum CredentialsError {
     Item(#[from] ItemError),
 }
 
+impl From<CaError> for CredentialsError {
+    fn from(error: CaError) -> Self {
+        match error {
+            CaError::GivenUp { .. } => Self::GivenUp(error),
+            other => Self::Ca(other),
+        }
+    }
+}
+
 impl CredentialsError {
+    /// The file that only another daemon can read, where that is the reason.
+    pub fn given_up(&self) -> Option<&str> {
+        match self {
+            Self::GivenUp(CaError::GivenUp { file }) => Some(file),
+            _ => None,
+        }
+    }
+
     /// What the caller should do: [`FailureKind::Keyring`] for a keyring's item, else [`FailureKind::Usage`].
     pub fn kind(&self) -> FailureKind {
         match self {

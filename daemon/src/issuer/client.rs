@@ -43,11 +43,22 @@ pub(super) enum ClientError {
     #[error("the configured proxy is not of the form http://proxy.example:3128; mend proxy in config.toml")]
     Proxy,
     #[error("{0}; if that is right, enter it again: dt-cred login -p NAME --ca-file FILE")]
-    Ca(#[from] CaError),
+    Ca(CaError),
+    #[error("{0}: dt-cred stop, then again")]
+    GivenUp(CaError),
     #[error(
         "TLS cannot be set up: {0}; install the system's CA certificates, or dt-cred login -p NAME --ca-file FILE"
     )]
     Tls(String),
+}
+
+impl From<CaError> for ClientError {
+    fn from(error: CaError) -> Self {
+        match error {
+            CaError::GivenUp { .. } => Self::GivenUp(error),
+            other => Self::Ca(other),
+        }
+    }
 }
 
 impl ClientError {

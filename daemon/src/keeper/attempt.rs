@@ -41,6 +41,9 @@ pub(super) async fn attempt(
         },
     };
     loading.store(false, Ordering::Relaxed);
+    if let Some(ca) = &item.credentials.ca {
+        shared.see_to(ca).await;
+    }
     let result = shared.fetch(profile, &item, fetches).await;
     let result = result.map_err(|Declined { cause, retry_after, failure }| Failed {
         cause,

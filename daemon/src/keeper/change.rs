@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     clock,
-    credentials::{Credentials, Endpoints},
+    credentials::{Credentials, CredentialsError, Endpoints},
     keyring::{AUTO, KeyringError, lasts},
     lifecycle::{Grant, Moment, Refusal},
     service::milliseconds,
@@ -165,9 +165,12 @@ impl Shared {
             Some(item) => Some(item),
             None => self.load_if_any(profile, &store).await?,
         };
-        let credentials =
-            Credentials::merged(existing.as_ref().map(|item| &*item.credentials), store.attributes)
-                .map_err(|error| Failure::new(FailureKind::Usage, format!("profile {profile}: {error}")))?;
+        let merged = Credentials::merged(existing.as_ref().map(|item| &*item.credentials), store.attributes);
+        if let Some(file) = merged.as_ref().err().and_then(CredentialsError::given_up) {
+            self.give_way(file).await;
+        }
+        let credentials = merged
+            .map_err(|error| Failure::new(FailureKind::Usage, format!("profile {profile}: {error}")))?;
         let configured = self.config().profile(profile).keyring;
         let keyring = match store.keyring.or(existing.as_ref().map(|item| item.keyring)).or(configured) {
             Some(keyring) => keyring,
@@ -311,8 +314,12 @@ impl Shared {
             Err(failure) if failure.kind == FailureKind::Keyring => unknown(&attributes, failure)?,
             existing => existing?,
         };
-        let endpoints = Endpoints::merged(item.as_ref().map(|item| &*item.credentials), attributes)
-            .map_err(|error| Failure::new(error.kind(), format!("profile {profile}: {error}")))?;
+        let endpoints = Endpoints::merged(item.as_ref().map(|item| &*item.credentials), attributes);
+        if let Some(file) = endpoints.as_ref().err().and_then(CredentialsError::given_up) {
+            self.give_way(file).await;
+        }
+        let endpoints =
+            endpoints.map_err(|error| Failure::new(error.kind(), format!("profile {profile}: {error}")))?;
         let Endpoints { url, token_url, auth, scope, audience, resource, ca } = endpoints;
         Ok(Box::new(Previewed {
             profile: profile.clone(),

@@ -111,6 +111,12 @@ impl Shared {
             return Err(not_given(profile));
         };
         let credentials = Credentials::given(lines.expose());
+        if let Err(GivenError::Wrong(error)) = &credentials
+            && let Some(file) = error.given_up()
+        {
+            self.give_way(file).await;
+            return Err(Failure::new(FailureKind::Configuration, format!("profile {profile}: {error}")));
+        }
         let credentials = credentials.map_err(|error| malformed(profile, source, &error))?;
         Ok(Item { credentials: Arc::new(credentials), keyring: source })
     }

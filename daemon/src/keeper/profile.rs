@@ -35,7 +35,7 @@ use crate::{
     clock,
     config::Preferences,
     keyring::forgets_after,
-    lifecycle::{Ask, Epoch, Lifecycle, Moment, Policy, Refusal, Reread, Served, Step, Waiter},
+    lifecycle::{Ask, Epoch, Failed, Lifecycle, Moment, Policy, Refusal, Reread, Served, Step, Waiter},
     platform::Alarm,
     service::milliseconds,
 };
@@ -361,7 +361,13 @@ impl Task {
                 self.note_grant(now);
             }
             Err(failed) => {
-                tracing::warn!(profile = %self.profile, cause = ?failed.cause, error = %failed.error, "no token");
+                let Failed { cause, error, .. } = &failed;
+                // Who asks each second for a profile that nobody stored pushes nothing else out of the log.
+                if error.kind == FailureKind::NothingStored {
+                    tracing::debug!(profile = %self.profile, ?cause, %error, "no token");
+                } else {
+                    tracing::warn!(profile = %self.profile, ?cause, %error, "no token");
+                }
                 self.lifecycle.failed(now, epoch, failed);
             }
         }

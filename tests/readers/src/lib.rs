@@ -53,7 +53,7 @@ pub const CHECKS: [(&str, Check); 13] = [
 ];
 
 /// What an error costs besides what was read: its own text.
-const SLACK: usize = 4096;
+const SLACK: usize = 8192;
 
 /// What `read` returns, which may hold `most` bytes at once.
 fn within<T>(most: usize, read: impl FnOnce() -> T) -> T {

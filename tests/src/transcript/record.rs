@@ -49,15 +49,15 @@ impl Record {
         Some(Self { command, channel, code, said: bytes[end + 1..].to_vec() })
     }
 
-    /// Whether it is where a token may stand: the standard output of a command that succeeds and is there to give one.
-    /// What a shell prints there is whatever its script made of it.
+    /// Whether it is where a token may stand: the standard output of a command that is there to give one and did not fail. One
+    /// that a signal ended may have given it before. What a shell prints there is whatever its script made of it.
     pub fn may_hold_a_token(&self) -> bool {
         if self.channel != Channel::Stdout {
             return false;
         }
         match runs(&self.command, "dt-cred") {
             Some(client) => {
-                self.code == Some(0)
+                self.code.is_none_or(|code| code == 0)
                     && name(&self.command[client + 1..]).is_some_and(|name| ANSWERS.contains(&name))
             }
             None => !self.is_ours(),

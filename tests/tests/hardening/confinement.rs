@@ -21,7 +21,7 @@ const EPERM: i64 = 1;
 const ENOSYS: i64 = 38;
 
 /// What each of these calls gives when the process makes it: a value, or minus the error.
-fn made_by(pid: Pid, calls: &[String]) -> Vec<i64> {
+pub(crate) fn made_by(pid: Pid, calls: &[String]) -> Vec<i64> {
     let mut gdb = Command::new("gdb");
     gdb.args(["-nx", "-batch", "-p", &pid.as_raw_nonzero().to_string()]);
     for call in calls {
@@ -39,7 +39,7 @@ fn made_by(pid: Pid, calls: &[String]) -> Vec<i64> {
     results
 }
 
-fn open(path: &Path, flags: &str) -> String {
+pub(crate) fn open(path: &Path, flags: &str) -> String {
     format!("(long)((int (*)(const char *, int, int))open)({path:?}, {flags}, 0600)")
 }
 

@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 
 mod attacks;
+mod ca;
 mod confinement;
 mod outgoing;
 mod process;

@@ -115,7 +115,7 @@ fn a_configuration_that_needs_rights_that_were_given_up_ends_the_daemon_and_the_
     scene.configure(&[(scene.file("one"), "raw")]);
     scene.reload();
     assert_eq!(daemon.wait().code(), Some(1), "so that a service manager starts another");
-    assert!(daemon.said().contains("needs rights that this daemon gave up"), "{}", daemon.said());
+    assert!(daemon.said().contains("takes rights that this daemon gave up"), "{}", daemon.said());
     // Without a service manager the next command does.
     let token = scene.user.token();
     scene.until(&[("one", &token)]);
@@ -173,5 +173,50 @@ fn a_configuration_that_was_replaced_where_a_symlink_leads_is_read_anew_by_the_n
     scene.reload();
     assert_eq!(daemon.wait().code(), Some(1), "so that a service manager starts another");
     scene.user.token();
+    scene.user.dt_cred(&["erase"]).done();
+}
+
+#[test]
+fn whom_a_client_started_ends_for_no_configuration_as_nobody_would_start_the_next_one() {
+    let Some(user) = User::in_keyring() else { return };
+    let scene = Scene::of(user);
+    let one = scene.file("one");
+    scene.configure(&[(one.clone(), "raw")]);
+    scene.log_in();
+    let token = scene.user.token();
+    scene.until(&[("one", &token)]);
+    let elsewhere = scene.user.home.path().join("elsewhere/two");
+    scene.configure(&[(one, "raw"), (elsewhere.clone(), "raw")]);
+    scene.reload();
+    let log = scene.user.home.state().join("dt-credd.log");
+    until_changed(&scene.user.home.state(), "it to be told in the log", || {
+        fs::read_to_string(&log).ok()?.contains("dt-cred stop, then dt-cred start").then_some(())
+    });
+    scene.until(&[("one", &token)]);
+    scene.user.dt_cred(&["stop"]).done();
+    scene.user.dt_cred(&["start"]).done();
+    let token = scene.user.token();
+    scene.until(&[("one", &token)]);
+    until_changed(elsewhere.parent().expect("a folder"), "the other file", || {
+        elsewhere.exists().then_some(())
+    });
+    scene.user.dt_cred(&["erase"]).done();
+}
+
+#[test]
+fn a_folder_that_is_another_one_than_at_the_start_takes_another_daemon() {
+    let Some(user) = User::in_keyring() else { return };
+    let scene = Scene::of(user);
+    scene.configure(&[(scene.file("one"), "raw")]);
+    let mut daemon = scene.start();
+    scene.log_in();
+    let token = scene.user.token();
+    scene.until(&[("one", &token)]);
+    fs::remove_dir_all(&scene.folder).expect("removed");
+    private_folder(&scene.folder);
+    scene.reload();
+    assert_eq!(daemon.wait().code(), Some(1), "so that a service manager starts another");
+    let token = scene.user.token();
+    scene.until(&[("one", &token)]);
     scene.user.dt_cred(&["erase"]).done();
 }

@@ -11,7 +11,7 @@ use dt_cred_tests::{
 use rustix::process::Pid;
 
 /// Nothing that is its own form in any encoding.
-const SECRET: &str = "a&b+c%20d=\"e\" €🔑 and so on, for as long as it takes";
+const SECRET: &str = "a&b+c%20d=\"e\" €🔑 q7Zp-0kXv_3LwT~9dYm.5sRb";
 
 /// So much behind a guard at most is a stack's guard; more is what malloc(3) keeps in reserve.
 const GUARD: u64 = 64 * 1024;

@@ -117,7 +117,7 @@ fn a_cluster_that_could_be_another_ones_is_refused() {
     refused(&kubectl(&mut user, &info(&insecure)), "take insecure-skip-tls-verify out");
     let named = json!({"server": server, "tls-server-name": "evil.example"});
     refused(&kubectl(&mut user, &info(&named)), "take tls-server-name out");
-    let proxied = json!({"server": server, "proxy-url": "http://proxy.example:3128"});
+    let proxied = json!({"server": "http://127.0.0.1:8080", "proxy-url": "http://proxy.example:3128"});
     refused(&kubectl(&mut user, &info(&proxied)), "take proxy-url out");
     assert_eq!(user.home.daemon_pid(), None);
 }

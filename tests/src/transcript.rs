@@ -26,6 +26,9 @@ pub const VARIABLE: &str = "DT_CRED_TRANSCRIPT";
 /// The ending of the files with what must not be said.
 const SECRETS: &str = "secrets";
 
+/// The ending of the files with what may be said where it is asked for.
+const TOKENS: &str = "tokens";
+
 /// The ending of the files with what was said.
 const SAID: &str = "said";
 
@@ -36,17 +39,26 @@ fn folder() -> Option<&'static Path> {
     folder.as_deref()
 }
 
-/// Notes a secret or a token of the tests: what no program may say.
+/// Notes a secret of the tests: what no program may say anywhere.
 ///
 /// # Panics
-/// Where the folder cannot be written; so does [`keep`].
+/// Where the folder cannot be written; so do [`token`] and [`keep`].
 pub fn secret(secret: &str) {
-    static KNOWN: Mutex<Option<HashSet<String>>> = Mutex::new(None);
+    note(secret, SECRETS);
+}
+
+/// Notes a token: what no program may say but where it is asked for one.
+pub fn token(token: &str) {
+    note(token, TOKENS);
+}
+
+fn note(text: &str, kind: &'static str) {
+    static KNOWN: Mutex<Option<HashSet<(String, &str)>>> = Mutex::new(None);
     let Some(folder) = folder() else { return };
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    if known.get_or_insert_default().insert(secret.to_owned()) {
-        let file = folder.join(format!("{}.{SECRETS}", process::id()));
-        let line = serde_json::to_string(secret).expect("text") + "\n";
+    if known.get_or_insert_default().insert((text.to_owned(), kind)) {
+        let file = folder.join(format!("{}.{kind}", process::id()));
+        let line = serde_json::to_string(text).expect("text") + "\n";
         let mut file = fs::OpenOptions::new().create(true).append(true).open(file).expect("a transcript");
         std::io::Write::write_all(&mut file, line.as_bytes()).expect("a transcript");
     }

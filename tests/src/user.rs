@@ -142,7 +142,7 @@ impl User {
     pub fn token(&self) -> String {
         let token = self.dt_cred(&["get", "--format", "raw"]).done().trim_end().to_owned();
         // One of npm's provider is heard of nowhere else.
-        transcript::secret(&token);
+        transcript::token(&token);
         token
     }
 

@@ -109,7 +109,7 @@ impl Registry {
     }
 
     pub(super) fn issue(&mut self, client_id: &str, token: &str, expires: Instant) {
-        transcript::secret(token);
+        transcript::token(token);
         let issued = Issued { client_id: client_id.to_owned(), expires, revoked: false };
         self.tokens.insert(token.to_owned(), issued);
         if let Some(integration) = self.integrations.get_mut(client_id) {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt, fs, io, path::Path, path::PathBuf};
 
-use super::{Record, SAID, SECRETS};
+use super::{Record, SAID, SECRETS, TOKENS};
 use crate::search::{Search, is_distinct};
 
 /// Less than this is no transcript of all tests, and what is not in it is no proof.
@@ -77,27 +77,31 @@ pub fn search(folder: &Path, least: Least) -> Result<Found, TranscriptError> {
         let path = path.to_owned();
         move |source| TranscriptError::Unreadable { path, source }
     };
-    let (mut records, mut secrets) = (Vec::new(), BTreeSet::new());
+    let (mut records, mut secrets, mut tokens) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
     for entry in fs::read_dir(folder).map_err(unreadable(folder))? {
         let path = entry.map_err(unreadable(folder))?.path();
         let foreign = || TranscriptError::Foreign(path.clone());
         let bytes = fs::read(&path).map_err(unreadable(&path))?;
         match path.extension().and_then(|ending| ending.to_str()) {
             Some(SAID) => records.push((path.clone(), Record::from_bytes(&bytes).ok_or_else(foreign)?)),
-            Some(SECRETS) => {
+            Some(kind @ (SECRETS | TOKENS)) => {
+                let known = if kind == SECRETS { &mut secrets } else { &mut tokens };
                 for line in String::from_utf8_lossy(&bytes).lines() {
-                    secrets.insert(serde_json::from_str::<String>(line).map_err(|_| foreign())?);
+                    known.insert(serde_json::from_str::<String>(line).map_err(|_| foreign())?);
                 }
             }
             _ => return Err(foreign()),
         }
     }
     records.sort_by(|(one, _), (other, _)| one.cmp(other));
-    let (secrets, skipped): (BTreeSet<_>, _) = secrets.into_iter().partition(|secret| is_distinct(secret));
+    let distinct = |known: BTreeSet<String>| known.into_iter().partition(|known| is_distinct(known));
+    let (secrets, mut skipped): (BTreeSet<_>, BTreeSet<_>) = distinct(secrets);
+    let (tokens, plain): (BTreeSet<_>, BTreeSet<_>) = distinct(tokens);
+    skipped.extend(plain);
     let counted = Least {
         records: records.iter().filter(|(_, record)| record.is_ours()).count(),
         details: records.iter().map(|(_, record)| details(&record.said)).sum(),
-        secrets: secrets.len(),
+        secrets: secrets.len() + tokens.len(),
     };
     for (what, count, least) in [
         ("records", counted.records, least.records),
@@ -108,16 +112,19 @@ pub fn search(folder: &Path, least: Least) -> Result<Found, TranscriptError> {
             return Err(TranscriptError::Small { what, count, least });
         }
     }
-    let search = Search::of(&secrets);
-    if let Some(form) = secrets.iter().find_map(|secret| search.misses(secret)) {
+    let (search, search_for_secrets) = (Search::of(secrets.iter().chain(&tokens)), Search::of(&secrets));
+    if let Some(form) = secrets.iter().chain(&tokens).find_map(|known| search.misses(known)) {
         return Err(TranscriptError::Blind(form));
     }
     let bytes = records.iter().map(|(_, record)| record.said.len()).sum();
     let found = |(path, record): (PathBuf, Record)| {
         // The words of the command are the test's; what a program makes of them is its own.
-        let form = Some(&record)
-            .filter(|record| !record.may_hold_a_token())
-            .and_then(|record| search.find(&record.said));
+        let form = match (record.may_hold_a_token(), record.is_ours()) {
+            (false, _) => search.find(&record.said),
+            (true, true) => search_for_secrets.find(&record.said),
+            // A shell's, whose script may print what it likes.
+            (true, false) => None,
+        };
         form.map(|form| (path, form, record))
     };
     Ok(Found { finds: records.into_iter().filter_map(found).collect(), skipped, counted, bytes })
@@ -156,6 +163,7 @@ mod tests {
             for (command, channel) in [
                 ("dt-cred get", Channel::Stderr),
                 ("dt-cred status", Channel::Stdout),
+                ("dt-cred get", Channel::Stdout),
                 ("dt-credd", Channel::Log),
                 ("dt-cred login", Channel::Screen),
             ] {
@@ -171,8 +179,12 @@ mod tests {
 
     #[test]
     fn a_token_where_it_may_stand_is_no_find() {
-        let found = search(of("dt-cred get", Channel::Stdout, SECRET).path(), ONE).expect("a search");
-        assert!(found.finds.is_empty());
+        const TOKEN: &str = "eyJ-a-token-of-its-own.0123456789";
+        for (command, finds) in [("dt-cred get", 0), ("dt-cred status", 1)] {
+            let folder = of(command, Channel::Stdout, TOKEN);
+            fs::write(folder.path().join("1.tokens"), format!("\"{TOKEN}\"\n")).expect("written");
+            assert_eq!(search(folder.path(), ONE).expect("a search").finds.len(), finds, "{command}");
+        }
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub struct Sink {
     format: FileFormat,
     /// Against another daemon with the same configuration.
     lock: Option<Lock>,
+    /// The digest of what this daemon wrote last, also where the state file cannot be read any more.
+    written: Option<String>,
 }
 
 /// Why a file is not kept fresh.
@@ -78,7 +80,7 @@ enum There {
 impl Sink {
     /// The file as it is configured; nothing is touched yet.
     pub fn new(file: &TokenFile) -> Self {
-        Self { path: file.path.clone(), format: file.format, lock: None }
+        Self { path: file.path.clone(), format: file.format, lock: None, written: None }
     }
 
     /// Where it lies.
@@ -98,7 +100,7 @@ impl Sink {
         match look(&self.path)? {
             There::Foreign => return Err(SinkError::Foreign(self.path.clone())),
             There::Line(kept) if *kept == *line => return Ok(()),
-            There::Line(kept) if !is_replaceable(&kept) && !state.wrote(&self.path, &digest(&kept)) => {
+            There::Line(kept) if !is_replaceable(&kept) && !self.wrote(state, &kept) => {
                 return Err(SinkError::Foreign(self.path.clone()));
             }
             There::Nothing | There::Line(_) => {}
@@ -112,7 +114,9 @@ impl Sink {
         drop(file);
         let replaced =
             written.and_then(|()| platform::replace(&new, &self.path).map_err(io("replace", &self.path)));
-        if replaced.is_err() {
+        if replaced.is_ok() {
+            self.written = Some(digest(&line));
+        } else {
             // A part of a token on a full disk is of no use to anybody.
             let _ = fs::remove_file(&new);
         }
@@ -131,11 +135,17 @@ impl Sink {
             _ => self.see_to_folder()?,
         }
         if let There::Line(kept) = look(&self.path)?
-            && state.wrote(&self.path, &digest(&kept))
+            && self.wrote(state, &kept)
         {
             fs::remove_file(&self.path).map_err(io("remove", &self.path))?;
         }
         self.remove_left_over()
+    }
+
+    /// Whether this daemon, or one before it, wrote this line.
+    fn wrote(&self, state: &State, line: &[u8]) -> bool {
+        let digest = digest(line);
+        self.written.as_ref() == Some(&digest) || state.wrote(&self.path, &digest)
     }
 
     /// Becomes the one who writes the file.

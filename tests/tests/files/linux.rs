@@ -84,6 +84,18 @@ fn a_folder_that_is_made_anew_needs_a_daemon_that_is_started_anew_and_is_told_so
 }
 
 #[test]
+fn a_file_goes_at_erase_also_where_the_state_folder_is_gone() {
+    let sandbox = Sandbox::http();
+    let reader = Reader::new(User::in_memory());
+    reader.user.log_in(&Account::at(&sandbox));
+    reader.until(&header(&reader.user.token()));
+    let state = reader.user.home.state();
+    fs::rename(&state, state.with_extension("away")).expect("moved");
+    reader.user.dt_cred(&["erase"]);
+    reader.until_only(&[]);
+}
+
+#[test]
 fn a_full_disk_and_a_read_only_one_are_told_and_the_socket_goes_on_serving() {
     const APART: [&str; 3] = ["--user", "--map-root-user", "--mount"];
     let mut probe = std::process::Command::new("unshare");

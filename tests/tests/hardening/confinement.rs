@@ -103,7 +103,15 @@ fn the_daemon_can_read_and_write_what_it_needs_and_no_other_file() {
     assert!(!home.join("new").exists() && state.join("new").exists());
     // Nor can it open them to everybody, or make them another's.
     let key = home.join(".ssh/id_rsa");
+    // By the name that every machine has for it, relative to AT_FDCWD.
+    let by_number = |number: libc::c_long, one: i32, other: i32| {
+        format!(
+            "((long (*)(long, long, const char *, long, long))syscall)({number}, -100, {key:?}, {one}, {other})"
+        )
+    };
     let opened = [
+        by_number(libc::SYS_fchmodat, 0o666, 0),
+        by_number(libc::SYS_fchownat, 1, 1),
         format!("(long)((int (*)(const char *, int))chmod)({key:?}, 0666)"),
         format!("(long)((int (*)(const char *, int))chmod)({home:?}, 0777)"),
         format!("(long)((int (*)(const char *, int, int))chown)({key:?}, 1, 1)"),
@@ -112,7 +120,7 @@ fn the_daemon_can_read_and_write_what_it_needs_and_no_other_file() {
         ),
     ];
     let results = made_by(user.home.daemon_pid().expect("a daemon"), &opened);
-    assert_eq!(results, [-EPERM; 4]);
+    assert_eq!(results, [-EPERM; 6]);
     // And it serves on.
     user.token();
 }

@@ -42,7 +42,7 @@ pub fn given(data: &[u8]) -> bool {
     if file.is_some_and(|file| Path::new(&file).is_absolute()) {
         return false;
     }
-    match within(SLACK + 8 * ITEM_LIMIT + 6 * data.len().min(LIMIT), || Credentials::given(text)) {
+    match within(SLACK + 8 * ITEM_LIMIT + 16 * data.len().min(LIMIT), || Credentials::given(text)) {
         Ok(credentials) => {
             item::holds(&credentials);
             assert!(credentials.to_item().expose().len() <= ITEM_LIMIT, "more than an item may hold");

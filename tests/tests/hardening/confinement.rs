@@ -80,7 +80,6 @@ fn the_daemon_can_read_and_write_what_it_needs_and_no_other_file() {
         (home.join(".bashrc"), CREATE, false),
         (home.join("bin"), CREATE, false),
         ("/tmp/dt-cred-never".into(), CREATE, false),
-        ("/root/.profile".into(), READ, false),
         ("/var/log/dpkg.log".into(), READ, false),
         ("/etc/hosts".into(), CREATE, false),
         ("/etc/hosts".into(), READ, true),

@@ -58,55 +58,70 @@ fn git_gets_the_token_for_the_profiles_own_origin_to_the_letter() {
 #[test]
 fn no_other_origin_gets_anything() {
     let sandbox = Sandbox::http();
-    let user = user_of(&sandbox, URL);
-    let port = user_of(&sandbox, "https://app.datatrails.ai:8443");
-    let loopback = user_of(&sandbox, "http://127.0.0.1:8080");
-    let cases = [
-        (&user, "https", "app.datatrails.ai.evil.example"),
-        (&user, "https", "app.datatrails.aievil"),
-        (&user, "https", "evil-app.datatrails.ai"),
-        (&user, "https", "evil.app.datatrails.ai"),
-        (&user, "https", "datatrails.ai"),
-        (&user, "https", "app.datatrails.ai@evil.example"),
-        (&user, "https", "user@app.datatrails.ai"),
-        (&user, "https", "app.datatrails.ai."),
-        (&user, "https", "app.datatrails.ai:8443"),
-        (&user, "https", "app.datatrails.ai:80"),
-        (&user, "https", "app.datatrails.ai:0443"),
-        (&user, "https", "app.datatrails.ai:"),
-        (&user, "https", "app.datatrails.ai/x"),
-        (&user, "https", "app%2edatatrails.ai"),
-        (&user, "https", "app.datatrails.ai\\evil"),
-        (&user, "https", "app.datatrails.ai evil"),
-        (&user, "https", "app\u{3002}datatrails.ai"),
-        (&user, "https", "*"),
-        (&user, "https", ""),
-        (&user, "", "app.datatrails.ai"),
-        (&user, "http", "app.datatrails.ai"),
-        (&user, "http", "app.datatrails.ai:443"),
-        (&user, "ftp", "app.datatrails.ai"),
-        (&user, "cert", "app.datatrails.ai"),
-        (&port, "https", "app.datatrails.ai"),
-        (&port, "https", "app.datatrails.ai:443"),
-        (&port, "https", "app.datatrails.ai:84430"),
-        (&loopback, "http", "127.0.0.1"),
-        (&loopback, "http", "127.0.0.1:8081"),
-        (&loopback, "https", "127.0.0.1:8080"),
-        (&loopback, "http", "localhost:8080"),
-        (&loopback, "http", "127.1:8080"),
-        (&loopback, "http", "[::ffff:127.0.0.1]:8080"),
+    // One user after the other: elsewhere than on Linux there is one at a time.
+    let users: [(&str, (&str, &str), &[(&str, &str)]); 3] = [
+        (
+            URL,
+            ("https", "app.datatrails.ai"),
+            &[
+                ("https", "app.datatrails.ai.evil.example"),
+                ("https", "app.datatrails.aievil"),
+                ("https", "evil-app.datatrails.ai"),
+                ("https", "evil.app.datatrails.ai"),
+                ("https", "datatrails.ai"),
+                ("https", "app.datatrails.ai@evil.example"),
+                ("https", "user@app.datatrails.ai"),
+                ("https", "app.datatrails.ai."),
+                ("https", "app.datatrails.ai:8443"),
+                ("https", "app.datatrails.ai:80"),
+                ("https", "app.datatrails.ai:0443"),
+                ("https", "app.datatrails.ai:"),
+                ("https", "app.datatrails.ai/x"),
+                ("https", "app%2edatatrails.ai"),
+                ("https", "app.datatrails.ai\\evil"),
+                ("https", "app.datatrails.ai evil"),
+                ("https", "app\u{3002}datatrails.ai"),
+                ("https", "*"),
+                ("https", ""),
+                ("", "app.datatrails.ai"),
+                ("http", "app.datatrails.ai"),
+                ("http", "app.datatrails.ai:443"),
+                ("ftp", "app.datatrails.ai"),
+                ("cert", "app.datatrails.ai"),
+            ],
+        ),
+        (
+            "https://app.datatrails.ai:8443",
+            ("https", "app.datatrails.ai:8443"),
+            &[
+                ("https", "app.datatrails.ai"),
+                ("https", "app.datatrails.ai:443"),
+                ("https", "app.datatrails.ai:84430"),
+            ],
+        ),
+        (
+            "http://127.0.0.1:8080",
+            ("http", "127.0.0.1:8080"),
+            &[
+                ("http", "127.0.0.1"),
+                ("http", "127.0.0.1:8081"),
+                ("https", "127.0.0.1:8080"),
+                ("http", "localhost:8080"),
+                ("http", "127.1:8080"),
+                ("http", "[::ffff:127.0.0.1]:8080"),
+            ],
+        ),
     ];
-    for (user, protocol, host) in cases {
-        let description = format!("{CAPABILITIES}protocol={protocol}\nhost={host}\n\n");
-        silent(&git(user, "get", &description), &description);
-    }
-    for (user, protocol, host) in [
-        (&user, "https", "app.datatrails.ai"),
-        (&port, "https", "app.datatrails.ai:8443"),
-        (&loopback, "http", "127.0.0.1:8080"),
-    ] {
-        let description = format!("{CAPABILITIES}protocol={protocol}\nhost={host}\n\n");
-        assert!(git(user, "get", &description).done().contains(&user.token()), "{description}");
+    for (url, own, others) in users {
+        let user = user_of(&sandbox, url);
+        let described =
+            |(protocol, host): (&str, &str)| format!("{CAPABILITIES}protocol={protocol}\nhost={host}\n\n");
+        for other in others {
+            let description = described(*other);
+            silent(&git(&user, "get", &description), &description);
+        }
+        let description = described(own);
+        assert!(git(&user, "get", &description).done().contains(&user.token()), "{description}");
     }
 }
 

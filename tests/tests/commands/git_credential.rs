@@ -55,11 +55,14 @@ fn git_gets_the_token_for_the_profiles_own_origin_to_the_letter() {
     assert_eq!(sandbox.counts().tokens.total, 1, "each was an ordinary get");
 }
 
+/// A protocol and a host, as git writes them.
+type Asked = (&'static str, &'static str);
+
 #[test]
 fn no_other_origin_gets_anything() {
     let sandbox = Sandbox::http();
     // One user after the other: elsewhere than on Linux there is one at a time.
-    let users: [(&str, (&str, &str), &[(&str, &str)]); 3] = [
+    let users: [(&str, Asked, &[Asked]); 3] = [
         (
             URL,
             ("https", "app.datatrails.ai"),
@@ -115,7 +118,7 @@ fn no_other_origin_gets_anything() {
     for (url, own, others) in users {
         let user = user_of(&sandbox, url);
         let described =
-            |(protocol, host): (&str, &str)| format!("{CAPABILITIES}protocol={protocol}\nhost={host}\n\n");
+            |(protocol, host): Asked| format!("{CAPABILITIES}protocol={protocol}\nhost={host}\n\n");
         for other in others {
             let description = described(*other);
             silent(&git(&user, "get", &description), &description);

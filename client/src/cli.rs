@@ -68,11 +68,13 @@ pub(crate) enum Command {
     Keyring(KeyringArguments),
     /// Show what stands in the token, decoded on this machine; its signature is neither shown nor verified
     Inspect(InspectArguments),
+    /// Use the token for the API's list of assets, and say what the answer means
+    Test,
     /// Answer git (2.46 or newer) as a credential helper; git calls it
     GitCredential(GitCredentialArguments),
     /// Answer kubectl as a credential plugin; kubectl calls it
     KubectlCredential,
-    /// Check everything between you and a token; starts nothing, changes nothing
+    /// Check everything between you and a token, one line each with its mend
     Doctor(DoctorArguments),
 }
 

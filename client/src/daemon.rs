@@ -119,7 +119,11 @@ pub(crate) fn unexpected() -> Failure {
     )
 }
 
-fn reach(settings: &Settings, deadline: Deadline) -> Result<Connection, Failure> {
+/// The daemon that listens, or one that is started where that is allowed.
+///
+/// # Errors
+/// As [`start`], or that nobody listens.
+pub(crate) fn reach(settings: &Settings, deadline: Deadline) -> Result<Connection, Failure> {
     match running(settings, deadline)? {
         Some(connection) => Ok(connection),
         None if settings.start && !settings.endpoint.explicit => start(settings, deadline),

@@ -30,6 +30,7 @@ mod status;
 mod stop;
 mod store;
 mod terminal;
+mod test;
 mod unlock;
 
 #[cfg(unix)]
@@ -98,6 +99,7 @@ fn dispatch(globals: &Globals, command: Command) -> Result<(), Failure> {
         Command::Keyring(arguments) => keyring::run(&settings, globals, &arguments.command),
         Command::Unlock => unlock::run(&settings),
         Command::Inspect(arguments) => inspect::run(&settings, &arguments),
+        Command::Test => test::run(&settings),
         Command::GitCredential(arguments) => git_credential::run(&settings, &arguments),
         Command::KubectlCredential => kubectl_credential::run(&settings),
         Command::Doctor(arguments) => doctor::run(&settings, &arguments),

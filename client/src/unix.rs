@@ -25,7 +25,7 @@ mod system;
 
 pub(crate) use dt_cred_proto::platform::{TrustError, trusted_program};
 pub(crate) use socket::{Stranger, Stream};
-pub(crate) use system::{Process, may_daemon_read};
+pub(crate) use system::{Process, may_daemon_read, service_files};
 
 use crate::deadline::Deadline;
 

@@ -41,6 +41,13 @@ pub(crate) fn may_daemon_read(_file: &std::path::Path) -> bool {
     true
 }
 
+/// The files by which a service manager would start the daemon: none does here.
+pub(crate) fn service_files(
+    _variable: impl Fn(&str) -> Option<std::ffi::OsString>,
+) -> Vec<std::path::PathBuf> {
+    Vec::new()
+}
+
 /// What to look at where the pipe cannot be reached.
 pub(crate) const ENDPOINT_MEND: &str = "see that DT_CRED_SOCKET names a pipe of your own, or unset it";
 

@@ -4,6 +4,7 @@ mod attempt;
 mod change;
 mod files;
 mod item;
+mod probe;
 mod profile;
 mod proxy;
 mod refusal;
@@ -31,13 +32,14 @@ use tokio::{
 };
 
 use self::profile::Command;
-use crate::{config::Config, issuer::Issuer, keyring::Keyrings, lifecycle::Ask, state::State};
+use crate::{api::Api, config::Config, issuer::Issuer, keyring::Keyrings, lifecycle::Ask, state::State};
 
 /// What every profile's task works with.
 struct Shared {
     /// Replaced as a whole when it is read anew.
     config: Mutex<Arc<Config>>,
     issuer: Issuer,
+    api: Api,
     keyrings: Keyrings,
     state: Arc<State>,
     tasks: Mutex<HashMap<Profile, mpsc::UnboundedSender<Command>>>,
@@ -60,10 +62,19 @@ pub struct Keeper(Arc<Shared>);
 impl Keeper {
     /// Keeps the profiles that `config` and `state` name, and whatever is stored later.
     pub fn new(config: Config, state: State, keyrings: Keyrings) -> Self {
-        let (issuer, state) = (Issuer::new(), Arc::new(state));
+        let (issuer, api, state) = (Issuer::new(), Api::new(), Arc::new(state));
         let config = Mutex::new(Arc::new(config));
         let (noted, outgrown) = (state.ca_files(), Notify::new());
-        Self(Arc::new(Shared { config, issuer, keyrings, state, tasks: Mutex::default(), noted, outgrown }))
+        Self(Arc::new(Shared {
+            config,
+            issuer,
+            api,
+            keyrings,
+            state,
+            tasks: Mutex::default(),
+            noted,
+            outgrown,
+        }))
     }
 
     /// Goes by another configuration from now on. No token is lost; files that it does not name any more are removed.
@@ -74,6 +85,11 @@ impl Keeper {
             let _ = task.send(Command::Configure);
         }
         self.open_files().await;
+    }
+
+    /// Whether it goes by this configuration.
+    pub fn goes_by(&self, config: &Config) -> bool {
+        *self.0.config() == *config
     }
 
     /// Waits until a profile needs rights that were given up.

@@ -5,7 +5,7 @@ use std::{io::Write, process::ExitCode, sync::Arc};
 use dt_cred_proto::{
     allocator::Wiping,
     endpoint::{endpoint, state_folder},
-    message::{Failure, FailureKind},
+    message::{Failure, FailureKind, Starter},
     panic,
 };
 use dt_credd::{
@@ -70,6 +70,11 @@ fn run(background: bool) -> Result<(), Failure> {
     };
     // Before anything is opened. Whom a client starts nobody gives a socket, and what was left open is closed below.
     let activated = if background { Ok(None) } else { platform::activated() };
+    let starter = match background {
+        true => Starter::Client,
+        false if matches!(activated, Ok(Some(_))) || platform::is_managed() => Starter::ServiceManager,
+        false => Starter::Person,
+    };
     if background {
         platform::detach().map_err(|error| other("cannot leave the terminal", &error))?;
     }
@@ -117,7 +122,7 @@ fn run(background: bool) -> Result<(), Failure> {
         if background {
             platform::close_output().map_err(|error| other("cannot leave standard output", &error))?;
         }
-        let service = service::Service::new(Keeper::new(config, state, keyrings), confinement);
+        let service = service::Service::new(Keeper::new(config, state, keyrings), confinement, starter);
         match server::run(socket, Arc::clone(&service), signals, background).await {
             Ended::Asked => Ok(()),
             // The client that needs them starts the next one.

@@ -128,6 +128,11 @@ pub fn remove_socket(_path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether a service manager started this process: none does.
+pub fn is_managed() -> bool {
+    false
+}
+
 /// A pipe that a service manager gave to this process: none does.
 pub enum Activated {}
 

@@ -6,7 +6,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use dt_cred_proto::{
     frame,
-    message::{Operation, Request},
+    message::{Operation, Request, Starter},
 };
 use dt_credd::{
     audit::Peer,
@@ -25,7 +25,7 @@ use tokio::{
 
 fn service(folder: &Path) -> Arc<Service> {
     let (state, keyrings) = (State::open(folder).unwrap(), Keyrings::new().unwrap());
-    Service::new(Keeper::new(Config::default(), state, keyrings), Confinement::none())
+    Service::new(Keeper::new(Config::default(), state, keyrings), Confinement::none(), Starter::Person)
 }
 
 /// For how long a session waits for a client that says this, reads what it is answered, and no more.

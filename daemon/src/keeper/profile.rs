@@ -85,6 +85,10 @@ pub(super) enum Command {
     Status {
         reply: oneshot::Sender<ProfileStatus>,
     },
+    /// What is held of the credentials.
+    Item {
+        reply: oneshot::Sender<Option<Item>>,
+    },
     Files {
         reply: oneshot::Sender<Vec<FileStatus>>,
     },
@@ -240,6 +244,9 @@ impl Task {
             Command::Unlock { deadline, reply } => self.unlock(deadline, reply),
             Command::Status { reply } => {
                 let _ = reply.send(self.status(now));
+            }
+            Command::Item { reply } => {
+                let _ = reply.send(self.item.clone());
             }
             Command::Files { reply } => {
                 let _ = reply.send(self.files.statuses());

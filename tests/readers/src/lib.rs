@@ -21,7 +21,7 @@ mod text;
 pub use client::{git, jwt, kubectl, origin};
 pub use config::config;
 pub use frames::{request, response};
-pub use grant::grant;
+pub use grant::{assets, grant};
 pub use item::item;
 pub use lines::{given, lines};
 pub use session::session;
@@ -36,13 +36,14 @@ use dt_cred_proto::text::Text;
 pub type Check = fn(&[u8]) -> bool;
 
 /// Every check but that of [`session`], which needs a runtime, by the name of its fuzz target.
-pub const CHECKS: [(&str, Check); 13] = [
+pub const CHECKS: [(&str, Check); 14] = [
     ("request", request),
     ("response", response),
     ("lines", lines),
     ("given", given),
     ("item", item),
     ("grant", grant),
+    ("assets", assets),
     ("config", config),
     ("state", state),
     ("text", text),

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use dt_cred_proto::{
     frame::{self, HEADER},
-    message::{Describe, Get, Operation, Preview, Reject, Request, Response, Unlock},
+    message::{Describe, Examine, Get, Operation, Preview, Reject, Request, Response, Starter, Test, Unlock},
     profile::Profile,
 };
 use dt_credd::{
@@ -54,7 +54,7 @@ async fn answers(data: &[u8], folder: &std::path::Path) -> Vec<u8> {
     let config = Config::parse(file(), CONFIGURATION).expect("it is one");
     let state = State::open(folder).expect("a state");
     let keeper = Keeper::new(config, state, Keyrings::new().expect("nothing is given"));
-    let service = Service::new(keeper, Confinement::none());
+    let service = Service::new(keeper, Confinement::none(), Starter::Person);
     let (client, server) = duplex(4096);
     let (mut hear, mut say) = split(client);
     let mut answers = Vec::new();
@@ -97,7 +97,9 @@ fn is_harmless(operation: &Operation) -> bool {
         Operation::Get(Get { profile, .. })
         | Operation::Reject(Reject { profile, .. })
         | Operation::Describe(Describe { profile })
-        | Operation::Unlock(Unlock { profile }) => ours(profile),
+        | Operation::Unlock(Unlock { profile })
+        | Operation::Test(Test { profile })
+        | Operation::Examine(Examine { profile }) => ours(profile),
         Operation::Preview(preview) => {
             let Preview { profile, attributes } = &**preview;
             ours(profile) && attributes.ca_file.is_none()

@@ -22,3 +22,4 @@ mod status;
 #[cfg(target_os = "linux")]
 mod strangers;
 mod streams;
+mod test;

@@ -112,6 +112,18 @@ fn the_longest_answers_of_an_issuer_are_judged_in_memory_and_time_that_their_len
 }
 
 #[test]
+fn the_longest_answers_of_an_api_are_judged_in_memory_and_time_that_their_length_warrants() {
+    let kinds = [
+        ("200\n\n{\"assets\":", "[", ""),
+        ("200\n\n{\"assets\":[0", ",0", "]}"),
+        ("200\n\n{\"assets\":[{}", ",{\"a\":[]}", "],\"next_page_token\":\"\"}"),
+        ("200\n\n{\"assets\":[],\"next_page_token\":\"", "\\u0041", "\"}"),
+        ("403\n\n{\"error\":\"", "\\\\\\\"", "\"}"),
+    ];
+    each_in_time("assets", issuer::BODY_LIMIT, kinds);
+}
+
+#[test]
 fn the_longest_lines_are_read_in_memory_and_time_that_their_length_warrants() {
     let kinds = [
         ("client_id=a\nclient_secret=", "s", ""),

@@ -80,7 +80,12 @@ fn every_other_answer_has_its_exit_code_its_reason_and_what_to_do() {
         (Fault::html(503), 1, "answered 503", "try again later"),
         (Fault::Reset, 1, "broke before the whole answer came", "try again later"),
         (Fault::html(404), 7, "answered 404 to /archivist/v2/assets: no DataTrails is there", &login),
-        (Fault::Redirect { status: 302, location: "/login".to_owned() }, 7, "no DataTrails is there", &login),
+        (
+            Fault::Redirect { status: 302, location: "/login".to_owned() },
+            7,
+            "answered 302 to /archivist/v2/assets: no DataTrails is there",
+            &login,
+        ),
         (Fault::html(200), 7, "answered 200 with no list of assets", &login),
         (Fault::json("{\"assets\":3}"), 7, "with no list of assets", &login),
         (Fault::empty(418), 8, "answered 418, which says nothing of the token", "tell whoever runs it"),

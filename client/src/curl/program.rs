@@ -150,7 +150,9 @@ fn pass(bytes: &[u8]) -> bool {
 /// curl without the user's own `~/.curlrc`, and by http without a proxy, which would read the token.
 fn curl(admitted: &Admitted) -> Command {
     let mut command = Command::new(PROGRAM);
-    command.arg("--disable");
+    platform::tie(&mut command);
+    // curl looks for it as its first argument alone.
+    command.arg("-q");
     if admitted.by_http {
         for name in env::vars_os().map(|(name, _)| name).filter(is_proxy_of_http) {
             command.env_remove(name);

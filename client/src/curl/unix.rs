@@ -12,6 +12,15 @@ use std::{
 use dt_cred::curl_answer::Heads;
 use rustix::io::{FdFlags, fcntl_setfd};
 
+#[cfg(target_os = "linux")]
+#[path = "linux.rs"]
+mod system;
+#[cfg(target_os = "macos")]
+#[path = "macos.rs"]
+mod system;
+
+pub(super) use system::tie;
+
 /// Whether curl's standard input is left to the user.
 pub(super) const LEAVES_INPUT: bool = true;
 

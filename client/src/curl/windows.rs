@@ -50,6 +50,9 @@ impl Watch {
     }
 }
 
+/// Nothing: the console tells both of Ctrl-C.
+pub(super) fn tie(_command: &mut Command) {}
+
 /// The exit code.
 pub(super) fn exit_code(status: ExitStatus) -> u8 {
     status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)

@@ -12,7 +12,7 @@ use thiserror::Error;
 use crate::origin::{Origin, OriginError};
 use dt_cred_proto::text::Text;
 use input::Input;
-use options::{Effect, Entry};
+use options::{Effect, Entry, Named};
 
 /// A command line in which nothing is refused.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -278,8 +278,7 @@ fn admitted(target: Origin, own: &Origin, allowed: &[Origin]) -> Result<Origin, 
 }
 
 fn url(word: &str) -> Result<Given, LineError> {
-    let option = options::named("url").first().copied();
-    let option = option.ok_or_else(|| LineError::Unknown("--url".into()))?;
+    let option = options::exact("url").ok_or_else(|| LineError::Unknown("--url".into()))?;
     with_value(option, word.to_owned())
 }
 
@@ -291,11 +290,11 @@ fn long<'a>(word: &str, rest: &mut impl Iterator<Item = &'a str>) -> Result<Give
         return Err(refused(name, EXPANDED));
     }
     let (name, on) = name.strip_prefix("no-").map_or((name, true), |name| (name, false));
-    let option = match options::named(name)[..] {
+    let option = match options::named(name) {
         // curl abbreviates no name behind `no-`.
-        [option] if on || option.name == name => option,
-        [] | [_] => return Err(LineError::Unknown(written())),
-        _ => return Err(LineError::Ambiguous(written())),
+        Named::One(option) if on || option.name == name => option,
+        Named::Nothing | Named::One(_) => return Err(LineError::Unknown(written())),
+        Named::Several => return Err(LineError::Ambiguous(written())),
     };
     match (option.takes_value, attached) {
         (false, None) => flag(option, on),

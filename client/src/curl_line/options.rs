@@ -152,19 +152,39 @@ fn all() -> impl Iterator<Item = (Option<char>, Entry)> {
     })
 }
 
-/// What a long name could mean: all that begin with it, or the one that it is.
-pub(super) fn named(word: &str) -> Vec<Entry> {
-    let known: Vec<_> = all().map(|(_, entry)| entry).filter(|entry| entry.name.starts_with(word)).collect();
-    match known.iter().find(|entry| entry.name == word) {
-        Some(&entry) => vec![entry],
-        None => known,
+/// What a long name means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Named {
+    /// No option begins so.
+    Nothing,
+    /// The option of this name, or the only one that begins so.
+    One(Entry),
+    /// More than one begins so.
+    Several,
+}
+
+/// The option that curl takes this name for.
+pub(super) fn named(word: &str) -> Named {
+    if let Some(entry) = exact(word) {
+        return Named::One(entry);
     }
+    let mut known = all().map(|(_, entry)| entry).filter(|entry| entry.name.starts_with(word));
+    match (known.next(), known.next()) {
+        (None, _) => Named::Nothing,
+        (Some(entry), None) => Named::One(entry),
+        (Some(_), Some(_)) => Named::Several,
+    }
+}
+
+/// The option of this name.
+pub(super) fn exact(name: &str) -> Option<Entry> {
+    all().map(|(_, entry)| entry).find(|entry| entry.name == name)
 }
 
 /// The option of a letter, and whether the letter switches it on: `-N` is `--no-buffer`.
 pub(super) fn lettered(wanted: char) -> Option<(Entry, bool)> {
     if wanted == 'N' {
-        return named("buffer").first().map(|&entry| (entry, false));
+        return exact("buffer").map(|entry| (entry, false));
     }
     all().find(|(letter, _)| *letter == Some(wanted)).map(|(_, entry)| (entry, true))
 }

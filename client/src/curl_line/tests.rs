@@ -362,9 +362,8 @@ proptest! {
         while let Some(word) = words.next() {
             let name = word.strip_prefix("--").expect("an option");
             prop_assert!(!["insecure", "next", "config", "user"].contains(&name), "{}", name);
-            let option = options::named(name.strip_prefix("no-").unwrap_or(name));
-            prop_assert_eq!(option.len(), 1);
-            let value = if option[0].takes_value { words.next().expect("a value") } else { continue };
+            let option = options::exact(name.strip_prefix("no-").unwrap_or(name)).expect("a whole name");
+            let value = if option.takes_value { words.next().expect("a value") } else { continue };
             if name == "url" {
                 let origin = Origin::of(value).expect("an origin");
                 prop_assert!(origin == Origin::of(OWN).expect("an origin") || allowed.contains(&origin), "{}", origin);

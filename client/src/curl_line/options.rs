@@ -1,4 +1,4 @@
-//! Every option of curl, 7.88 to 8.18, and what it means for a token. One that is not here is refused: who does not know whether
+//! Every option of curl, 7.88 to 8.17, and what it means for a token. One that is not here is refused: who does not know whether
 //! it takes a value does not know what the next word is.
 
 /// What an option means for the token.

@@ -4,7 +4,7 @@ use std::{fs, os::unix::process::ExitStatusExt};
 
 use dt_cred_tests::{
     issuer::{Fault, Sandbox},
-    parts::{Pid, Running, until},
+    parts::{Pid, Running, terminal::Terminal, until},
     user::User,
 };
 use rustix::process::{Signal, kill_process};
@@ -102,5 +102,26 @@ fn no_curl_outlives_whoever_waits_for_it() {
         kill_process(client.pid(), signal).expect("it is there");
         assert_eq!(client.wait().signal(), Some(signal.as_raw()));
         until_ended(curl);
+    }
+}
+
+#[test]
+fn on_a_terminal_the_answer_is_shown_and_no_progress() {
+    if !is_here() {
+        return;
+    }
+    let sandbox = Sandbox::http();
+    let user = logged_in(&sandbox);
+    // As curl itself does.
+    let ours = format!("dt-cred curl {ASSETS}");
+    let curls = format!("curl -q -H \"$(dt-cred get)\" {}", sandbox.assets_url());
+    for command in [ours, curls] {
+        let mut terminal = Terminal::new();
+        let script = format!("{{ {command}; echo; echo ended; }} >/dev/tty 2>&1");
+        let shell = terminal.start(&user.shell_command(&script));
+        terminal.until("ended");
+        shell.ended().done();
+        let shown = terminal.shown();
+        assert!(shown.starts_with("{\"assets\":") && !shown.contains("% Total"), "{shown}");
     }
 }

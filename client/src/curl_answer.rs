@@ -98,6 +98,9 @@ impl Heads {
 mod tests {
     use super::*;
 
+    /// What curl writes, as it comes.
+    type Pieces = &'static [&'static [u8]];
+
     fn ended(pieces: &[&[u8]]) -> (Vec<u8>, Ended) {
         let mut held = Held::default();
         let out = pieces.iter().flat_map(|piece| held.push(piece)).collect();
@@ -106,7 +109,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_held_until_its_status_is_known() {
-        let cases: [(&[&[u8]], &[u8], bool); 8] = [
+        let cases: [(Pieces, &[u8], bool); 8] = [
             (&[b"refused\n\x1f401 0"], b"refused\n", true),
             (&[b"ref", b"used\x1f40", b"1 0"], b"refused", true),
             (&[b"\x1f401 0"], b"", true),
@@ -135,7 +138,7 @@ mod tests {
 
     #[test]
     fn of_the_headers_only_status_lines_count() {
-        let cases: [(&[&[u8]], bool, bool); 8] = [
+        let cases: [(Pieces, bool, bool); 8] = [
             (&[b"HTTP/1.1 401 Unauthorized\r\n\r\n"], true, true),
             (&[b"HTTP/2 401 \r\n"], true, true),
             (&[b"HTT", b"P/1.1 4", b"01\r", b"\n"], true, true),

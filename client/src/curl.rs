@@ -77,8 +77,8 @@ pub(crate) fn run(settings: &Settings, arguments: &CurlArguments) -> Result<Exit
     let token = token(settings)?;
     let (admitted, header) = call.with(&token)?;
     if !call.repeats() {
-        let watched = !call.line.has("dump-header");
-        let run = program::streaming(&admitted, &header, watched, call.follows())?;
+        // Where the user dumps the headers, theirs is the last word, and nothing is seen.
+        let run = program::streaming(&admitted, &header, call.follows())?;
         return Ok(told(settings, &token, &run).into());
     }
     let silent = call.line.is_on("silent");
@@ -169,7 +169,7 @@ fn again(
         .and_then(|token| Ok((call.with(&token)?, token)));
     match fresh {
         Ok(((admitted, header), token)) if token.access_token != refused.access_token => {
-            let run = program::streaming(&admitted, &header, true, call.follows())?;
+            let run = program::streaming(&admitted, &header, call.follows())?;
             if run.refused {
                 error::warn(&"the API refused a new token as well (401): see dt-cred inspect, and what the integration may do".into());
             }

@@ -225,11 +225,6 @@ impl Line {
         switched.unwrap_or(false)
     }
 
-    /// Whether the option of this whole name has a value.
-    pub fn has(&self, name: &str) -> bool {
-        self.given.iter().any(|given| matches!(given, Given::Value { option, .. } if option.name == name))
-    }
-
     fn urls(&self) -> impl Iterator<Item = &str> {
         self.values(Effect::Url).map(|(_, value)| value)
     }

@@ -66,19 +66,15 @@ impl Written {
     }
 }
 
-/// Runs it with the user's own streams. Where `watched`, it is told whether the server refused the token.
+/// Runs it with the user's own streams. Whether the server refused the token is told where the system lets it be
+/// seen.
 ///
 /// # Errors
 /// [`ProgramError`].
-pub(super) fn streaming(
-    admitted: &Admitted,
-    line: &[u8],
-    watched: bool,
-    follows: bool,
-) -> Result<Run, ProgramError> {
+pub(super) fn streaming(admitted: &Admitted, line: &[u8], follows: bool) -> Result<Run, ProgramError> {
     let mut command = curl(admitted);
     let way = Line::open(&mut command)?;
-    let watch = if watched { Watch::open(&mut command)? } else { None };
+    let watch = Watch::open(&mut command)?;
     let mut curl = start(command.args(&admitted.arguments))?;
     way.send(&mut curl, line);
     let refused = watch.map_or(Ok(false), |watch| watch.refused(follows))?;

@@ -76,7 +76,19 @@ pub(crate) enum Command {
     KubectlCredential,
     /// Check everything between you and a token, one line each with its mend
     Doctor(DoctorArguments),
+    /// Run curl with the token, outside of its argument list; -p, --timeout and --no-start stand before `curl`
+    #[command(after_help = CURL_HELP, override_usage = "dt-cred [-p NAME] [--timeout SECONDS] [--no-start] curl [--allow-host HOST[:PORT]]... CURL'S ARGUMENTS")]
+    Curl(CurlArguments),
 }
+
+/// How the commands that run another program are called: behind their name the words are that program's.
+const CURL: &str = "curl";
+
+const CURL_HELP: &str = "A URL is the profile's own service (/archivist/v2/assets is short for one of it) or a host that is allowed. \
+Without a token nothing is sent, ~/.curlrc is not read, and what would carry the token elsewhere or drop it is refused: exit 125. \
+Else the exit code is curl's.\nAn answer of 401 has the token replaced. The request is sent once more if it is for one URL, writes \
+and shows nothing but the answer (no -o, -O, -D, -i, -w and the like), reads files alone, and the answer is shorter than 1 MiB; \
+else run it again.\nExample: dt-cred curl -sS /archivist/v2/assets";
 
 const STORE_HELP: &str = "The keys: client_id, client_secret, url, token_url, auth, scope, audience, resource, ca_file, \
 keyring, no_check (true or false).\nOn an existing profile everything but the secret is kept unless it is given.";
@@ -234,6 +246,17 @@ pub(crate) struct DoctorArguments {
     pub(crate) json: bool,
 }
 
+/// The arguments of `curl`.
+#[derive(Args, Debug, PartialEq)]
+pub(crate) struct CurlArguments {
+    /// Send the token to this host as well, by https, or by http on this machine; directly behind `curl`, as often as you like
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub(crate) allow_host: Vec<String>,
+    /// curl's own
+    #[arg(value_name = "CURL'S ARGUMENTS")]
+    pub(crate) arguments: Vec<OsString>,
+}
+
 /// What the arguments ask for.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Asked {
@@ -249,7 +272,10 @@ pub(crate) enum Asked {
 /// One line for what cannot be understood.
 pub(crate) fn read(arguments: &[OsString]) -> Result<Asked, Failure> {
     let program = OsString::from("dt-cred");
-    match Cli::try_parse_from(std::iter::once(&program).chain(arguments)) {
+    let (ours, theirs) = arguments.split_at(ours(arguments));
+    // Behind it nothing is taken for an option of ours.
+    let end = (!theirs.is_empty()).then(|| OsString::from("--"));
+    match Cli::try_parse_from(std::iter::once(&program).chain(ours).chain(&end).chain(theirs)) {
         Ok(cli) => Ok(Asked::Run(Box::new(cli))),
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             Ok(Asked::Print(error.to_string()))
@@ -259,6 +285,41 @@ pub(crate) fn read(arguments: &[OsString]) -> Result<Asked, Failure> {
         }
         Err(error) => Err(Failure::new(FailureKind::Usage, one_line(&error.to_string()))),
     }
+}
+
+/// Whether the command is `curl`, whatever else is wrong.
+pub(crate) fn is_curl(arguments: &[OsString]) -> bool {
+    arguments.get(command(arguments)).is_some_and(|word| word == CURL)
+}
+
+/// How many of the arguments are ours: all of them but what stands behind `curl` and its own options.
+fn ours(arguments: &[OsString]) -> usize {
+    if !is_curl(arguments) {
+        return arguments.len();
+    }
+    let mut at = command(arguments) + 1;
+    while let Some(word) = arguments.get(at) {
+        match word.to_str() {
+            Some("--allow-host") => at += 2,
+            Some("--help" | "-h") => at += 1,
+            Some(word) if word.starts_with("--allow-host=") => at += 1,
+            _ => return at,
+        }
+    }
+    arguments.len()
+}
+
+/// Where the command stands: behind the options that hold for every command.
+fn command(arguments: &[OsString]) -> usize {
+    let mut at = 0;
+    while let Some(word) = arguments.get(at).map(|word| word.to_string_lossy()) {
+        match &*word {
+            "-p" | "--profile" | "--timeout" => at += 2,
+            option if option.starts_with('-') => at += 1,
+            _ => break,
+        }
+    }
+    at
 }
 
 /// clap's message without its `error:`, its usage and its tips.

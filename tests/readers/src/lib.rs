@@ -10,6 +10,7 @@ mod counting;
 
 mod client;
 mod config;
+mod curl;
 mod frames;
 mod grant;
 mod item;
@@ -20,6 +21,7 @@ mod text;
 
 pub use client::{git, jwt, kubectl, origin};
 pub use config::config;
+pub use curl::{curl, curl_answer};
 pub use frames::{request, response};
 pub use grant::{assets, grant};
 pub use item::item;
@@ -36,7 +38,7 @@ use dt_cred_proto::text::Text;
 pub type Check = fn(&[u8]) -> bool;
 
 /// Every check but that of [`session`], which needs a runtime, by the name of its fuzz target.
-pub const CHECKS: [(&str, Check); 14] = [
+pub const CHECKS: [(&str, Check); 16] = [
     ("request", request),
     ("response", response),
     ("lines", lines),
@@ -51,6 +53,8 @@ pub const CHECKS: [(&str, Check); 14] = [
     ("kubectl", kubectl),
     ("origin", origin),
     ("jwt", jwt),
+    ("curl", curl),
+    ("curl_answer", curl_answer),
 ];
 
 /// What an error costs besides what was read: its own text.

@@ -1,6 +1,7 @@
 //! What every command prints, and how it fails, by the contract: exact output, exit codes, one line for each error.
 
 mod bad_input;
+mod curl;
 mod doctor;
 mod formats;
 mod frames;

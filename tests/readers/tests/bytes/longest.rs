@@ -176,6 +176,17 @@ fn the_longest_that_others_say_to_the_client_is_read_in_memory_and_time_that_its
         64 * 1024,
         [("https://", "a.", "a"), ("https://a/", "../", ""), ("https://", "[", "")],
     );
+    let curl = [
+        ("/x\0-", "s", ""),
+        ("/x", "\0-s", ""),
+        ("/x", "\0--no-tlsv1.3", ""),
+        ("/x", "\0--sil", ""),
+        ("/x", "\0/x", ""),
+        ("/x", "\0-d\0@x", ""),
+        ("/", "{", ""),
+    ];
+    each_in_time("curl", 16 * 1024, curl);
+    each_in_time("curl_answer", 64 * 1024, [("", "\u{1f}401 0", ""), ("", "HTTP/1.1 401\n", "")]);
 }
 
 /// A frame of this body.

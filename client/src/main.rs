@@ -10,6 +10,7 @@ mod doctor;
 mod duration;
 mod erase;
 mod error;
+mod exec;
 mod fast;
 mod format;
 mod get;
@@ -64,9 +65,13 @@ fn main() -> ExitCode {
 }
 
 fn told() -> ExitCode {
-    match run(&git_credential::by_name(std::env::args_os())) {
+    let arguments = git_credential::by_name(std::env::args_os());
+    match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => error::report(&failure),
+        Err(failure) => {
+            let code = error::report(&failure);
+            if exec::is_asked_for(&arguments) { exec::NOTHING_RUN.into() } else { code }
+        }
     }
 }
 
@@ -87,6 +92,7 @@ fn dispatch(globals: &Globals, command: Command) -> Result<(), Failure> {
     let settings = Settings::of_process(globals)?;
     match command {
         Command::Get(arguments) => get::run(&settings, &arguments),
+        Command::Exec(arguments) => exec::run(&settings, arguments),
         Command::Reject(arguments) => reject::run(&settings, &arguments),
         Command::Login(arguments) => login::run(&settings, arguments),
         Command::Store => store::run(&settings),

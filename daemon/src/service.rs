@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use dt_cred_proto::message::{Failure, FailureKind, Operation, Request, Response, Status};
+use dt_cred_proto::message::{Failure, FailureKind, Lent, Operation, Request, Response, Status, Token};
 use tokio::{sync::Notify, time::timeout};
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     clock,
     config::Config,
     confinement::Confinement,
-    keeper::Keeper,
+    keeper::{Keeper, Lease},
     session::RELEASE,
 };
 
@@ -61,17 +61,23 @@ impl Service {
         })
     }
 
-    /// The answer to `peer`'s `request`, before its deadline.
-    pub async fn answer(&self, request: Request, peer: &Peer) -> Response {
+    /// The answer to `peer`'s `request`, before its deadline. What is lent by it is added to `leases`.
+    pub async fn answer(&self, request: Request, peer: &Peer, leases: &mut Vec<Lease>) -> Response {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let limit = Duration::from_millis(request.deadline_ms).min(LONGEST);
-        let answer = self.perform(request.operation, peer, limit);
+        let answer = self.perform(request.operation, peer, limit, leases);
         // The lifecycle answers a waiting `get` at its deadline, with what it knows; this is for everything else.
         let answer = timeout(limit + Duration::from_millis(50), answer).await;
         answer.unwrap_or_else(|_| Err(late())).unwrap_or_else(Response::Failed)
     }
 
-    async fn perform(&self, operation: Operation, peer: &Peer, limit: Duration) -> Result<Response, Failure> {
+    async fn perform(
+        &self,
+        operation: Operation,
+        peer: &Peer,
+        limit: Duration,
+        leases: &mut Vec<Lease>,
+    ) -> Result<Response, Failure> {
         let deadline = clock::now().boot + limit;
         let keeper = &self.keeper;
         Ok(match operation {
@@ -91,6 +97,14 @@ impl Service {
             Operation::Keyrings => Response::Keyrings(keeper.keyrings().await),
             Operation::Move(to) => Response::Moved(keeper.relocate(to, deadline).await?),
             Operation::Log => Response::Log(self.audit.entries()),
+            Operation::Lend(lend) => {
+                let (token, lease) = keeper.lend(lend, deadline).await?;
+                self.audit.served(peer, &token);
+                let Token { profile, url, warning, .. } = token;
+                let path = lease.path().to_owned();
+                leases.push(lease);
+                Response::Lent(Lent { profile, url, path, warning })
+            }
             Operation::Files => Response::Files(keeper.files().await),
             Operation::Defences => Response::Defences(self.confinement.defences()),
             Operation::Stop => Response::Stopping { pid: std::process::id() },
@@ -160,7 +174,7 @@ impl Service {
 
     /// Does what is to be done before the first client comes.
     pub async fn open(&self) {
-        self.keeper.open_files().await;
+        self.keeper.open().await;
     }
 
     /// Leaves nothing behind.

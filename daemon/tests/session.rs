@@ -25,7 +25,7 @@ use tokio::{
 
 fn service(folder: &Path) -> Arc<Service> {
     let (state, keyrings) = (State::open(folder).unwrap(), Keyrings::new().unwrap());
-    Service::new(Keeper::new(Config::default(), state, keyrings), Confinement::none())
+    Service::new(Keeper::new(Config::default(), state, keyrings, folder.join("lent")), Confinement::none())
 }
 
 /// For how long a session waits for a client that says this, reads what it is answered, and no more.

@@ -49,6 +49,8 @@ pub enum Operation {
     Defences,
     /// Who was served lately: answered by [`Response::Log`]. Changes nothing.
     Log,
+    /// A file with a token in it that is kept fresh until this connection ends: answered by [`Response::Lent`].
+    Lend(Lend),
 }
 
 /// Asks for a token.
@@ -191,6 +193,15 @@ pub struct Move {
     pub keyring: Keyring,
 }
 
+/// Asks for a file with a token in it, for as long as the connection that this is asked on lives.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Lend {
+    /// The profile; none is the default one.
+    pub profile: Option<Profile>,
+    /// Seconds for which the first token in it must be valid at least, only when the user gave them.
+    pub min_ttl: Option<u32>,
+}
+
 /// One answer of the daemon.
 #[derive(PartialEq, Eq, Serialize, Deserialize)]
 pub enum Response {
@@ -239,6 +250,8 @@ pub enum Response {
     Defences(#[serde(deserialize_with = "lengths::sequence")] Vec<Defence>),
     /// Who was served or refused lately, the oldest first.
     Log(#[serde(deserialize_with = "lengths::sequence")] Vec<LogEntry>),
+    /// A file with a token in it. Nobody needs to say anything more on this connection, whose end is the file's.
+    Lent(Lent),
 }
 
 /// Why something could not be done.
@@ -492,6 +505,20 @@ pub enum FileFormat {
     Header,
     /// `T` alone.
     Raw,
+}
+
+/// A file with a token in it, kept fresh until the connection that it was asked for on has ended.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Lent {
+    /// Whose token it holds.
+    pub profile: Profile,
+    /// Base URL of the service that it is for.
+    pub url: Text,
+    /// Where it lies: to be opened, not shown as it is. The raw token stands in it, and a line's end.
+    #[serde(deserialize_with = "lengths::string")]
+    pub path: String,
+    /// What the user should know all the same.
+    pub warning: Option<Text>,
 }
 
 /// What the daemon remembers of somebody who came to it.

@@ -8,9 +8,9 @@ use dt_cred_proto::{
     frame::{self, HEADER, Message},
     message::{
         Attributes, Caller, ClientAuth, Defence, Describe, Described, Erase, Failure, FailureKind,
-        FileFormat, FileStatus, Get, KeptItem, Keyring, KeyringStatus, LogEntry, Move, Moved, Operation,
-        Outcome, Preview, Previewed, ProfileState, ProfileStatus, Reject, Request, Response, Status, Store,
-        Stored, Token, Unlock,
+        FileFormat, FileStatus, Get, KeptItem, Keyring, KeyringStatus, Lend, Lent, LogEntry, Move, Moved,
+        Operation, Outcome, Preview, Previewed, ProfileState, ProfileStatus, Reject, Request, Response,
+        Status, Store, Stored, Token, Unlock,
     },
     profile::Profile,
     secret::Secret,
@@ -113,6 +113,8 @@ fn operation() -> impl Strategy<Value = Opaque<Operation>> {
         1 => Just(()).prop_map(|()| Opaque(Operation::Keyrings)),
         1 => Just(()).prop_map(|()| Opaque(Operation::Defences)),
         1 => Just(()).prop_map(|()| Opaque(Operation::Log)),
+        1 => (profile(), any::<Option<u32>>())
+            .prop_map(|(profile, min_ttl)| Opaque(Operation::Lend(Lend { profile, min_ttl }))),
         1 => (profile(), keyring())
             .prop_map(|(profile, keyring)| Opaque(Operation::Move(Move { profile, keyring }))),
         1 => (profile(), attributes()).prop_map(|(profile, Opaque(attributes))| {
@@ -221,6 +223,9 @@ fn response() -> impl Strategy<Value = Opaque<Response>> {
             Opaque(Response::Moved(Moved { profile, from, keyring, lasts }))
         }),
         vec(log_entry(), 0..5).prop_map(|entries| Opaque(Response::Log(entries))),
+        (profile(), text(), string(), option::of(text())).prop_map(|(profile, url, path, warning)| {
+            Opaque(Response::Lent(Lent { profile, url, path, warning }))
+        }),
     ]
 }
 

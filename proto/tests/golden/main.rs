@@ -117,9 +117,10 @@ fn every_variant_of_a_request_has_a_case() {
         Operation::Move(_) => 11,
         Operation::Defences => 12,
         Operation::Log => 13,
+        Operation::Lend(_) => 14,
     };
-    all("Operation", operations().map(number), 14);
-    assert_eq!(Request::VARIANTS, 14);
+    all("Operation", operations().map(number), 15);
+    assert_eq!(Request::VARIANTS, 15);
     let erase = operations().filter_map(|operation| match operation {
         Operation::Erase(Erase::One(_)) => Some(0),
         Operation::Erase(Erase::All) => Some(1),
@@ -160,9 +161,10 @@ fn every_variant_of_a_response_has_a_case() {
         Response::Moved(_) => 14,
         Response::Defences(_) => 15,
         Response::Log(_) => 16,
+        Response::Lent(_) => 17,
     };
-    all("Response", responses().map(number), 17);
-    assert_eq!(Response::VARIANTS, 17);
+    all("Response", responses().map(number), 18);
+    assert_eq!(Response::VARIANTS, 18);
     let kinds = responses().filter_map(|response| {
         if let Response::Failed(failure) = response { Some(failure.kind) } else { None }
     });

@@ -2,8 +2,8 @@
 
 use dt_cred_proto::{
     message::{
-        Attributes, ClientAuth, Describe, Erase, Get, Keyring, Move, Operation, Preview, Reject, Request,
-        Store, Unlock,
+        Attributes, ClientAuth, Describe, Erase, Get, Keyring, Lend, Move, Operation, Preview, Reject,
+        Request, Store, Unlock,
     },
     profile::Profile,
     secret::Secret,
@@ -120,6 +120,8 @@ pub(crate) fn cases() -> Cases<Request> {
     case("move", 70_000, moved(None, Keyring::Keyutils));
     case("move-profile", 70_000, moved(profile("work"), Keyring::SecretService));
     case("log", 10_000, Operation::Log);
+    case("lend", 10_000, Operation::Lend(Lend::default()));
+    case("lend-min-ttl", 10_000, Operation::Lend(Lend { profile: profile("work"), min_ttl: Some(300) }));
     case("preview", 10_000, Operation::Preview(Box::default()));
     let attributes = Attributes { url: given("https://app.example"), ..Attributes::default() };
     let preview = Preview { profile: profile("work"), attributes };

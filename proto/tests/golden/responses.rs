@@ -3,8 +3,8 @@
 use dt_cred_proto::{
     message::{
         Caller, ClientAuth, Defence, Described, Failure, FailureKind, FileFormat, FileStatus, KeptItem,
-        Keyring, KeyringStatus, LogEntry, Moved, Outcome, Previewed, ProfileState, ProfileStatus, Response,
-        Status, Stored, Token,
+        Keyring, KeyringStatus, Lent, LogEntry, Moved, Outcome, Previewed, ProfileState, ProfileStatus,
+        Response, Status, Stored, Token,
     },
     profile::Profile,
     secret::Secret,
@@ -258,6 +258,17 @@ pub(crate) fn cases() -> Cases<Response> {
         outcome: Outcome::Refused,
     };
     case("log-three", Response::Log(vec![served, unseen, refused]));
+
+    let lent = Lent {
+        profile: profile("work"),
+        url: Text::new("https://app.example"),
+        path: "/run/user/1000/dt-cred/agent.lent/token-0123".to_owned(),
+        warning: None,
+    };
+    case("lent", Response::Lent(lent.clone()));
+    // What is no text for people is a path all the same.
+    let odd = Lent { path: "/home/u/a\nb/\u{fc}".to_owned(), warning: Some(Text::new("once more")), ..lent };
+    case("lent-odd-path", Response::Lent(odd));
 
     case("stopping", Response::Stopping { pid: 4242 });
     case("stopping-largest", Response::Stopping { pid: u32::MAX });

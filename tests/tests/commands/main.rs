@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod doctor;
+mod exec;
 mod formats;
 mod frames;
 mod git_credential;

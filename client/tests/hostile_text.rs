@@ -10,8 +10,8 @@ use std::{
 use dt_cred_proto::{
     frame::encode,
     message::{
-        Caller, Defence, Failure, FailureKind, FileFormat, FileStatus, Keyring, KeyringStatus, LogEntry,
-        Moved, Outcome as Served, ProfileState, ProfileStatus, Response, Status, Stored, Token,
+        Caller, Defence, Failure, FailureKind, FileFormat, FileStatus, Keyring, KeyringStatus, Lent,
+        LogEntry, Moved, Outcome as Served, ProfileState, ProfileStatus, Response, Status, Stored, Token,
     },
     text::Text,
 };
@@ -114,6 +114,8 @@ fn answers() -> Vec<(&'static [&'static str], Vec<Response>)> {
     };
     let caller = Caller { uid: Some(1000), pid: Some(2), program: Some(marked()), parent: Some(marked()) };
     let served = LogEntry { at_ms: 0, caller, outcome: Served::Refused };
+    let path = "/nowhere".to_owned();
+    let lent = Lent { profile: profile(), url: marked(), path, warning: Some(marked()) };
     let kept = KeyringStatus {
         keyring: Keyring::Keyutils,
         lasts: marked(),
@@ -141,6 +143,8 @@ fn answers() -> Vec<(&'static [&'static str], Vec<Response>)> {
         (&["doctor", "--json"], status()),
         (&["log"], vec![Response::Log(vec![served.clone()])]),
         (&["log", "--json"], vec![Response::Log(vec![served])]),
+        (&["exec", "no-such-program-here"], vec![Response::Failed(failure())]),
+        (&["exec", "--file", "no-such-program-here"], vec![Response::Lent(lent)]),
         (&["store"], vec![Response::Stored(stored)]),
         (&["keyring", "list"], vec![Response::Keyrings(vec![kept])]),
         (&["keyring", "move", "--to", "keyutils"], vec![Response::Moved(moved)]),

@@ -51,6 +51,9 @@ pub(crate) enum Command {
     /// Keep credentials given as `key=value` lines on standard input, ended by an empty line or the end
     #[command(after_help = STORE_HELP)]
     Store,
+    /// Run a program with the token in its environment
+    #[command(after_help = EXEC_HELP)]
+    Exec(ExecArguments),
     /// Forget a profile: its keyring item and every token in memory
     #[command(alias = "logout")]
     Erase(EraseArguments),
@@ -83,6 +86,10 @@ pub(crate) enum Command {
 
 /// How the commands that run another program are called: behind their name the words are that program's.
 const CURL: &str = "curl";
+const EXEC: &str = "exec";
+
+/// Exit code of these where the other program was not run, whatever kept it from that: any other may be its own (env(1)).
+pub(crate) const NOTHING_RUN: u8 = 125;
 
 const CURL_HELP: &str = "A URL is the profile's own service (/archivist/v2/assets is short for one of it) or a host that is allowed. \
 Without a token nothing is sent, ~/.curlrc is not read, and what would carry the token elsewhere or drop it is refused: exit 125. \
@@ -92,6 +99,26 @@ else run it again.\nExample: dt-cred curl -sS /archivist/v2/assets";
 
 const STORE_HELP: &str = "The keys: client_id, client_secret, url, token_url, auth, scope, audience, resource, ca_file, \
 keyring, no_check (true or false).\nOn an existing profile everything but the secret is kept unless it is given.";
+
+const EXEC_HELP: &str = "dt-cred becomes the program, which gets DATATRAILS_AUTHTOKEN and DATATRAILS_URL, and no DATATRAILS_CLIENT_*. \
+Its exit code is its own; 127: it was not found; 126: it cannot be run; 125: there was no token, and nothing was run.\n\n\
+A token in an environment is never renewed. With --file the program gets DATATRAILS_AUTHTOKEN_FILENAME in place of \
+DATATRAILS_AUTHTOKEN: the raw token, kept fresh until the program and all that it started have ended.\n\n\
+Examples:\n  dt-cred exec -- python3 report.py\n  dt-cred -p staging exec --file -- make upload";
+
+/// The options of `exec`.
+#[derive(Args, Debug, PartialEq)]
+pub(crate) struct ExecArguments {
+    /// Only with a token that is valid for at least so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) min_ttl: Option<u32>,
+    /// Give the token in a file that is kept fresh, and none in the environment
+    #[arg(long)]
+    pub(crate) file: bool,
+    /// The program and its arguments, as they are
+    #[arg(value_name = "CMD", required = true, trailing_var_arg = true)]
+    pub(crate) command: Vec<OsString>,
+}
 
 /// The options of `get`.
 #[derive(Args, Clone, Debug, Default, PartialEq)]
@@ -287,8 +314,12 @@ pub(crate) fn read(arguments: &[OsString]) -> Result<Asked, Failure> {
     }
 }
 
-/// Whether the command is `curl`, whatever else is wrong.
-pub(crate) fn is_curl(arguments: &[OsString]) -> bool {
+/// Whether the command is one that runs another program, whatever else is wrong.
+pub(crate) fn runs_another(arguments: &[OsString]) -> bool {
+    arguments.get(command(arguments)).is_some_and(|word| [CURL, EXEC].iter().any(|name| word == name))
+}
+
+fn is_curl(arguments: &[OsString]) -> bool {
     arguments.get(command(arguments)).is_some_and(|word| word == CURL)
 }
 
@@ -366,6 +397,10 @@ mod tests {
             &["inspect", "eyJ.eyJ.sig"],
             &["git-credential"],
             &["doctor", "all"],
+            &["exec"],
+            &["exec", "--"],
+            &["exec", "--bogus", "ls"],
+            &["exec", "--min-ttl", "soon", "ls"],
         ];
         for words in cases {
             let failure = read(words).expect_err(&words.join(" "));
@@ -389,5 +424,53 @@ mod tests {
         let after = read(&["stop", "--profile", "a", "--timeout=3", "--no-start"]).expect("understood");
         assert_eq!(before, after);
         assert_eq!(read(&["logout", "--all"]), read(&["erase", "--all"]));
+    }
+
+    #[test]
+    fn a_command_runs_another_program_where_it_is_the_command_and_nowhere_else() {
+        let asked = |words: &[&str]| runs_another(&words.iter().map(OsString::from).collect::<Vec<_>>());
+        for words in [
+            &["exec"][..],
+            &["exec", "--bogus"],
+            &["curl", "-k"],
+            &["-p", "get", "exec", "ls"],
+            &["--profile=a", "--no-start", "--timeout", "3", "curl"],
+        ] {
+            assert!(asked(words), "{words:?}");
+        }
+        for words in [&[][..], &["get"], &["-p", "exec", "get"], &["--timeout", "curl"], &["inspect", "exec"]]
+        {
+            assert!(!asked(words), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn what_stands_behind_the_program_is_its_own() {
+        let command = |words: &[&str]| match read(words) {
+            Ok(Asked::Run(cli)) => match *cli {
+                Cli { command: Command::Exec(exec), globals } => Some((globals.profile.is_some(), exec)),
+                _ => None,
+            },
+            _ => None,
+        };
+        let exec = |min_ttl, file, words: &[&str]| ExecArguments {
+            min_ttl,
+            file,
+            command: words.iter().map(OsString::from).collect(),
+        };
+        let cases: [(&[&str], _); 6] = [
+            (&["-p", "a", "exec", "ls"], (true, exec(None, false, &["ls"]))),
+            (&["exec", "ls", "-p", "a", "--file"], (false, exec(None, false, &["ls", "-p", "a", "--file"]))),
+            (
+                &["exec", "--file", "--min-ttl=9", "--", "ls", "--"],
+                (false, exec(Some(9), true, &["ls", "--"])),
+            ),
+            (&["exec", "--", "--odd", "--help"], (false, exec(None, false, &["--odd", "--help"]))),
+            (&["exec", "ls", "--help", "-V"], (false, exec(None, false, &["ls", "--help", "-V"]))),
+            (&["exec", "--", "ls", "", " a b ", "*"], (false, exec(None, false, &["ls", "", " a b ", "*"]))),
+        ];
+        for (words, expected) in cases {
+            assert_eq!(command(words), Some(expected), "{words:?}");
+        }
     }
 }

@@ -32,9 +32,6 @@ use crate::{
 };
 use program::{Run, Written};
 
-/// Exit code where curl was not run.
-pub(crate) const NOT_RUN: u8 = 125;
-
 /// Why curl is not run.
 #[derive(Debug, Error)]
 pub(crate) enum CurlError {

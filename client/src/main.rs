@@ -11,6 +11,7 @@ mod doctor;
 mod duration;
 mod erase;
 mod error;
+mod exec;
 mod fast;
 mod format;
 mod get;
@@ -71,7 +72,7 @@ fn told() -> ExitCode {
         Ok(code) => code,
         Err(failure) => {
             let code = error::report(&failure);
-            if cli::is_curl(&arguments) { curl::NOT_RUN.into() } else { code }
+            if cli::runs_another(&arguments) { cli::NOTHING_RUN.into() } else { code }
         }
     }
 }
@@ -95,6 +96,7 @@ fn dispatch(globals: &Globals, command: Command) -> Result<ExitCode, Failure> {
     let settings = Settings::of_process(globals)?;
     let done = match command {
         Command::Get(arguments) => get::run(&settings, &arguments),
+        Command::Exec(arguments) => exec::run(&settings, arguments),
         Command::Reject(arguments) => reject::run(&settings, &arguments),
         Command::Login(arguments) => login::run(&settings, arguments),
         Command::Store => store::run(&settings),

@@ -22,6 +22,8 @@ use windows_sys::Win32::{
 
 #[path = "windows/console.rs"]
 mod console;
+#[path = "windows/exec.rs"]
+mod exec;
 #[path = "windows/lines.rs"]
 mod lines;
 #[path = "windows/pipe.rs"]
@@ -29,6 +31,7 @@ mod pipe;
 
 pub(crate) use console::{Keys, Screen, Silence, terminal};
 pub(crate) use dt_cred_proto::platform::{TrustError, trusted_program};
+pub(crate) use exec::replace_self;
 pub(crate) use pipe::{Stranger, Stream};
 
 use crate::deadline::Deadline;

@@ -11,8 +11,8 @@ use dt_cred_proto::{
     frame::encode,
     message::{
         Caller, Defence, Examined, Failure, FailureKind, FileFormat, FileStatus, Finding, Keyring,
-        KeyringStatus, LogEntry, Moved, Outcome as Served, ProfileState, ProfileStatus, Response, Starter,
-        Status, Stored, Subject, Tested, Token, Verdict,
+        KeyringStatus, Lent, LogEntry, Moved, Outcome as Served, ProfileState, ProfileStatus, Response,
+        Starter, Status, Stored, Subject, Tested, Token, Verdict,
     },
     text::Text,
 };
@@ -133,6 +133,8 @@ fn answers() -> Vec<(&'static [&'static str], Vec<Response>)> {
     };
     let caller = Caller { uid: Some(1000), pid: Some(2), program: Some(marked()), parent: Some(marked()) };
     let served = LogEntry { at_ms: 0, caller, outcome: Served::Refused };
+    let path = "/nowhere".to_owned();
+    let lent = Lent { profile: profile(), url: marked(), path, warning: Some(marked()) };
     let kept = KeyringStatus {
         keyring: Keyring::Keyutils,
         lasts: marked(),
@@ -162,6 +164,8 @@ fn answers() -> Vec<(&'static [&'static str], Vec<Response>)> {
         (&["test"], vec![Response::Failed(failure())]),
         (&["log"], vec![Response::Log(vec![served.clone()])]),
         (&["log", "--json"], vec![Response::Log(vec![served])]),
+        (&["exec", "no-such-program-here"], vec![Response::Failed(failure())]),
+        (&["exec", "--file", "no-such-program-here"], vec![Response::Lent(lent)]),
         (&["store"], vec![Response::Stored(stored)]),
         (&["keyring", "list"], vec![Response::Keyrings(vec![kept])]),
         (&["keyring", "move", "--to", "keyutils"], vec![Response::Moved(moved)]),

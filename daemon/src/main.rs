@@ -99,7 +99,12 @@ fn run(background: bool) -> Result<(), Failure> {
     let config = Config::load_default().map_err(|error| wrong(error.to_string()))?;
     let state = State::open(&folder).map_err(|error| wrong(error.to_string()))?;
     let keyrings = Keyrings::new().map_err(|error| Failure::new(FailureKind::Keyring, error.to_string()))?;
-    let endpoint = endpoint().map_err(|error| Failure::new(FailureKind::Usage, error.to_string()))?;
+    let endpoint = match &activated {
+        // Where a service manager listens for us is where our folder is.
+        Ok(Some(given)) => given.endpoint(),
+        _ => endpoint().map_err(|error| Failure::new(FailureKind::Usage, error.to_string()))?,
+    };
+    let lent = platform::lent_folder(&endpoint, &folder);
     // Before any other thread: it would keep its rights.
     let confinement = Confinement::enter(&config, &state, &endpoint);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -122,7 +127,8 @@ fn run(background: bool) -> Result<(), Failure> {
         if background {
             platform::close_output().map_err(|error| other("cannot leave standard output", &error))?;
         }
-        let service = service::Service::new(Keeper::new(config, state, keyrings), confinement, starter);
+        let keeper = Keeper::new(config, state, keyrings, lent);
+        let service = service::Service::new(keeper, confinement, starter);
         match server::run(socket, Arc::clone(&service), signals, background).await {
             Ended::Asked => Ok(()),
             // The client that needs them starts the next one.

@@ -9,8 +9,8 @@ use std::{
 };
 
 use dt_cred_proto::message::{
-    Examine, Examined, Failure, FailureKind, Finding, Operation, Request, Response, Starter, Status, Subject,
-    Verdict,
+    Examine, Examined, Failure, FailureKind, Finding, Lent, Operation, Request, Response, Starter, Status,
+    Subject, Token, Verdict,
 };
 use tokio::{sync::Notify, time::timeout};
 
@@ -19,7 +19,7 @@ use crate::{
     clock,
     config::{self, Config},
     confinement::Confinement,
-    keeper::Keeper,
+    keeper::{Keeper, Lease},
     session::RELEASE,
 };
 
@@ -66,17 +66,23 @@ impl Service {
         })
     }
 
-    /// The answer to `peer`'s `request`, before its deadline.
-    pub async fn answer(&self, request: Request, peer: &Peer) -> Response {
+    /// The answer to `peer`'s `request`, before its deadline. What is lent by it is added to `leases`.
+    pub async fn answer(&self, request: Request, peer: &Peer, leases: &mut Vec<Lease>) -> Response {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let limit = Duration::from_millis(request.deadline_ms).min(LONGEST);
-        let answer = self.perform(request.operation, peer, limit);
+        let answer = self.perform(request.operation, peer, limit, leases);
         // The lifecycle answers a waiting `get` at its deadline, with what it knows; this is for everything else.
         let answer = timeout(limit + Duration::from_millis(50), answer).await;
         answer.unwrap_or_else(|_| Err(late())).unwrap_or_else(Response::Failed)
     }
 
-    async fn perform(&self, operation: Operation, peer: &Peer, limit: Duration) -> Result<Response, Failure> {
+    async fn perform(
+        &self,
+        operation: Operation,
+        peer: &Peer,
+        limit: Duration,
+        leases: &mut Vec<Lease>,
+    ) -> Result<Response, Failure> {
         let deadline = clock::now().boot + limit;
         let keeper = &self.keeper;
         Ok(match operation {
@@ -96,6 +102,14 @@ impl Service {
             Operation::Keyrings => Response::Keyrings(keeper.keyrings().await),
             Operation::Move(to) => Response::Moved(keeper.relocate(to, deadline).await?),
             Operation::Log => Response::Log(self.audit.entries()),
+            Operation::Lend(lend) => {
+                let (token, lease) = keeper.lend(lend, deadline).await?;
+                self.audit.served(peer, &token);
+                let Token { profile, url, warning, .. } = token;
+                let path = lease.path().to_owned();
+                leases.push(lease);
+                Response::Lent(Lent { profile, url, path, warning })
+            }
             Operation::Files => Response::Files(keeper.files().await),
             Operation::Test(test) => Response::Tested(Box::new(keeper.test(test.profile, deadline).await?)),
             Operation::Examine(examine) => Response::Examined(self.examine(examine, deadline).await),
@@ -194,7 +208,7 @@ impl Service {
 
     /// Does what is to be done before the first client comes.
     pub async fn open(&self) {
-        self.keeper.open_files().await;
+        self.keeper.open().await;
     }
 
     /// Leaves nothing behind.

@@ -128,6 +128,11 @@ pub fn prepare(endpoint: &Endpoint) -> Result<PathBuf, TrustError> {
     Ok(endpoint.path.with_extension("lock"))
 }
 
+/// Where files are lent: beside the socket, which mostly lies in memory, for the one daemon that listens there.
+pub fn lent_folder(endpoint: &Endpoint, _state: &Path) -> PathBuf {
+    endpoint.path.with_extension("lent")
+}
+
 /// Removes the socket at `path` that a daemon left behind.
 ///
 /// # Errors
@@ -176,6 +181,11 @@ pub fn activated() -> io::Result<Option<Activated>> {
 }
 
 impl Activated {
+    /// Where it listens.
+    pub fn endpoint(&self) -> Endpoint {
+        Endpoint { path: self.path.clone(), explicit: true }
+    }
+
     /// The listener, on the runtime that this is called on.
     ///
     /// # Errors

@@ -53,6 +53,8 @@ pub enum Operation {
     Test(Test),
     /// Look at everything between a profile and a token, for `doctor`: answered by [`Response::Examined`].
     Examine(Examine),
+    /// A file with a token in it that is kept fresh until this connection ends: answered by [`Response::Lent`].
+    Lend(Lend),
 }
 
 /// Asks for a token.
@@ -209,6 +211,15 @@ pub struct Examine {
     pub profile: Option<Profile>,
 }
 
+/// Asks for a file with a token in it, for as long as the connection that this is asked on lives.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Lend {
+    /// The profile; none is the default one.
+    pub profile: Option<Profile>,
+    /// Seconds for which the first token in it must be valid at least, only when the user gave them.
+    pub min_ttl: Option<u32>,
+}
+
 /// One answer of the daemon.
 #[derive(PartialEq, Eq, Serialize, Deserialize)]
 pub enum Response {
@@ -261,6 +272,8 @@ pub enum Response {
     Tested(Box<Tested>),
     /// What was found between a profile and a token.
     Examined(Examined),
+    /// A file with a token in it. Nobody needs to say anything more on this connection, whose end is the file's.
+    Lent(Lent),
 }
 
 /// Why something could not be done.
@@ -514,6 +527,20 @@ pub enum FileFormat {
     Header,
     /// `T` alone.
     Raw,
+}
+
+/// A file with a token in it, kept fresh until the connection that it was asked for on has ended.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Lent {
+    /// Whose token it holds.
+    pub profile: Profile,
+    /// Base URL of the service that it is for.
+    pub url: Text,
+    /// Where it lies: to be opened, not shown as it is. The raw token stands in it, and a line's end.
+    #[serde(deserialize_with = "lengths::string")]
+    pub path: String,
+    /// What the user should know all the same.
+    pub warning: Option<Text>,
 }
 
 /// What the daemon remembers of somebody who came to it.

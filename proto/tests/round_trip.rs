@@ -8,9 +8,9 @@ use dt_cred_proto::{
     frame::{self, HEADER, Message},
     message::{
         Attributes, Caller, ClientAuth, Defence, Describe, Described, Erase, Examine, Examined, Failure,
-        FailureKind, FileFormat, FileStatus, Finding, Get, KeptItem, Keyring, KeyringStatus, LogEntry, Move,
-        Moved, Operation, Outcome, Preview, Previewed, ProfileState, ProfileStatus, Reject, Request,
-        Response, Starter, Status, Store, Stored, Subject, Test, Tested, Token, Unlock, Verdict,
+        FailureKind, FileFormat, FileStatus, Finding, Get, KeptItem, Keyring, KeyringStatus, Lend, Lent,
+        LogEntry, Move, Moved, Operation, Outcome, Preview, Previewed, ProfileState, ProfileStatus, Reject,
+        Request, Response, Starter, Status, Store, Stored, Subject, Test, Tested, Token, Unlock, Verdict,
     },
     profile::Profile,
     secret::Secret,
@@ -115,6 +115,8 @@ fn operation() -> impl Strategy<Value = Opaque<Operation>> {
         1 => Just(()).prop_map(|()| Opaque(Operation::Log)),
         1 => profile().prop_map(|profile| Opaque(Operation::Test(Test { profile }))),
         1 => profile().prop_map(|profile| Opaque(Operation::Examine(Examine { profile }))),
+        1 => (profile(), any::<Option<u32>>())
+            .prop_map(|(profile, min_ttl)| Opaque(Operation::Lend(Lend { profile, min_ttl }))),
         1 => (profile(), keyring())
             .prop_map(|(profile, keyring)| Opaque(Operation::Move(Move { profile, keyring }))),
         1 => (profile(), attributes()).prop_map(|(profile, Opaque(attributes))| {
@@ -225,6 +227,9 @@ fn response() -> impl Strategy<Value = Opaque<Response>> {
         vec(log_entry(), 0..5).prop_map(|entries| Opaque(Response::Log(entries))),
         tested(),
         examined(),
+        (profile(), text(), string(), option::of(text())).prop_map(|(profile, url, path, warning)| {
+            Opaque(Response::Lent(Lent { profile, url, path, warning }))
+        }),
     ]
 }
 

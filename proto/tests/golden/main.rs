@@ -119,9 +119,10 @@ fn every_variant_of_a_request_has_a_case() {
         Operation::Log => 13,
         Operation::Test(_) => 14,
         Operation::Examine(_) => 15,
+        Operation::Lend(_) => 16,
     };
-    all("Operation", operations().map(number), 16);
-    assert_eq!(Request::VARIANTS, 16);
+    all("Operation", operations().map(number), 17);
+    assert_eq!(Request::VARIANTS, 17);
     let erase = operations().filter_map(|operation| match operation {
         Operation::Erase(Erase::One(_)) => Some(0),
         Operation::Erase(Erase::All) => Some(1),
@@ -164,9 +165,10 @@ fn every_variant_of_a_response_has_a_case() {
         Response::Log(_) => 16,
         Response::Tested(_) => 17,
         Response::Examined(_) => 18,
+        Response::Lent(_) => 19,
     };
-    all("Response", responses().map(number), 19);
-    assert_eq!(Response::VARIANTS, 19);
+    all("Response", responses().map(number), 20);
+    assert_eq!(Response::VARIANTS, 20);
     let kinds = responses().filter_map(|response| {
         if let Response::Failed(failure) = response { Some(failure.kind) } else { None }
     });

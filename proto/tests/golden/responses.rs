@@ -3,7 +3,7 @@
 use dt_cred_proto::{
     message::{
         Caller, ClientAuth, Defence, Described, Examined, Failure, FailureKind, FileFormat, FileStatus,
-        Finding, KeptItem, Keyring, KeyringStatus, LogEntry, Moved, Outcome, Previewed, ProfileState,
+        Finding, KeptItem, Keyring, KeyringStatus, Lent, LogEntry, Moved, Outcome, Previewed, ProfileState,
         ProfileStatus, Response, Starter, Status, Stored, Subject, Tested, Token, Verdict,
     },
     profile::Profile,
@@ -294,6 +294,16 @@ pub(crate) fn cases() -> Cases<Response> {
         (Subject::Api, Verdict::Fails),
     ];
     case("examined-everything", examined(Starter::Client, &all));
+    let lent = Lent {
+        profile: profile("work"),
+        url: Text::new("https://app.example"),
+        path: "/run/user/1000/dt-cred/agent.lent/token-0123".to_owned(),
+        warning: None,
+    };
+    case("lent", Response::Lent(lent.clone()));
+    // What is no text for people is a path all the same.
+    let odd = Lent { path: "/home/u/a\nb/\u{fc}".to_owned(), warning: Some(Text::new("once more")), ..lent };
+    case("lent-odd-path", Response::Lent(odd));
 
     case("stopping", Response::Stopping { pid: 4242 });
     case("stopping-largest", Response::Stopping { pid: u32::MAX });

@@ -53,7 +53,8 @@ pub fn session(runtime: &Runtime, data: &[u8]) -> bool {
 async fn answers(data: &[u8], folder: &std::path::Path) -> Vec<u8> {
     let config = Config::parse(file(), CONFIGURATION).expect("it is one");
     let state = State::open(folder).expect("a state");
-    let keeper = Keeper::new(config, state, Keyrings::new().expect("nothing is given"));
+    let keyrings = Keyrings::new().expect("nothing is given");
+    let keeper = Keeper::new(config, state, keyrings, folder.join("lent"));
     let service = Service::new(keeper, Confinement::none(), Starter::Person);
     let (client, server) = duplex(4096);
     let (mut hear, mut say) = split(client);
@@ -105,6 +106,10 @@ fn is_harmless(operation: &Operation) -> bool {
             ours(profile) && attributes.ca_file.is_none()
         }
         Operation::Status | Operation::Files | Operation::Defences | Operation::Log | Operation::Stop => true,
-        Operation::Store(_) | Operation::Erase(_) | Operation::Keyrings | Operation::Move(_) => false,
+        Operation::Store(_)
+        | Operation::Erase(_)
+        | Operation::Keyrings
+        | Operation::Move(_)
+        | Operation::Lend(_) => false,
     }
 }

@@ -3,6 +3,7 @@
 mod bad_input;
 mod curl;
 mod doctor;
+mod exec;
 mod formats;
 mod frames;
 mod git_credential;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use dt_cred::{
-    curl_answer::{Held, WRITE_OUT},
+    curl_answer::{Ended, Held, WRITE_OUT},
     curl_line::Admitted,
 };
 use dt_cred_proto::message::{Failure, FailureKind};
@@ -97,32 +97,31 @@ pub(super) fn holding(admitted: &Admitted, line: &[u8], silent: bool) -> Result<
     }
     let mut curl = start(command.args(&admitted.arguments))?;
     way.send(&mut curl, line);
-    let (held, written) = answer(&mut curl)?;
+    let held = answer(&mut curl)?;
     let mut errors = Vec::new();
     if let Some(mut stream) = curl.stderr.take() {
         stream.read_to_end(&mut errors)?;
     }
     let code = platform::exit_code(curl.wait()?);
-    let ended = held.end();
-    let rest = Written { output: ended.rest, errors };
-    if ended.refused && ended.whole {
-        return Ok(Run { code, refused: true, held: Some(rest) });
+    let Ended { rest, whole, refused } = held.end();
+    let written = Written { output: rest, errors };
+    if refused && whole {
+        return Ok(Run { code, refused, held: Some(written) });
     }
-    let shown = rest.show(code);
-    Ok(Run { code: if written { shown } else { code }, refused: ended.refused, held: None })
+    Ok(Run { code: written.show(code), refused, held: None })
 }
 
-/// curl's answer as far as it is held; false where our own output took no more. curl then meets the end of its own.
-fn answer(curl: &mut Child) -> io::Result<(Held, bool)> {
+/// curl's answer as far as it is held: nothing where our own output took no more, as curl's then does.
+fn answer(curl: &mut Child) -> io::Result<Held> {
     let mut held = Held::default();
-    let Some(mut stream) = curl.stdout.take() else { return Ok((held, true)) };
+    let Some(mut stream) = curl.stdout.take() else { return Ok(held) };
     let mut buffer = vec![0; 64 * 1024];
     loop {
         match stream.read(&mut buffer) {
-            Ok(0) => return Ok((held, true)),
+            Ok(0) => return Ok(held),
             Ok(some) => {
                 if !pass(&held.push(&buffer[..some])) {
-                    return Ok((Held::default(), false));
+                    return Ok(Held::default());
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -9,7 +9,7 @@ use std::{
 };
 
 use dt_cred_tests::{
-    issuer::{Fault, Sandbox},
+    issuer::{Door, Fault, Sandbox},
     parts::{Output, on_path, require, run},
     user::{Account, User},
 };
@@ -153,8 +153,8 @@ fn the_exit_code_is_curls() {
     assert_eq!(code(&["-s", "-T", "nothing", ASSETS]), Some(26));
     assert_eq!(code(&["-s", "--max-filesize", "1", ASSETS]), Some(63));
     assert_eq!(code(&["-s", "--retry", "x", ASSETS]), Some(2));
-    sandbox.set(|settings| settings.assets_fault = Some(Fault::Reset));
-    assert_eq!(code(&["-s", ASSETS]), Some(56));
+    sandbox.set(|settings| settings.door = Door::Closed);
+    assert_eq!((code(&["-s", ASSETS]), code(&["-sN", ASSETS])), (Some(7), Some(7)));
 }
 
 #[test]

@@ -35,7 +35,8 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    const NAMES: [(Self, &'static str); 6] = [
+    /// Every one, by its name.
+    pub(crate) const NAMES: [(Self, &'static str); 6] = [
         (Self::Header, "header"),
         (Self::Raw, "raw"),
         (Self::Bearer, "bearer"),
@@ -51,7 +52,7 @@ impl Format {
 pub(crate) struct UnknownName(String);
 
 /// The value that `word` names.
-fn named<T: Copy>(names: &[(T, &str)], word: &str) -> Result<T, UnknownName> {
+pub(crate) fn named<T: Copy>(names: &[(T, &str)], word: &str) -> Result<T, UnknownName> {
     let names_only = || names.iter().map(|(_, name)| *name).collect::<Vec<_>>().join(", ");
     let found = names.iter().find(|(_, name)| *name == word);
     found.map(|(value, _)| *value).ok_or_else(|| UnknownName(names_only()))

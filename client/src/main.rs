@@ -3,6 +3,7 @@
 mod ca;
 mod cli;
 mod columns;
+mod completions;
 mod connection;
 mod daemon;
 mod deadline;
@@ -21,6 +22,7 @@ mod keyring;
 mod kubectl_credential;
 mod log;
 mod login;
+mod man;
 mod output;
 mod reject;
 mod settings;
@@ -74,6 +76,11 @@ fn run(arguments: &[OsString]) -> Result<(), Failure> {
     if let Some((globals, get)) = fast::read(arguments) {
         return get::run(&Settings::of_process(&globals)?, &get);
     }
+    if let Some((first, words)) = arguments.split_first()
+        && first == completions::ASKED
+    {
+        return completions::answer(words);
+    }
     match cli::read(arguments)? {
         Asked::Print(text) => Ok(output::write(text)?),
         Asked::Run(cli) => {
@@ -101,5 +108,7 @@ fn dispatch(globals: &Globals, command: Command) -> Result<(), Failure> {
         Command::GitCredential(arguments) => git_credential::run(&settings, &arguments),
         Command::KubectlCredential => kubectl_credential::run(&settings),
         Command::Doctor(arguments) => doctor::run(&settings, &arguments),
+        Command::Completions(arguments) => completions::run(arguments.shell),
+        Command::Man(arguments) => man::run(arguments.page),
     }
 }

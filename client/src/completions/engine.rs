@@ -55,7 +55,7 @@ pub(super) fn complete(root: &Command, before: &[String], current: &str) -> Comp
         }
         if word == "--" && !only_values {
             only_values = true;
-        } else if !only_values && word.len() > 1 && word.starts_with('-') && !has_own_words(command) {
+        } else if !only_values && word.len() > 1 && word.starts_with('-') {
             pending = waiting(command, word);
         } else if let Some(next) = command.find_subcommand(word).filter(|_| !only_values) {
             command = next;
@@ -84,7 +84,7 @@ pub(super) fn complete(root: &Command, before: &[String], current: &str) -> Comp
     }
     match command.get_positionals().nth(positional) {
         Some(arg) => value(arg, "", current),
-        None if only_values => Completion::Words(Vec::new()),
+        None if only_values || positional > 0 => Completion::Words(Vec::new()),
         None => Completion::Words(subcommands(command, current)),
     }
 }
@@ -147,4 +147,111 @@ fn subcommands(command: &Command, begins: &str) -> Vec<(String, String)> {
 
 fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ArgAction;
+
+    use super::*;
+
+    /// A command line with everything that the engine tells apart.
+    fn root() -> Command {
+        let own = Arg::new("own").num_args(1..).trailing_var_arg(true);
+        let mut root = Command::new("dt-cred")
+            .arg(Arg::new("profile").short('p').long("profile").global(true))
+            .arg(Arg::new("quiet").short('q').long("quiet").action(ArgAction::SetTrue).global(true))
+            .subcommand(
+                Command::new("get")
+                    .about("Print the token")
+                    .alias("fetch")
+                    .arg(Arg::new("format").long("format").value_parser(["raw", "json"]).help("How"))
+                    .arg(Arg::new("ca").long("ca-file").value_hint(ValueHint::FilePath))
+                    .arg(Arg::new("secret").long("secret").hide(true)),
+            )
+            .subcommand(Command::new("completions").arg(Arg::new("shell").value_parser(["bash", "zsh"])))
+            .subcommand(Command::new("exec").arg(Arg::new("file").long("file")).arg(own.clone()))
+            .subcommand(Command::new("curl").arg(own))
+            .subcommand(Command::new("git-credential"))
+            .subcommand(Command::new("secret").hide(true));
+        root.build();
+        root
+    }
+
+    fn told(before: &str, current: &str) -> String {
+        let before: Vec<_> = before.split_whitespace().map(str::to_owned).collect();
+        let lines = complete(&root(), &before, current)
+            .lines(|| vec!["a".to_owned(), "ab".to_owned(), "b".to_owned()]);
+        lines.lines().map(|line| line.split('\t').next().unwrap_or_default()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn each_place_has_what_may_stand_there() {
+        for (before, current, wanted) in [
+            ("", "", "get completions exec curl help"),
+            ("", "g", "get"),
+            ("-q", "g", "get"),
+            ("-p get", "g", "get"),
+            ("--profile=get", "g", "get"),
+            ("", "secret", ""),
+            ("nonsense", "", ""),
+            ("get", "--", "--format --ca-file --profile --quiet --help"),
+            ("get", "-", "--format --ca-file --profile --quiet --help"),
+            ("fetch", "--for", "--format"),
+            ("get", "", ""),
+            ("get --format", "", "raw json"),
+            ("get --format", "-", ""),
+            ("get", "--format=r", "--format=raw"),
+            ("get", "--nonsense=r", ""),
+            ("get", "--format=x", ""),
+            ("get --format raw", "--q", "--quiet"),
+            ("get -p", "a", "a ab"),
+            ("get -qp", "b", "b"),
+            ("get -pq", "--q", "--quiet"),
+            ("get", "--profile=ab", "--profile=ab"),
+            ("get --ca-file", "x", ":files"),
+            ("get", "--ca-file=x", ":files"),
+            ("completions", "", "bash zsh"),
+            ("completions", "z", "zsh"),
+            ("completions --", "z", "zsh"),
+            ("completions bash", "", ""),
+            ("get --", "--f", ""),
+        ] {
+            assert_eq!(told(before, current), wanted, "{before:?} {current:?}");
+        }
+    }
+
+    #[test]
+    fn a_command_line_of_another_program_is_left_to_the_shell_from_its_first_word_on() {
+        for (before, current, wanted) in [
+            ("exec", "", ":command 1"),
+            ("exec --", "", ":command 2"),
+            ("exec -- make", "-", ":command 2"),
+            ("exec -p a -- make --help", "x", ":command 4"),
+            ("exec --file", "x", ""),
+            ("exec -p", "a", "a ab"),
+            ("exec", "--fi", "--file"),
+            // With its own name, so that what completes curl completes it.
+            ("curl", "--anya", ":command 0"),
+            ("-p a curl -o", "x", ":command 2"),
+        ] {
+            assert_eq!(told(before, current), wanted, "{before:?} {current:?}");
+        }
+    }
+
+    #[test]
+    fn a_word_comes_with_what_it_is() {
+        let words = complete(&root(), &[], "get").lines(Vec::new);
+        assert_eq!(words, "get\tPrint the token\n");
+        let words = complete(&root(), &["get".to_owned()], "--form").lines(Vec::new);
+        assert_eq!(words, "--format\tHow\n");
+    }
+
+    #[test]
+    fn the_profiles_are_asked_for_only_where_a_name_is_wanted() {
+        for (before, current) in [("get", "--"), ("", ""), ("get", "--ca-file=")] {
+            let before: Vec<_> = before.split_whitespace().map(str::to_owned).collect();
+            complete(&root(), &before, current).lines(|| panic!("asked at {before:?} {current:?}"));
+        }
+    }
 }

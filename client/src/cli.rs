@@ -88,7 +88,7 @@ pub(crate) enum Command {
     KubectlCredential,
     /// Check everything between you and a token, one line each with its mend
     Doctor(DoctorArguments),
-    /// Run curl with the token, outside of its argument list; -p, --timeout and --no-start stand before `curl`
+    /// Run curl with the token, which stands in no argument list
     #[command(after_help = CURL_HELP, override_usage = "dt-cred [-p NAME] [--timeout SECONDS] curl [--allow-host HOST[:PORT]]... CURL'S ARGUMENTS")]
     Curl(CurlArguments),
     /// Print the script that has a shell complete what you type
@@ -104,7 +104,7 @@ const EXEC: &str = "exec";
 /// Exit code of these where the other program was not run, whatever kept it from that: any other may be its own (env(1)).
 pub(crate) const NOTHING_RUN: u8 = 125;
 
-const CURL_HELP: &str = "A URL is the profile's own service (/archivist/v2/assets is short for one of it) or a host that is allowed. \
+const CURL_HELP: &str = "-p, --timeout and --no-start stand before `curl`. A URL is the profile's own service (/archivist/v2/assets is short for one of it) or a host that is allowed. \
 Without a token nothing is sent, ~/.curlrc is not read, and what would carry the token elsewhere or drop it is refused: exit 125. \
 Else the exit code is curl's.\nAn answer of 401 has the token replaced. The request is sent once more if it is for one URL, writes \
 and shows nothing but the answer (no -o, -O, -D, -i, -w and the like), reads files alone, and the answer is shorter than 1 MiB; \
@@ -113,7 +113,7 @@ else run it again.";
 const STORE_HELP: &str = "An empty line or the end ends them. The keys: client_id, client_secret, url, token_url, auth, scope, audience, resource, ca_file, \
 keyring, no_check (true or false). On an existing profile everything but the secret is kept unless it is given.";
 
-const EXEC_HELP: &str = "dt-cred becomes the program, which gets DATATRAILS_AUTHTOKEN and DATATRAILS_URL, and no DATATRAILS_CLIENT_*. \
+const EXEC_HELP: &str = "-p, --timeout and --no-start stand before `exec`. dt-cred becomes the program, which gets DATATRAILS_AUTHTOKEN and DATATRAILS_URL, and no DATATRAILS_CLIENT_*. \
 Its exit code is its own; 127: it was not found; 126: it cannot be run; 125: there was no token, and nothing was run.\n\n\
 A token in an environment is never renewed. With --file the program gets DATATRAILS_AUTHTOKEN_FILENAME in place of \
 DATATRAILS_AUTHTOKEN: the raw token, kept fresh until the program and all that it started have ended.";

@@ -1,12 +1,13 @@
-//! How long a client may be silent, on a clock of the test's own.
+//! One connection: how long a client may be silent, on a clock of the test's own, and what it may say meanwhile.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its scene fails")]
 
 use std::{path::Path, sync::Arc, time::Duration};
 
 use dt_cred_proto::{
-    frame,
-    message::{Operation, Request},
+    frame::{self, HEADER},
+    message::{Attributes, Keyring, Operation, Request, Response, Store},
+    secret::Secret,
 };
 use dt_credd::{
     audit::Peer,
@@ -19,7 +20,7 @@ use dt_credd::{
     state::State,
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
     time::Instant,
 };
 
@@ -71,4 +72,39 @@ async fn a_client_that_does_not_read_its_answer_is_dropped() {
     let began = Instant::now();
     session.await.unwrap();
     assert!(began.elapsed() >= TRANSFER && began.elapsed() < TRANSFER * 2, "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_request_that_comes_while_credentials_are_kept_is_answered_after_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = service(folder.path());
+    let (mut client, server) = tokio::io::duplex(64 * 1024);
+    let session = tokio::spawn(session::run(server, Peer::default(), service));
+    let secret = Some(Secret::new("q8Zr3LkV0pXw5TnB".to_owned()));
+    for _ in 0..20 {
+        let attributes = Attributes {
+            client_id: Some("id".to_owned()),
+            client_secret: secret.as_ref().map(Secret::share),
+            ..Attributes::default()
+        };
+        let keyring = Some(Keyring::Memory);
+        let store = Operation::Store(Box::new(Store { profile: None, keyring, check: false, attributes }));
+        let mut said = Vec::new();
+        for operation in [store, Operation::Status] {
+            said.extend_from_slice(&frame::encode(&Request { deadline_ms: 10_000, operation }).unwrap());
+        }
+        client.write_all(&said).await.unwrap();
+        assert!(matches!(answer(&mut client).await, Response::Stored(_)));
+        assert!(matches!(answer(&mut client).await, Response::Status(_)));
+    }
+    drop(client);
+    session.await.unwrap();
+}
+
+async fn answer(client: &mut DuplexStream) -> Response {
+    let mut header = [0; HEADER];
+    client.read_exact(&mut header).await.unwrap();
+    let mut body = vec![0; frame::body_length::<Response>(header).unwrap()];
+    client.read_exact(&mut body).await.unwrap();
+    frame::decode(&body).unwrap()
 }

@@ -159,6 +159,9 @@ pub(crate) struct StatusArguments {
     /// Print nothing, exit as `get` would, judged from memory
     #[arg(long, conflicts_with = "json")]
     pub(crate) check: bool,
+    /// Draw it anew each second, until Ctrl-C
+    #[arg(long, conflicts_with_all = ["json", "check"])]
+    pub(crate) watch: bool,
 }
 
 /// The options of `log`.
@@ -294,6 +297,8 @@ mod tests {
             &["get", "--profile"],
             &["get", "--timeout", "0"],
             &["status", "--json", "--check"],
+            &["status", "--watch", "--json"],
+            &["status", "--watch", "--check"],
             &["start", "--from-env", "--from-stdin"],
             &["login", "--keyring", "disk"],
             &["login", "--auth", "digest"],

@@ -1,6 +1,7 @@
 //! `dt-cred`: asks dt-credd, prints the answer.
 
 mod ca;
+mod canvas;
 mod cli;
 mod columns;
 mod connection;
@@ -21,10 +22,12 @@ mod keyring;
 mod kubectl_credential;
 mod log;
 mod login;
+mod masked;
 mod output;
 mod reject;
 mod settings;
 mod spawn;
+mod spinner;
 mod start;
 mod status;
 mod stop;

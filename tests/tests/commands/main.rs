@@ -7,6 +7,8 @@ mod frames;
 mod git_credential;
 mod hostile_text;
 mod inspect;
+#[cfg(target_os = "linux")]
+mod interrupted;
 mod kubectl_credential;
 mod life;
 mod log;
@@ -17,8 +19,12 @@ mod panics;
 #[cfg(target_os = "linux")]
 mod place;
 #[cfg(target_os = "linux")]
+mod spinner;
+#[cfg(target_os = "linux")]
 mod starter;
 mod status;
 #[cfg(target_os = "linux")]
 mod strangers;
 mod streams;
+#[cfg(target_os = "linux")]
+mod watch;

@@ -9,6 +9,8 @@ mod hostile_text;
 mod inspect;
 #[cfg(target_os = "linux")]
 mod interrupted;
+#[cfg(target_os = "linux")]
+mod json;
 mod kubectl_credential;
 mod life;
 mod log;

@@ -57,7 +57,6 @@ pub(super) fn render(state: &State, look: Look) -> String {
     text.push_str(&profiles(status, look));
     for profile in &status.profiles {
         if let Some(error) = &profile.last_error {
-            // A String takes everything, here and below.
             let _ = writeln!(text, "{}: last error: {error}", profile.profile);
         }
     }
@@ -75,52 +74,43 @@ pub(super) fn render(state: &State, look: Look) -> String {
 
 /// The profiles as a table; where it has no room, as one without the wide columns, which follow it; else one below the other.
 fn profiles(status: &Status, look: Look) -> String {
+    let header = HEADER.map(str::to_owned);
     let rows: Vec<_> = status.profiles.iter().map(|profile| row(status, profile, look)).collect();
-    let table = with_header(HEADER, &rows);
-    if look.has_room(&columns::align(&table)) {
-        return painted(&table, status, look);
+    let all: Vec<&[String]> = std::iter::once(&header).chain(&rows).map(|row| &row[..]).collect();
+    let narrow: Vec<_> = all.iter().map(|row| &row[..NARROW]).collect();
+    let table = |rows: &[&[String]]| {
+        let paint = |row: usize, column, cell| {
+            let profile = row.checked_sub(1).and_then(|row| status.profiles.get(row));
+            look.paint(cell, profile.and_then(|profile| colour(column, profile)))
+        };
+        look.has_room(&columns::align(rows)).then(|| columns::painted(rows, &paint))
+    };
+    if let Some(table) = table(&all) {
+        return table;
     }
-    let (narrow, rest) = (HEADER.first_chunk::<NARROW>(), &HEADER[NARROW..]);
-    let firsts: Option<Vec<[String; NARROW]>> = rows.iter().map(|row| row.first_chunk().cloned()).collect();
-    if let (Some(header), Some(firsts)) = (narrow, firsts) {
-        let table = with_header(*header, &firsts);
-        if look.has_room(&columns::align(&table)) {
-            let mut text = painted(&table, status, look);
-            for (row, profile) in rows.iter().zip(&status.profiles) {
-                let told = rest
-                    .iter()
-                    .zip(&row[NARROW..])
-                    .filter(|(_, cell)| !matches!(cell.as_str(), "-" | "none"));
-                for (name, cell) in told {
-                    let _ = writeln!(text, "{}: {} {cell}", profile.profile, name.to_lowercase());
+    let narrow = table(&narrow);
+    let mut text = narrow.clone().unwrap_or_default();
+    for (row, profile) in rows.iter().zip(&status.profiles) {
+        if narrow.is_some() {
+            for (name, cell) in HEADER[NARROW..].iter().zip(&row[NARROW..]) {
+                if !matches!(cell.as_str(), "-" | "none") {
+                    // A String takes everything, here and below.
+                    let _ = writeln!(text, "{}: {} {cell}", profile.profile, name.to_ascii_lowercase());
                 }
             }
-            return text;
+        } else {
+            let _ = writeln!(text, "{}", row[0]);
+            let cells = HEADER[1..].iter().zip(&row[1..]);
+            let lines: Vec<_> = cells
+                .map(|(name, cell)| [format!("  {}", name.to_ascii_lowercase()), cell.clone()])
+                .collect();
+            let lines: Vec<_> = lines.iter().map(|line| &line[..]).collect();
+            text.push_str(&columns::painted(&lines, &|line, column, cell| {
+                look.paint(cell, if column == 0 { None } else { colour(line + 1, profile) })
+            }));
         }
     }
-    let mut text = String::new();
-    for (row, profile) in rows.iter().zip(&status.profiles) {
-        let _ = writeln!(text, "{}", row[0]);
-        let rest: Vec<_> = HEADER.into_iter().zip(row).skip(1).collect();
-        let lines: Vec<_> =
-            rest.iter().map(|(name, cell)| [format!("  {}", name.to_lowercase()), (*cell).clone()]).collect();
-        text.push_str(&columns::painted(&lines, |line, column, cell| match column {
-            0 => cell,
-            _ => look.paint(cell, colour(line + 1, profile)),
-        }));
-    }
     text
-}
-
-fn with_header<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> Vec<[String; N]> {
-    std::iter::once(header.map(str::to_owned)).chain(rows.iter().cloned()).collect()
-}
-
-fn painted<const N: usize>(table: &[[String; N]], status: &Status, look: Look) -> String {
-    columns::painted(table, |row, column, cell| {
-        let profile = row.checked_sub(1).and_then(|row| status.profiles.get(row));
-        look.paint(cell, profile.and_then(|profile| colour(column, profile)))
-    })
 }
 
 fn colour(column: usize, profile: &ProfileStatus) -> Option<look::Colour> {

@@ -85,6 +85,22 @@ fn what_was_stopped_leaves_the_terminal_and_comes_back() {
 }
 
 #[test]
+fn a_daemon_that_hangs_is_told_on_the_screen_that_was_there_before_and_nothing_is_drawn_meanwhile() {
+    let user = User::in_memory();
+    let daemon = user.home.start_daemon();
+    let mut terminal = Terminal::new();
+    let mut shell = user.shell_command("exec dt-cred status --watch --timeout 2 2>&1");
+    shell.env("TERM", "xterm");
+    let watch = terminal.start_here(&shell);
+    terminal.until("no profile");
+    daemon.stop();
+    assert_eq!(watch.ended().code, Some(1));
+    terminal.until(&format!("{LEFT}dt-cred: the daemon did not answer within 2 s"));
+    daemon.signal(Signal::CONT);
+    assert!(!terminal.shown().contains("waiting for"), "{:?}", terminal.shown());
+}
+
+#[test]
 fn a_terminal_of_another_size_is_drawn_on_as_it_is_now() {
     let sandbox = Sandbox::http();
     let user = User::in_memory();

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, time::Duration};
 
-use clap::{Args, Parser, Subcommand, error::ErrorKind};
+use clap::{ArgAction, Args, Parser, Subcommand, error::ErrorKind};
 use dt_cred_proto::{
     message::{ClientAuth, Failure, FailureKind, Keyring},
     profile::Profile,
@@ -37,6 +37,9 @@ pub(crate) struct Globals {
     /// Start no daemon where none listens [env: DT_CRED_NO_START=1]
     #[arg(long, global = true)]
     pub(crate) no_start: bool,
+    /// Tell on standard error what is done; twice for more [env: DT_CRED_LOG=debug or trace]
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
 }
 
 /// What there is to do.

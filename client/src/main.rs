@@ -31,6 +31,7 @@ mod stop;
 mod store;
 mod terminal;
 mod unlock;
+mod verbose;
 
 #[cfg(unix)]
 #[path = "unix.rs"]
@@ -64,7 +65,11 @@ fn main() -> ExitCode {
 }
 
 fn told() -> ExitCode {
-    match run(&git_credential::by_name(std::env::args_os())) {
+    let ran = run(&git_credential::by_name(std::env::args_os()));
+    verbose::tell(|| {
+        format!("exit code {}", ran.as_ref().err().map_or(0, |failure| failure.kind.exit_code()))
+    });
+    match ran {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => error::report(&failure),
     }
@@ -72,7 +77,7 @@ fn told() -> ExitCode {
 
 fn run(arguments: &[OsString]) -> Result<(), Failure> {
     if let Some((globals, get)) = fast::read(arguments) {
-        return get::run(&Settings::of_process(&globals)?, &get);
+        return get::run(&settings(&globals)?, &get);
     }
     match cli::read(arguments)? {
         Asked::Print(text) => Ok(output::write(text)?),
@@ -83,8 +88,16 @@ fn run(arguments: &[OsString]) -> Result<(), Failure> {
     }
 }
 
-fn dispatch(globals: &Globals, command: Command) -> Result<(), Failure> {
+/// What every command goes by, once it is known how much it tells.
+fn settings(globals: &Globals) -> Result<Settings, Failure> {
+    verbose::begin(globals.verbose)?;
     let settings = Settings::of_process(globals)?;
+    verbose::introduce(&settings);
+    Ok(settings)
+}
+
+fn dispatch(globals: &Globals, command: Command) -> Result<(), Failure> {
+    let settings = settings(globals)?;
     match command {
         Command::Get(arguments) => get::run(&settings, &arguments),
         Command::Reject(arguments) => reject::run(&settings, &arguments),

@@ -121,8 +121,12 @@ mod tests {
 
     #[test]
     fn an_option_wins_over_its_variable() {
-        let options =
-            Globals { profile: "a".parse().ok(), timeout: Some(Duration::from_secs(1)), no_start: true };
+        let options = Globals {
+            profile: "a".parse().ok(),
+            timeout: Some(Duration::from_secs(1)),
+            no_start: true,
+            verbose: 0,
+        };
         let variables = [("DT_CRED_PROFILE", "b"), ("DT_CRED_TIMEOUT", "2"), ("DT_CRED_NO_START", "0")];
         let both = settings(&options, &variables).unwrap();
         assert_eq!(both.profile, "a".parse().ok());

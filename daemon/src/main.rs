@@ -74,6 +74,7 @@ fn run(background: bool) -> Result<(), Failure> {
         platform::detach().map_err(|error| other("cannot leave the terminal", &error))?;
     }
     platform::settle();
+    let level = log::wanted().map_err(|error| Failure::new(FailureKind::Usage, error.to_string()))?;
     // Before any thread: it sets what libdbus reads from the environment.
     keyring::prepare();
     // In a container there may be no home, or one that nobody can write to.
@@ -86,10 +87,10 @@ fn run(background: bool) -> Result<(), Failure> {
     platform::private_folder(&folder, true).map_err(trust)?;
     if background {
         let path = folder.join(log::NAME);
-        log::to_file(&path)
+        log::to_file(level, &path)
             .map_err(|error| other(&format!("cannot open the log {path:?}; move it away"), &error))?;
     } else {
-        log::to_stderr();
+        log::to_stderr(level);
     }
     let config = Config::load_default().map_err(|error| wrong(error.to_string()))?;
     let state = State::open(&folder).map_err(|error| wrong(error.to_string()))?;

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, time::Duration};
 
-use clap::{ArgAction, Args, Parser, Subcommand, error::ErrorKind};
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
 use dt_cred_proto::{
     message::{ClientAuth, Failure, FailureKind, Keyring},
     profile::Profile,
@@ -10,7 +10,7 @@ use dt_cred_proto::{
 
 use crate::{
     format::{Format, Shell},
-    settings::seconds,
+    settings::{seconds, whole},
 };
 
 /// Prints a fresh access token that dt-credd keeps: curl -H "$(dt-cred get)" …
@@ -92,7 +92,7 @@ pub(crate) struct GetArguments {
     #[arg(long, value_name = "SHELL")]
     pub(crate) shell: Option<Shell>,
     /// Only a token that is valid for at least so many seconds
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = whole::<u32>)]
     pub(crate) min_ttl: Option<u32>,
     /// Only a token that is asked for from now on
     #[arg(long)]
@@ -103,7 +103,7 @@ pub(crate) struct GetArguments {
 #[derive(Args, Debug, PartialEq)]
 pub(crate) struct RejectArguments {
     /// The refused token's generation (get --format json): nothing is done unless it is the one held
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>)]
     pub(crate) generation: Option<u64>,
     /// Also ask again where the issuer refused the credentials for good; at most once a minute
     #[arg(long)]
@@ -255,18 +255,42 @@ pub(crate) fn read(arguments: &[OsString]) -> Result<Asked, Failure> {
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             Ok(Asked::Print(error.to_string()))
         }
-        Err(error) if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            Err(Failure::new(FailureKind::Usage, "no command was given: see dt-cred --help"))
-        }
-        Err(error) => Err(Failure::new(FailureKind::Usage, one_line(&error.to_string()))),
+        Err(error) => Err(Failure::new(FailureKind::Usage, one_line(&error, arguments))),
     }
 }
 
-/// clap's message without its `error:`, its usage and its tips.
-fn one_line(message: &str) -> String {
-    let words: Vec<_> = message.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
-    let words = words.join(" ");
-    format!("{}: see dt-cred --help", words.strip_prefix("error: ").unwrap_or(&words))
+/// clap's message in one line: what is wrong, its tips, and whose help says more.
+fn one_line(error: &clap::Error, arguments: &[OsString]) -> String {
+    let text = error.to_string();
+    let what = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            "no command was given".to_owned()
+        }
+        _ => {
+            let words: Vec<_> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+            let words = words.join(" ");
+            words.strip_prefix("error: ").unwrap_or(&words).to_owned()
+        }
+    };
+    let tips: String = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("tip: "))
+        .map(|tip| format!("; {tip}"))
+        .collect();
+    let command = command(arguments);
+    format!("{what}{tips}: see {command} --help")
+}
+
+/// The command that the arguments name, as far as they do.
+fn command(arguments: &[OsString]) -> String {
+    let (mut found, mut words) = (Cli::command(), "dt-cred".to_owned());
+    for argument in arguments {
+        if let Some(below) = found.find_subcommand(argument).cloned() {
+            words = format!("{words} {}", below.get_name());
+            found = below;
+        }
+    }
+    words
 }
 
 #[cfg(test)]
@@ -279,8 +303,28 @@ mod tests {
 
     #[test]
     fn clap_finds_nothing_wrong_with_the_command_line_itself() {
-        use clap::CommandFactory;
         Cli::command().debug_assert();
+    }
+
+    const COMMANDS: &[&str] = &[
+        "get",
+        "reject",
+        "status",
+        "start",
+        "login",
+        "keyring",
+        "move",
+        "inspect",
+        "git-credential",
+        "doctor",
+    ];
+
+    #[test]
+    fn what_is_nearly_a_command_or_an_option_is_told_what_it_may_be() {
+        for (words, tip) in [(&["stauts"][..], "'status'"), (&["get", "--formt", "raw"], "'--format'")] {
+            let failure = read(words).expect_err("not understood");
+            assert!(failure.message.as_str().contains(tip), "{}", failure.message);
+        }
     }
 
     #[test]
@@ -311,7 +355,10 @@ mod tests {
             let failure = read(words).expect_err(&words.join(" "));
             assert_eq!(failure.kind, FailureKind::Usage);
             let message = failure.message.as_str();
-            assert!(message.ends_with(": see dt-cred --help"), "{message}");
+            // Of the command that was meant, if one was.
+            let command: Vec<_> = words.iter().filter(|word| COMMANDS.contains(word)).copied().collect();
+            let help = [&["dt-cred"][..], &command, &["--help"]].concat().join(" ");
+            assert!(message.ends_with(&format!(": see {help}")), "{message}");
             assert!(!message.contains(['\u{fffd}', '\n']) && !message.starts_with("error"), "{message}");
         }
     }

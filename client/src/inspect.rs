@@ -38,7 +38,12 @@ pub(crate) fn run(settings: &Settings, arguments: &InspectArguments) -> Result<(
 }
 
 fn given(error: JwtError) -> Failure {
-    Failure::new(FailureKind::Usage, format!("standard input is no token that can be shown: {error}"))
+    Failure::new(
+        FailureKind::Usage,
+        format!(
+            "standard input is no token that can be shown: {error}; give it one, as dt-cred get prints it"
+        ),
+    )
 }
 
 fn opaque(profile: &str, error: &JwtError) -> Failure {

@@ -22,7 +22,7 @@ pub(crate) enum PluginError {
     )]
     NotAsked,
     /// Not text.
-    #[error("{VARIABLE} is not UTF-8")]
+    #[error("{VARIABLE} is not UTF-8: leave it to kubectl to set it")]
     NotUtf8,
     /// What kubectl says, or what it would be answered.
     #[error(transparent)]

@@ -71,7 +71,7 @@ impl Settings {
             timeout: options.timeout.unwrap_or(timeout),
             patience: options.timeout.unwrap_or(timeout + PROMPT),
             start: !(options.no_start || no_start),
-            server_uid: read(&variable, "DT_CRED_SERVER_UID", u32::from_str)?,
+            server_uid: read(&variable, "DT_CRED_SERVER_UID", whole)?,
             endpoint: resolve(variable)?,
         })
     }
@@ -96,6 +96,14 @@ pub(crate) fn seconds(word: &str) -> Result<Duration, &'static str> {
     let seconds = word.parse().ok().filter(|seconds: &f64| seconds.is_finite() && *seconds > 0.0);
     let seconds = seconds.ok_or("a time-out is a number of seconds larger than 0")?;
     Ok(Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST).clamp(Duration::from_millis(1), LONGEST))
+}
+
+/// A whole number.
+///
+/// # Errors
+/// That it is none, or too large.
+pub(crate) fn whole<T: FromStr>(word: &str) -> Result<T, &'static str> {
+    word.parse().map_err(|_| "it must be a whole number, and not too large")
 }
 
 fn flag(word: &str) -> Result<bool, &'static str> {

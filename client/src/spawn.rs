@@ -36,7 +36,7 @@ pub(crate) enum SpawnError {
     #[error("the daemon is not started: {0}")]
     Untrusted(#[from] TrustError),
     /// The system refuses.
-    #[error("cannot start {path:?}: {source}")]
+    #[error("cannot start {path:?}: {source}; see to its owner and mode, or install it again")]
     Io { path: PathBuf, source: io::Error },
     /// It ended, or said something else.
     #[error("{0:?} ended before it was ready: run it in a terminal to see why")]

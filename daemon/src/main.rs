@@ -26,6 +26,9 @@ use dt_credd::{
 #[global_allocator]
 static ALLOCATOR: Wiping = Wiping;
 
+/// What there is to do where the system refuses what it always gives.
+const AGAIN: &str = "try again, and report it if it stays so";
+
 const HELP: &str = "\
 dt-credd keeps a fresh access token for dt-cred, which starts it when it is needed.
 
@@ -65,13 +68,13 @@ fn main() -> ExitCode {
 }
 
 fn run(background: bool) -> Result<(), Failure> {
-    let other = |what: &str, error: &dyn std::fmt::Display| {
-        Failure::new(FailureKind::Other, format!("{what}: {error}"))
+    let other = |what: &str, error: &dyn std::fmt::Display, mend: &str| {
+        Failure::new(FailureKind::Other, format!("{what}: {error}; {mend}"))
     };
     // Before anything is opened. Whom a client starts nobody gives a socket, and what was left open is closed below.
     let activated = if background { Ok(None) } else { platform::activated() };
     if background {
-        platform::detach().map_err(|error| other("cannot leave the terminal", &error))?;
+        platform::detach().map_err(|error| other("cannot leave the terminal", &error, AGAIN))?;
     }
     platform::settle();
     let level = log::wanted().map_err(|error| Failure::new(FailureKind::Usage, error.to_string()))?;
@@ -88,7 +91,7 @@ fn run(background: bool) -> Result<(), Failure> {
     if background {
         let path = folder.join(log::NAME);
         log::to_file(level, &path)
-            .map_err(|error| other(&format!("cannot open the log {path:?}; move it away"), &error))?;
+            .map_err(|error| other(&format!("cannot open the log {path:?}"), &error, "move it away"))?;
     } else {
         log::to_stderr(level);
     }
@@ -101,9 +104,9 @@ fn run(background: bool) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| other("cannot start", &error))?;
+        .map_err(|error| other("cannot start", &error, AGAIN))?;
     let served = runtime.block_on(async {
-        let signals = Signals::new().map_err(|error| other("cannot take signals", &error))?;
+        let signals = Signals::new().map_err(|error| other("cannot take signals", &error, AGAIN))?;
         let socket = match Socket::take(&endpoint, activated).await {
             Ok(socket) => socket,
             // Whoever wanted a daemon has one.
@@ -116,7 +119,7 @@ fn run(background: bool) -> Result<(), Failure> {
         tracing::info!(release = RELEASE, socket = ?endpoint.path, "listening");
         say(background, "ready");
         if background {
-            platform::close_output().map_err(|error| other("cannot leave standard output", &error))?;
+            platform::close_output().map_err(|error| other("cannot leave standard output", &error, AGAIN))?;
         }
         let service = service::Service::new(Keeper::new(config, state, keyrings), confinement);
         match server::run(socket, Arc::clone(&service), signals, background).await {
@@ -126,7 +129,7 @@ fn run(background: bool) -> Result<(), Failure> {
             // So that a service manager does.
             Ended::Outgrown => Err(Failure::new(
                 FailureKind::TryLater,
-                "what is needed now takes rights that this daemon gave up when it started: the next one has them",
+                "what is needed now takes rights that this daemon gave up when it started: start it again, the next one has them",
             )),
         }
     });

@@ -5,6 +5,8 @@
 mod answers;
 #[cfg(target_os = "linux")]
 mod broken;
+#[cfg(target_os = "linux")]
+mod catalogue;
 mod commands;
 mod failures;
 mod help;

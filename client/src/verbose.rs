@@ -11,7 +11,6 @@ use dt_cred_proto::{
     endpoint::{Endpoint, state_folder},
     log::{self, CLIENT, LOG_VARIABLE, Level},
     message::{Failure, FailureKind},
-    text::Text,
 };
 
 use crate::{error, settings::Settings};
@@ -47,7 +46,7 @@ pub(crate) fn introduce(settings: &Settings) {
     });
 }
 
-/// Tells what `-v` tells.
+/// Tells what `-v` tells: one line, in which what comes from outside, as a path does, is quoted.
 pub(crate) fn tell(line: impl FnOnce() -> String) {
     if is_told(1) {
         say(&line());
@@ -96,6 +95,5 @@ fn is_told(times: u8) -> bool {
 
 #[cold]
 fn say(line: &str) {
-    // What comes from outside, as a path does, writes no second line.
-    error::say(Text::new(line).as_str());
+    error::say(line);
 }

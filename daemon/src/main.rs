@@ -49,7 +49,7 @@ fn main() -> ExitCode {
         [word] if word == "-V" || word == "--version" => return print(&format!("dt-credd {RELEASE}\n")),
         [word] if word == "-h" || word == "--help" => return print(HELP),
         _ => {
-            eprintln!("dt-credd: unknown argument: see dt-credd --help");
+            tell("unknown argument: see dt-credd --help");
             return ExitCode::from(FailureKind::Usage.exit_code());
         }
     };
@@ -60,7 +60,7 @@ fn main() -> ExitCode {
                 say(background, &format!("failed {} {}", failure.kind.exit_code(), failure.message));
                 tracing::error!(error = %failure, "cannot serve");
             } else {
-                eprintln!("dt-credd: {failure}");
+                tell(&failure.to_string());
             }
             ExitCode::from(failure.kind.exit_code())
         }
@@ -149,6 +149,15 @@ fn say(background: bool, word: &str) {
 fn print(text: &str) -> ExitCode {
     match std::io::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::from(FailureKind::Other.exit_code()),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            tell(&format!("cannot write to standard output: {error}; see where it goes, then try again"));
+            ExitCode::from(FailureKind::Other.exit_code())
+        }
     }
+}
+
+/// One line on standard error; where that takes none the exit code says it.
+fn tell(line: &str) {
+    let _ = std::io::stderr().write_all(format!("dt-credd: {line}\n").as_bytes());
 }

@@ -11,4 +11,6 @@ mod commands;
 mod failures;
 mod help;
 mod snapshot;
+#[cfg(target_os = "linux")]
+mod streams;
 mod verbose;

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, time::Duration};
 
-use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
 use dt_cred_proto::{
     message::{ClientAuth, Failure, FailureKind, Keyring},
     profile::Profile,
@@ -250,17 +250,23 @@ pub(crate) enum Asked {
 /// One line for what cannot be understood.
 pub(crate) fn read(arguments: &[OsString]) -> Result<Asked, Failure> {
     let program = OsString::from("dt-cred");
-    match Cli::try_parse_from(std::iter::once(&program).chain(arguments)) {
+    let mut definition = Cli::command();
+    let parsed = definition
+        .try_get_matches_from_mut(std::iter::once(&program).chain(arguments))
+        .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
+    match parsed {
         Ok(cli) => Ok(Asked::Run(Box::new(cli))),
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             Ok(Asked::Print(error.to_string()))
         }
-        Err(error) => Err(Failure::new(FailureKind::Usage, one_line(&error, arguments))),
+        Err(error) => {
+            Err(Failure::new(FailureKind::Usage, one_line(&error, &command(&definition, arguments))))
+        }
     }
 }
 
 /// clap's message in one line: what is wrong, its tips, and whose help says more.
-fn one_line(error: &clap::Error, arguments: &[OsString]) -> String {
+fn one_line(error: &clap::Error, command: &str) -> String {
     let text = error.to_string();
     let what = match error.kind() {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
@@ -277,15 +283,14 @@ fn one_line(error: &clap::Error, arguments: &[OsString]) -> String {
         .filter_map(|line| line.trim().strip_prefix("tip: "))
         .map(|tip| format!("; {tip}"))
         .collect();
-    let command = command(arguments);
     format!("{what}{tips}: see {command} --help")
 }
 
 /// The command that the arguments name, as far as they do.
-fn command(arguments: &[OsString]) -> String {
-    let (mut found, mut words) = (Cli::command(), "dt-cred".to_owned());
+fn command(mut found: &clap::Command, arguments: &[OsString]) -> String {
+    let mut words = "dt-cred".to_owned();
     for argument in arguments {
-        if let Some(below) = found.find_subcommand(argument).cloned() {
+        if let Some(below) = found.find_subcommand(argument) {
             words = format!("{words} {}", below.get_name());
             found = below;
         }

@@ -121,7 +121,8 @@ fn exchange(
     deadline: Deadline,
 ) -> Result<Response, ExchangeError> {
     let name = request.operation.name();
-    let began = verbose::begun(|| format!("asking for {name}, within {:.1?}", deadline.remaining()));
+    let began =
+        verbose::begun(|| format!("asking for {name}, within {}", verbose::in_ms(deadline.remaining())));
     let answer = connection.exchange(request, deadline);
     verbose::ended(began, || match &answer {
         Ok(Response::Failed(failure)) => format!("{name} failed (exit code {})", failure.kind.exit_code()),

@@ -67,7 +67,8 @@ impl From<SpawnError> for Failure {
 pub(crate) fn start(deadline: Deadline) -> Result<(), SpawnError> {
     let path = program()?;
     platform::trusted_program(&path)?;
-    let began = verbose::begun(|| format!("starting {path:?}, within {:.1?}", deadline.remaining()));
+    let began =
+        verbose::begun(|| format!("starting {path:?}, within {}", verbose::in_ms(deadline.remaining())));
     let io = |source| SpawnError::Io { path: path.clone(), source };
     let mut command = Command::new(&path);
     command

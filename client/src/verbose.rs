@@ -4,7 +4,7 @@
 
 use std::{
     sync::atomic::{AtomicU8, Ordering},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use dt_cred_proto::{
@@ -38,11 +38,13 @@ pub(crate) fn begin(given: u8) -> Result<(), Failure> {
 pub(crate) fn introduce(settings: &Settings) {
     tell(|| {
         let profile = settings.profile.as_ref().map_or("the default one", |profile| profile.as_str());
-        format!("release {}, profile {profile}, {:?} at most", env!("CARGO_PKG_VERSION"), settings.timeout)
+        let timeout = in_ms(settings.timeout);
+        format!("release {}, profile {profile}, {timeout} at most", env!("CARGO_PKG_VERSION"))
     });
     tell_more(|| {
         let Settings { start, server_uid, patience, .. } = settings;
-        format!("may start a daemon: {start}; trusted uid: {server_uid:?}; a prompt may take {patience:?}")
+        let uid = server_uid.map_or("none but its own and root's".to_owned(), |uid| uid.to_string());
+        format!("may start a daemon: {start}; trusted uid: {uid}; a prompt may take {}", in_ms(*patience))
     });
 }
 
@@ -71,7 +73,7 @@ pub(crate) fn begun(line: impl FnOnce() -> String) -> Option<Instant> {
 /// Tells how it ended, and how long it took.
 pub(crate) fn ended(began: Option<Instant>, line: impl FnOnce() -> String) {
     if let Some(began) = began {
-        say(&format!("{}, after {:.1?}", line(), began.elapsed()));
+        say(&format!("{}, after {}", line(), in_ms(began.elapsed())));
     }
 }
 
@@ -87,6 +89,11 @@ pub(crate) fn why(endpoint: &Endpoint) -> &'static str {
     } else {
         "where the system has this user's"
     }
+}
+
+/// A length of time in whole milliseconds, as `12 ms`.
+pub(crate) fn in_ms(time: Duration) -> String {
+    format!("{} ms", u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }
 
 fn is_told(times: u8) -> bool {

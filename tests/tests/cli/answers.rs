@@ -80,7 +80,7 @@ fn get_answers_in_every_format() {
 #[test]
 fn what_changes_something_says_what_it_did() {
     let scene = Scene::new();
-    let lines = "client_secret=never-sent-anywhere-8d1f\nno_check=true\nkeyring=memory\n";
+    let lines = "client_secret=Vq7xK2mZ9tLw4RbN\nno_check=true\nkeyring=memory\n";
     scene
         .run(&["reject", "reject --generation 1", "get --format raw", "reject --force"])
         .run_with("store", lines)

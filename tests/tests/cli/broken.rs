@@ -54,8 +54,7 @@ const COMMANDS: &[(&str, &str, &str, [i32; 8])] = &[
 /// Those that answer also where something fails, as it is their answer.
 const TELL_ALL: &[&str] = &["doctor"];
 
-const STORED: &str =
-    "client_id=somebody\nclient_secret=never-sent-anywhere-71ce\nno_check=true\nkeyring=memory\n";
+const STORED: &str = "client_id=somebody\nclient_secret=Wn5kZ0rBf7MaE2Ux\nno_check=true\nkeyring=memory\n";
 const GIT: &str = "capability[]=authtype\nprotocol=https\nhost=app.datatrails.ai\n\n";
 const CLUSTER: &str = r#"{"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1", "spec": {"cluster":
     {"server": "https://app.datatrails.ai"}, "interactive": false}}"#;

@@ -74,7 +74,7 @@ fn what_cannot_be_understood_is_exit_2() {
             ("status --json --check", ""),
             ("start --from-env --from-stdin", ""),
             ("start --from-env", ""),
-            ("start --from-stdin", "client_secret=never-sent-anywhere-5b2c\n"),
+            ("start --from-stdin", "client_secret=Hj3sQ8vYc6XpT1Gd\n"),
             ("keyring", ""),
             ("keyring move", ""),
             ("keyring move --to disk", ""),

@@ -50,7 +50,7 @@ const SILENT: &[&str] = &[
 ];
 
 const GIT: &str = "capability[]=authtype\nprotocol=https\nhost=app.datatrails.ai\n\n";
-const STORED: &str = "client_secret=never-sent-anywhere-c4e2\nno_check=true\nkeyring=memory\n";
+const STORED: &str = "client_secret=Py9dL4hSj1QoC8Ki\nno_check=true\nkeyring=memory\n";
 const CLUSTER: &str = r#"{"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1", "spec": {"cluster":
     {"server": "https://app.datatrails.ai"}, "interactive": false}}"#;
 

@@ -123,9 +123,9 @@ impl Line {
     ///
     /// # Errors
     /// [`LineError`], for the first word that is refused or cannot be understood.
-    pub fn read(words: &[impl AsRef<str>]) -> Result<Self, LineError> {
+    pub fn read(words: &[String]) -> Result<Self, LineError> {
         let mut given = Vec::with_capacity(words.len());
-        let mut words = words.iter().map(AsRef::as_ref);
+        let mut words = words.iter().map(String::as_str);
         let mut options = true;
         while let Some(word) = words.next() {
             if !options || !word.starts_with('-') {
@@ -154,25 +154,30 @@ impl Line {
         let origin = Origin::of(own).ok().filter(Origin::takes_tokens).ok_or(LineError::Own)?;
         let base = own.trim_end_matches('/');
         let whole = |url: &str| if is_path(url) { format!("{base}{url}") } else { url.to_owned() };
-        let targets = self.urls().enumerate().map(|(at, url)| {
-            let number = at + 1;
-            let target = Origin::of(&whole(url)).map_err(|source| LineError::Url { number, source })?;
-            admitted(target, &origin, allowed)
-        });
-        let targets = targets.collect::<Result<Vec<_>, _>>()?;
-        let by_http = !targets.iter().all(Origin::is_https);
-        if by_http && let Some(option) = self.values(Effect::Proxy).next() {
-            return Err(refused(option.0, THROUGH_PROXY));
+        let mut by_http = false;
+        for (at, url) in self.urls().enumerate() {
+            let target =
+                Origin::of(&whole(url)).map_err(|source| LineError::Url { number: at + 1, source })?;
+            by_http |= !target.is_https();
+            admitted(target, &origin, allowed)?;
         }
-        let arguments = self.given.iter().flat_map(|given| match given {
-            Given::Flag { option, on: true } => vec![format!("--{}", option.name)],
-            Given::Flag { option, on: false } => vec![format!("--no-{}", option.name)],
-            Given::Value { option, value } if option.effect == Effect::Url => {
-                vec!["--url".to_owned(), whole(value)]
+        if by_http && let Some((option, _)) = self.values(Effect::Proxy).next() {
+            return Err(refused(option, THROUGH_PROXY));
+        }
+        let mut arguments = Vec::with_capacity(2 * self.given.len());
+        for given in &self.given {
+            match given {
+                Given::Flag { option, on } => {
+                    arguments.push(format!("--{}{}", if *on { "" } else { "no-" }, option.name));
+                }
+                Given::Value { option, value } => {
+                    arguments.push(format!("--{}", option.name));
+                    let url = option.effect == Effect::Url;
+                    arguments.push(if url { whole(value) } else { value.clone() });
+                }
             }
-            Given::Value { option, value } => vec![format!("--{}", option.name), value.clone()],
-        });
-        Ok(Admitted { arguments: arguments.collect(), by_http })
+        }
+        Ok(Admitted { arguments, by_http })
     }
 
     /// The files that are read, where the same can be sent again without anybody noticing: one URL, nothing written or
@@ -191,12 +196,15 @@ impl Line {
         if once || !one {
             return None;
         }
-        let files = self.read_by_curl().filter_map(|input| match input {
-            Input::None => None,
-            Input::File(name) => Some(Some(name)),
-            Input::Standard | Input::Many => Some(None),
-        });
-        files.collect()
+        let mut files = Vec::new();
+        for input in self.read_by_curl() {
+            match input {
+                Input::None => {}
+                Input::File(name) => files.push(name),
+                Input::Standard | Input::Many => return None,
+            }
+        }
+        Some(files)
     }
 
     /// Whether curl reads standard input.
@@ -260,12 +268,12 @@ fn is_path(url: &str) -> bool {
     url.starts_with('/') && !url.starts_with("//")
 }
 
-fn admitted(target: Origin, own: &Origin, allowed: &[Origin]) -> Result<Origin, LineError> {
+fn admitted(target: Origin, own: &Origin, allowed: &[Origin]) -> Result<(), LineError> {
     if !target.takes_tokens() {
         return Err(LineError::Http(target));
     }
     if target == *own || allowed.contains(&target) {
-        return Ok(target);
+        return Ok(());
     }
     let authority = target.to_string();
     let authority = authority.split_once("://").map_or("", |(_, authority)| authority).to_owned();
@@ -278,7 +286,7 @@ fn url(word: &str) -> Result<Given, LineError> {
 }
 
 /// `--name`, `--no-name`, `--name value`, and `--name=value` as curl 8.16 takes it.
-fn long<'a>(word: &str, rest: &mut impl Iterator<Item = &'a str>) -> Result<Given, LineError> {
+fn long<'a>(word: &str, rest: &mut dyn Iterator<Item = &'a str>) -> Result<Given, LineError> {
     let (name, attached) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
     let written = || Text::from(format!("--{name}"));
     if name.starts_with("expand-") {
@@ -303,7 +311,7 @@ fn long<'a>(word: &str, rest: &mut impl Iterator<Item = &'a str>) -> Result<Give
 /// `-sSfL`, and `-XPOST` or `-X POST` at the end of it.
 fn short<'a>(
     letters: &str,
-    rest: &mut impl Iterator<Item = &'a str>,
+    rest: &mut dyn Iterator<Item = &'a str>,
     given: &mut Vec<Given>,
 ) -> Result<(), LineError> {
     if letters.is_empty() {

@@ -5,7 +5,7 @@ use super::*;
 const OWN: &str = "https://app.datatrails.ai";
 
 fn read(words: &[&str]) -> Result<Line, LineError> {
-    Line::read(words)
+    Line::read(&words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>())
 }
 
 fn line(words: &[&str]) -> Line {
@@ -223,7 +223,7 @@ fn by_http_no_proxy_may_stand_between() {
     ] {
         let words: Vec<_> = proxy.iter().copied().chain(["/x"]).collect();
         // Abbreviated, it is the start of several.
-        let Ok(line) = Line::read(&words) else { continue };
+        let Ok(line) = read(&words) else { continue };
         assert!(
             line.admit(own, &[]).is_err_and(|error| error.to_string().contains("the proxy would read")),
             "{proxy:?}"

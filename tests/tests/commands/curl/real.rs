@@ -280,5 +280,5 @@ fn an_argument_that_cannot_be_looked_at_is_refused() {
     let mut command = user.home.client(&["curl", ASSETS, "-o"]);
     command.arg(OsString::from(OsStr::from_bytes(b"\xff")));
     let output: Output = run(command, "");
-    refused(&output, "argument 3 of curl's is not UTF-8: name files and data in UTF-8, or run curl itself");
+    refused(&output, "invalid UTF-8 was detected in one or more arguments: see dt-cred --help");
 }

@@ -51,8 +51,8 @@ pub enum LineError {
     #[error("--{0} has no value behind it: see curl --help all")]
     NoValue(&'static str),
     /// A flag with `=`, or an option with a value and `--no-`.
-    #[error("{0} is not how curl takes it: see curl --help all")]
-    Misused(Text),
+    #[error("{0} {1}")]
+    Misused(Text, &'static str),
     /// It may not be there at all.
     #[error("--{option} is refused: {reason}")]
     Refused {
@@ -103,6 +103,8 @@ const HEADER_FILE: &str = "the file may hold an Authorization, or another one wh
 const HEADER_LINES: &str =
     "a line ends in it, and another header would begin: give each by a --header of its own";
 const THROUGH_PROXY: &str = "by http the proxy would read the token: leave it out, or use https";
+const VALUE_LESS: &str = "takes no value: leave out the = and what stands behind it";
+const UNSWITCHED: &str = "is none of curl's options: what takes a value cannot be switched off, leave it out";
 const EXPANDED: &str = "what curl makes of it cannot be looked at: let the shell expand it";
 
 /// How a command line looks.
@@ -301,8 +303,8 @@ fn long<'a>(word: &str, rest: &mut dyn Iterator<Item = &'a str>) -> Result<Given
     };
     match (option.takes_value, attached) {
         (false, None) => flag(option, on),
-        (false, Some(_)) => Err(LineError::Misused(written())),
-        (true, _) if !on => Err(LineError::Misused(written())),
+        (false, Some(_)) => Err(LineError::Misused(written(), VALUE_LESS)),
+        (true, _) if !on => Err(LineError::Misused(written(), UNSWITCHED)),
         (true, Some(value)) => with_value(option, value.to_owned()),
         (true, None) => with_value(option, rest.next().ok_or(LineError::NoValue(option.name))?.to_owned()),
     }

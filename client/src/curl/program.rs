@@ -157,7 +157,8 @@ fn curl() -> Command {
 fn start(command: &mut Command, admitted: &Admitted) -> Result<Child, ProgramError> {
     command.args(&admitted.arguments);
     if admitted.by_http {
-        // A proxy of the environment would read the token. Behind what the user says: the last word counts.
+        // A proxy of the environment would read the token; what goes by https beside it does without one too. Behind what
+        // the user says: the last word counts.
         command.args(["--noproxy", "*"]);
     }
     command.spawn().map_err(|error| match error.kind() {

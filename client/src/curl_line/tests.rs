@@ -63,8 +63,11 @@ fn what_could_be_taken_for_something_else_is_refused() {
         (&["--no-sil", OWN], "--no-sil is none"),
         (&["--no-", OWN], "--no- is the start of several"),
         (&["--da", "x", OWN], "--da is the start of several"),
-        (&["--silent=1", OWN], "--silent is not how curl takes it"),
-        (&["--no-data", OWN], "--no-data is not how curl takes it"),
+        (&["--silent=1", OWN], "--silent takes no value: leave out the ="),
+        (
+            &["--no-data", OWN],
+            "--no-data is none of curl's options: what takes a value cannot be switched off",
+        ),
         (&["-X"], "--request has no value behind it"),
         (&["--data"], "--data has no value behind it"),
         (&[], "no URL is given: write dt-cred curl /archivist/v2/assets"),

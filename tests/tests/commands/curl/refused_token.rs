@@ -78,12 +78,15 @@ fn what_cannot_be_done_twice_is_not_and_says_to_run_again() {
         return;
     }
     let scene = Scene::new();
+    let folder = scene.user.home.path().join("state");
+    let folder = folder.to_str().expect("UTF-8");
     let output = scene.user.home.path().join("out");
     let output = output.to_str().expect("UTF-8");
     let two = format!("{ASSETS}?a={{b,c}}");
     let ways: &[&[&str]] = &[
         &["-sS", "-o", output, ASSETS],
         &["-sS", "-O", ASSETS],
+        &["-sSOJ", "--output-dir", folder, ASSETS],
         &["-sSi", ASSETS],
         &["-sS", "-w", "%{http_code}", ASSETS],
         &["-sSN", ASSETS],

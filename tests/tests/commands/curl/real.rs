@@ -168,6 +168,7 @@ fn neither_a_curlrc_nor_a_proxy_of_the_environment_gets_in_between() {
         user.home.set(name, other.url());
     }
     user.log_in(&Account::at(&sandbox));
+    fs::create_dir_all(user.home.path().join("config")).expect("a folder");
     for name in [".curlrc", "config/curlrc"] {
         fs::write(user.home.path().join(name), format!("url = {}\nlocation-trusted\n", other.assets_url()))
             .expect("written");

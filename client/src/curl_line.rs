@@ -288,7 +288,7 @@ fn url(word: &str) -> Result<Given, LineError> {
 }
 
 /// `--name`, `--no-name`, `--name value`, and `--name=value` as curl 8.16 takes it.
-fn long<'a>(word: &str, rest: &mut dyn Iterator<Item = &'a str>) -> Result<Given, LineError> {
+fn long(word: &str, rest: &mut dyn Iterator<Item = &str>) -> Result<Given, LineError> {
     let (name, attached) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
     let written = || Text::from(format!("--{name}"));
     if name.starts_with("expand-") {
@@ -311,9 +311,9 @@ fn long<'a>(word: &str, rest: &mut dyn Iterator<Item = &'a str>) -> Result<Given
 }
 
 /// `-sSfL`, and `-XPOST` or `-X POST` at the end of it.
-fn short<'a>(
+fn short(
     letters: &str,
-    rest: &mut dyn Iterator<Item = &'a str>,
+    rest: &mut dyn Iterator<Item = &str>,
     given: &mut Vec<Given>,
 ) -> Result<(), LineError> {
     if letters.is_empty() {

@@ -299,7 +299,7 @@ pub(crate) struct CurlArguments {
     pub(crate) allow_host: Vec<String>,
     /// curl's own
     #[arg(value_name = "CURL'S ARGUMENTS")]
-    pub(crate) arguments: Vec<OsString>,
+    pub(crate) arguments: Vec<String>,
 }
 
 /// The arguments of `completions`.

@@ -57,3 +57,14 @@ fn the_page_of_the_daemon_has_every_option_that_its_help_has() {
         assert!(PAGES[1].2.contains(&option.replace('-', "\\-")), "{option}");
     }
 }
+
+#[test]
+fn no_help_is_wider_than_100_columns_on_whatever_terminal() {
+    let home = Home::new();
+    for arguments in [&["--help"][..], &["get", "--help"], &["reject", "-h"]] {
+        let mut help = home.client(arguments);
+        help.env("COLUMNS", "240");
+        let help = dt_cred_tests::parts::run(help, "").done();
+        assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
+    }
+}

@@ -40,6 +40,7 @@ impl Scene {
     }
 
     /// Where what is told changes by the second.
+    #[cfg(target_os = "linux")]
     fn inexact(mut self) -> Self {
         self.transcript.inexact();
         self
@@ -93,6 +94,8 @@ fn the_daemon_is_started_and_stopped_in_so_many_words() {
     Scene::new().run(&["start", "start", "stop", "stop", "status", "log", "start"]).same("daemon");
 }
 
+/// What a daemon defends itself with, and does not, is told for each system.
+#[cfg(target_os = "linux")]
 #[test]
 fn what_shows_the_state_shows_it_so() {
     Scene::new().inexact().run(&["status", "status --json", "status --check"]).same("status");

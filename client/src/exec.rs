@@ -3,6 +3,7 @@
 use std::{
     ffi::OsStr,
     io,
+    path::Path,
     process::{self, Command},
 };
 
@@ -78,6 +79,13 @@ fn lend(settings: &Settings, lend: Lend, deadline: Deadline, command: &mut Comma
     let (answer, connection) = daemon::hold(settings, Operation::Lend(lend), deadline)?;
     let Response::Lent(Lent { url, path, warning, .. }) = answer else { return Err(daemon::unexpected()) };
     warning.iter().for_each(error::warn);
+    if !Path::new(&path).is_file() {
+        let message = format!(
+            "the daemon's file {path} is not to be seen from here: mount the folder of its socket at the same place, or \
+             leave --file out"
+        );
+        return Err(Failure::new(FailureKind::Other, message));
+    }
     command.env(FILE, path).env(URL, url.as_str());
     connection.bequeath().map_err(|error| {
         let message =
@@ -89,7 +97,7 @@ fn lend(settings: &Settings, lend: Lend, deadline: Deadline, command: &mut Comma
 /// Whether the program does not get this variable: what it would be if we did not set it is of another token.
 fn is_withheld(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
-    let name = if cfg!(windows) { name.to_uppercase().into() } else { name };
+    let name = if cfg!(windows) { name.to_ascii_uppercase().into() } else { name };
     name.starts_with(CREDENTIALS) || [TOKEN, FILE, URL].contains(&&*name)
 }
 

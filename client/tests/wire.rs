@@ -10,7 +10,7 @@ use std::{
 
 use dt_cred_proto::{
     frame::{HEADER, RESPONSE_LIMIT, encode},
-    message::{Failure, FailureKind, Keyring, Operation, Response, Token},
+    message::{Failure, FailureKind, Keyring, Lent, Operation, Response, Token},
     secret::Secret,
 };
 use fake::{CLIENT, Sandbox, answer, close, fall_silent_after, request, say, token};
@@ -194,6 +194,15 @@ fn no_program_is_run_with_what_is_no_token() {
     let sandbox = Sandbox::new();
     sandbox.serve(vec![answer(Response::Token(token()))]);
     sandbox.run(&["exec", CLIENT, "--version"]).said(concat!("dt-cred ", env!("CARGO_PKG_VERSION"), "\n"));
+    let lent = Lent {
+        profile: token().profile,
+        url: "https://app.datatrails.ai".into(),
+        path: "/nowhere\u{1b}[2J".to_owned(),
+        warning: None,
+    };
+    let sandbox = Sandbox::new();
+    sandbox.serve(vec![answer(Response::Lent(lent))]);
+    sandbox.run(&["exec", "--file", CLIENT, "--version"]).failed(125, "is not to be seen from here");
     for other in [Response::Rejected { dropped: true }, Response::Token(token())] {
         let sandbox = Sandbox::new();
         sandbox.serve(vec![answer(other)]);

@@ -39,7 +39,7 @@ pub(crate) fn replace_self(command: &mut Command) -> io::Error {
 
 /// Ctrl-C and Ctrl-Break are told to every program of the console: what becomes of them is the other program's to say. When
 /// the console closes this one stays as long as the system lets it: the other one may have something to do yet.
-unsafe extern "system" fn stay(event: u32) -> BOOL {
+extern "system" fn stay(event: u32) -> BOOL {
     if event > CTRL_BREAK_EVENT {
         thread::sleep(Duration::MAX);
     }

@@ -107,7 +107,7 @@ impl Files {
             })
             .collect();
         if self.is_empty() {
-            // What is held changes unseen from now on, and what is erased then must not live on here.
+            // What is held changes unseen from now on, and what is no token any more must not live on here.
             (self.content, self.due) = (None, None);
         }
         tokio::spawn(async move {

@@ -1,15 +1,17 @@
 //! What ends a daemon that nobody can send a signal to, and what does not.
 
 use std::{
-    io,
+    io::{self, BufRead, BufReader, Read, Write},
     os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle},
     process::{Child, Stdio},
     ptr,
+    sync::mpsc,
+    thread,
 };
 
 use dt_cred_tests::{
     issuer::Sandbox,
-    parts::{Pid, binaries, run, until},
+    parts::{BOUND, Pid, binaries, run, until},
     user::{Account, User},
 };
 use windows_sys::{
@@ -58,7 +60,6 @@ impl Job {
 
 /// Starts a daemon from a shell in a job of these limits; the job.
 fn started_in_a_job(user: &User, limits: JOB_OBJECT_LIMIT) -> Job {
-    use std::io::Write;
     let job = Job::new(limits);
     let mut shell = user.home.command("cmd.exe");
     let mut shell = shell.arg("/q").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("a shell");
@@ -86,6 +87,27 @@ fn a_daemon_is_started_in_a_job_that_nobody_can_leave_too() {
     let user = User::in_memory();
     drop(started_in_a_job(&user, 0));
     user.home.until_no_daemon();
+}
+
+#[test]
+fn a_program_that_exec_runs_ends_when_that_is_killed() {
+    let (sandbox, user) = (Sandbox::http(), User::in_memory());
+    user.log_in(&Account::at(&sandbox));
+    let mut exec = user.home.client(&["exec", "--", "cmd.exe", "/q"]);
+    let mut exec = exec.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the client");
+    // It stays open, so that it is not its end that ends the shell.
+    let mut lines = exec.stdin.take().expect("piped");
+    let mut output = BufReader::new(exec.stdout.take().expect("piped"));
+    lines.write_all(b"echo it runs\r\n").expect("it reads");
+    let mut said = String::new();
+    while !said.contains("it runs") {
+        assert_ne!(output.read_line(&mut said).expect("text"), 0, "it ended: {said}");
+    }
+    exec.kill().expect("it runs");
+    exec.wait().expect("a child");
+    let (ended, end) = mpsc::channel();
+    thread::spawn(move || ended.send(output.read_to_end(&mut Vec::new())));
+    assert!(end.recv_timeout(BOUND).is_ok(), "it runs on: it holds its output open");
 }
 
 /// The window of the daemon that hears of the session's end.

@@ -174,6 +174,21 @@ fn a_daemon_that_is_told_to_end_by_a_signal_removes_it() {
 }
 
 #[test]
+fn it_stays_when_the_configuration_is_read_anew() {
+    let (sandbox, user) = (Sandbox::http(), User::in_memory());
+    let daemon = user.home.start_daemon();
+    user.log_in(&Account::at(&sandbox));
+    let program = Program::start(&user, &[]);
+    let first = program.token().expect("a token");
+    user.home.configure(&format!("[profile.{}]\nkeep_warm = 0\n", user.profile()));
+    daemon.signal(Signal::HUP);
+    daemon.stderr_line(|line| line.contains("was read anew"));
+    assert_eq!(program.token().as_ref(), Some(&first));
+    user.dt_cred(&["reject"]).done();
+    program.until_other(&first);
+}
+
+#[test]
 fn status_shows_it_and_it_is_refreshed_ahead_though_nobody_asks() {
     let (sandbox, user) = (Sandbox::http(), User::in_memory());
     user.home.configure(&format!("[profile.{}]\nkeep_warm = 0\n", user.profile()));

@@ -51,6 +51,9 @@ pub(crate) enum Command {
     /// Keep credentials given as `key=value` lines on standard input, ended by an empty line or the end
     #[command(after_help = STORE_HELP)]
     Store,
+    /// Run a program with the token in its environment
+    #[command(after_help = EXEC_HELP)]
+    Exec(ExecArguments),
     /// Forget a profile: its keyring item and every token in memory
     #[command(alias = "logout")]
     Erase(EraseArguments),
@@ -68,16 +71,54 @@ pub(crate) enum Command {
     Keyring(KeyringArguments),
     /// Show what stands in the token, decoded on this machine; its signature is neither shown nor verified
     Inspect(InspectArguments),
+    /// Use the token for the API's list of assets, and say what the answer means
+    Test,
     /// Answer git (2.46 or newer) as a credential helper; git calls it
     GitCredential(GitCredentialArguments),
     /// Answer kubectl as a credential plugin; kubectl calls it
     KubectlCredential,
-    /// Check everything between you and a token; starts nothing, changes nothing
+    /// Check everything between you and a token, one line each with its mend
     Doctor(DoctorArguments),
+    /// Run curl with the token, outside of its argument list; -p, --timeout and --no-start stand before `curl`
+    #[command(after_help = CURL_HELP, override_usage = "dt-cred [-p NAME] [--timeout SECONDS] [--no-start] curl [--allow-host HOST[:PORT]]... CURL'S ARGUMENTS")]
+    Curl(CurlArguments),
 }
+
+/// How the commands that run another program are called: behind their name the words are that program's.
+const CURL: &str = "curl";
+const EXEC: &str = "exec";
+
+/// Exit code of these where the other program was not run, whatever kept it from that: any other may be its own (env(1)).
+pub(crate) const NOTHING_RUN: u8 = 125;
+
+const CURL_HELP: &str = "A URL is the profile's own service (/archivist/v2/assets is short for one of it) or a host that is allowed. \
+Without a token nothing is sent, ~/.curlrc is not read, and what would carry the token elsewhere or drop it is refused: exit 125. \
+Else the exit code is curl's.\nAn answer of 401 has the token replaced. The request is sent once more if it is for one URL, writes \
+and shows nothing but the answer (no -o, -O, -D, -i, -w and the like), reads files alone, and the answer is shorter than 1 MiB; \
+else run it again.\nExample: dt-cred curl -sS /archivist/v2/assets";
 
 const STORE_HELP: &str = "The keys: client_id, client_secret, url, token_url, auth, scope, audience, resource, ca_file, \
 keyring, no_check (true or false).\nOn an existing profile everything but the secret is kept unless it is given.";
+
+const EXEC_HELP: &str = "dt-cred becomes the program, which gets DATATRAILS_AUTHTOKEN and DATATRAILS_URL, and no DATATRAILS_CLIENT_*. \
+Its exit code is its own; 127: it was not found; 126: it cannot be run; 125: there was no token, and nothing was run.\n\n\
+A token in an environment is never renewed. With --file the program gets DATATRAILS_AUTHTOKEN_FILENAME in place of \
+DATATRAILS_AUTHTOKEN: the raw token, kept fresh until the program and all that it started have ended.\n\n\
+Examples:\n  dt-cred exec -- python3 report.py\n  dt-cred -p staging exec --file -- make upload";
+
+/// The options of `exec`.
+#[derive(Args, Debug, PartialEq)]
+pub(crate) struct ExecArguments {
+    /// Only with a token that is valid for at least so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) min_ttl: Option<u32>,
+    /// Give the token in a file that is kept fresh, and none in the environment
+    #[arg(long)]
+    pub(crate) file: bool,
+    /// The program and its arguments, as they are
+    #[arg(value_name = "CMD", required = true, trailing_var_arg = true)]
+    pub(crate) command: Vec<OsString>,
+}
 
 /// The options of `get`.
 #[derive(Args, Clone, Debug, Default, PartialEq)]
@@ -232,6 +273,17 @@ pub(crate) struct DoctorArguments {
     pub(crate) json: bool,
 }
 
+/// The arguments of `curl`.
+#[derive(Args, Debug, PartialEq)]
+pub(crate) struct CurlArguments {
+    /// Send the token to this host as well, by https, or by http on this machine; directly behind `curl`, as often as you like
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub(crate) allow_host: Vec<String>,
+    /// curl's own
+    #[arg(value_name = "CURL'S ARGUMENTS")]
+    pub(crate) arguments: Vec<OsString>,
+}
+
 /// What the arguments ask for.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Asked {
@@ -247,7 +299,10 @@ pub(crate) enum Asked {
 /// One line for what cannot be understood.
 pub(crate) fn read(arguments: &[OsString]) -> Result<Asked, Failure> {
     let program = OsString::from("dt-cred");
-    match Cli::try_parse_from(std::iter::once(&program).chain(arguments)) {
+    let (ours, theirs) = arguments.split_at(ours(arguments));
+    // Behind it nothing is taken for an option of ours.
+    let end = (!theirs.is_empty()).then(|| OsString::from("--"));
+    match Cli::try_parse_from(std::iter::once(&program).chain(ours).chain(&end).chain(theirs)) {
         Ok(cli) => Ok(Asked::Run(Box::new(cli))),
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             Ok(Asked::Print(error.to_string()))
@@ -257,6 +312,45 @@ pub(crate) fn read(arguments: &[OsString]) -> Result<Asked, Failure> {
         }
         Err(error) => Err(Failure::new(FailureKind::Usage, one_line(&error.to_string()))),
     }
+}
+
+/// Whether the command is one that runs another program, whatever else is wrong.
+pub(crate) fn runs_another(arguments: &[OsString]) -> bool {
+    arguments.get(command(arguments)).is_some_and(|word| [CURL, EXEC].iter().any(|name| word == name))
+}
+
+fn is_curl(arguments: &[OsString]) -> bool {
+    arguments.get(command(arguments)).is_some_and(|word| word == CURL)
+}
+
+/// How many of the arguments are ours: all of them but what stands behind `curl` and its own options.
+fn ours(arguments: &[OsString]) -> usize {
+    if !is_curl(arguments) {
+        return arguments.len();
+    }
+    let mut at = command(arguments) + 1;
+    while let Some(word) = arguments.get(at) {
+        match word.to_str() {
+            Some("--allow-host") => at += 2,
+            Some("--help" | "-h") => at += 1,
+            Some(word) if word.starts_with("--allow-host=") => at += 1,
+            _ => return at,
+        }
+    }
+    arguments.len()
+}
+
+/// Where the command stands: behind the options that hold for every command.
+fn command(arguments: &[OsString]) -> usize {
+    let mut at = 0;
+    while let Some(word) = arguments.get(at).map(|word| word.to_string_lossy()) {
+        match &*word {
+            "-p" | "--profile" | "--timeout" => at += 2,
+            option if option.starts_with('-') => at += 1,
+            _ => break,
+        }
+    }
+    at
 }
 
 /// clap's message without its `error:`, its usage and its tips.
@@ -303,6 +397,10 @@ mod tests {
             &["inspect", "eyJ.eyJ.sig"],
             &["git-credential"],
             &["doctor", "all"],
+            &["exec"],
+            &["exec", "--"],
+            &["exec", "--bogus", "ls"],
+            &["exec", "--min-ttl", "soon", "ls"],
         ];
         for words in cases {
             let failure = read(words).expect_err(&words.join(" "));
@@ -326,5 +424,53 @@ mod tests {
         let after = read(&["stop", "--profile", "a", "--timeout=3", "--no-start"]).expect("understood");
         assert_eq!(before, after);
         assert_eq!(read(&["logout", "--all"]), read(&["erase", "--all"]));
+    }
+
+    #[test]
+    fn a_command_runs_another_program_where_it_is_the_command_and_nowhere_else() {
+        let asked = |words: &[&str]| runs_another(&words.iter().map(OsString::from).collect::<Vec<_>>());
+        for words in [
+            &["exec"][..],
+            &["exec", "--bogus"],
+            &["curl", "-k"],
+            &["-p", "get", "exec", "ls"],
+            &["--profile=a", "--no-start", "--timeout", "3", "curl"],
+        ] {
+            assert!(asked(words), "{words:?}");
+        }
+        for words in [&[][..], &["get"], &["-p", "exec", "get"], &["--timeout", "curl"], &["inspect", "exec"]]
+        {
+            assert!(!asked(words), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn what_stands_behind_the_program_is_its_own() {
+        let command = |words: &[&str]| match read(words) {
+            Ok(Asked::Run(cli)) => match *cli {
+                Cli { command: Command::Exec(exec), globals } => Some((globals.profile.is_some(), exec)),
+                _ => None,
+            },
+            _ => None,
+        };
+        let exec = |min_ttl, file, words: &[&str]| ExecArguments {
+            min_ttl,
+            file,
+            command: words.iter().map(OsString::from).collect(),
+        };
+        let cases: [(&[&str], _); 6] = [
+            (&["-p", "a", "exec", "ls"], (true, exec(None, false, &["ls"]))),
+            (&["exec", "ls", "-p", "a", "--file"], (false, exec(None, false, &["ls", "-p", "a", "--file"]))),
+            (
+                &["exec", "--file", "--min-ttl=9", "--", "ls", "--"],
+                (false, exec(Some(9), true, &["ls", "--"])),
+            ),
+            (&["exec", "--", "--odd", "--help"], (false, exec(None, false, &["--odd", "--help"]))),
+            (&["exec", "ls", "--help", "-V"], (false, exec(None, false, &["ls", "--help", "-V"]))),
+            (&["exec", "--", "ls", "", " a b ", "*"], (false, exec(None, false, &["ls", "", " a b ", "*"]))),
+        ];
+        for (words, expected) in cases {
+            assert_eq!(command(words), Some(expected), "{words:?}");
+        }
     }
 }

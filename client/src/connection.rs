@@ -113,6 +113,14 @@ impl Connection {
         self.stream.listener()
     }
 
+    /// Leaves the connection to the program that this process becomes, or to this process until its end.
+    ///
+    /// # Errors
+    /// As fcntl(2).
+    pub(crate) fn bequeath(self) -> io::Result<()> {
+        self.stream.bequeath()
+    }
+
     /// Sends `request`, with what is left of the deadline, and reads its answer.
     ///
     /// # Errors

@@ -50,15 +50,30 @@ pub(crate) fn ask(
     operation: Operation,
     deadline: Deadline,
 ) -> Result<Response, Failure> {
+    hold(settings, operation, deadline).map(|(answer, _)| answer)
+}
+
+/// [`ask`], and the connection on which it was answered: what is lent there is lent for as long as that lives.
+///
+/// # Errors
+/// As [`ask`].
+pub(crate) fn hold(
+    settings: &Settings,
+    operation: Operation,
+    deadline: Deadline,
+) -> Result<(Response, Connection), Failure> {
     let again = is_repeatable(&operation);
     let mut request = Request { deadline_ms: 0, operation };
-    let first = reach(settings, deadline)?.exchange(&mut request, deadline);
-    let answer = match first {
+    let mut connection = reach(settings, deadline)?;
+    let answer = match connection.exchange(&mut request, deadline) {
         // It ended in that moment, or another one took its place.
-        Err(ExchangeError::Closed) if again => reach(settings, deadline)?.exchange(&mut request, deadline),
+        Err(ExchangeError::Closed) if again => {
+            connection = reach(settings, deadline)?;
+            connection.exchange(&mut request, deadline)
+        }
         other => other,
     };
-    judge(answer?)
+    Ok((judge(answer?)?, connection))
 }
 
 /// A token, by an ordinary `get`.
@@ -119,7 +134,11 @@ pub(crate) fn unexpected() -> Failure {
     )
 }
 
-fn reach(settings: &Settings, deadline: Deadline) -> Result<Connection, Failure> {
+/// The daemon that listens, or one that is started where that is allowed.
+///
+/// # Errors
+/// As [`start`], or that nobody listens.
+pub(crate) fn reach(settings: &Settings, deadline: Deadline) -> Result<Connection, Failure> {
     match running(settings, deadline)? {
         Some(connection) => Ok(connection),
         None if settings.start && !settings.endpoint.explicit => start(settings, deadline),
@@ -143,6 +162,7 @@ fn is_repeatable(operation: &Operation) -> bool {
     matches!(
         operation,
         Operation::Get(_)
+            | Operation::Lend(_)
             | Operation::Describe(_)
             | Operation::Preview(_)
             | Operation::Keyrings

@@ -1,9 +1,13 @@
-//! `dt-cred doctor`: everything between the user and a token, one line each with its mend. Starts nothing, changes nothing.
+//! `dt-cred doctor`: everything between the user and a token, one line each with its mend. It asks for a token as a `get`
+//! does, and changes nothing else.
 
 mod daemon;
 mod environment;
+mod findings;
+mod keyrings;
 mod profiles;
 mod report;
+mod service;
 #[cfg(unix)]
 #[path = "doctor/unix.rs"]
 mod system;
@@ -12,22 +16,11 @@ mod system;
 mod system;
 
 use dt_cred_proto::{
-    message::{Failure, FailureKind},
+    message::{Failure, FailureKind, Verdict},
     text::Text,
 };
 
-use crate::{cli::DoctorArguments, deadline::Deadline, output, settings::Settings};
-
-/// What a check came to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Verdict {
-    /// As it should be.
-    Ok,
-    /// It works, and should be otherwise.
-    Warning,
-    /// It keeps the user from a token, or gives it to others.
-    Fails,
-}
+use crate::{cli::DoctorArguments, output, settings::Settings};
 
 /// One line.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -66,12 +59,16 @@ impl Check {
 /// That something fails.
 pub(crate) fn run(settings: &Settings, arguments: &DoctorArguments) -> Result<(), Failure> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let (daemon, seen) = daemon::look(settings, Deadline::after(settings.timeout));
+    let (daemon, seen) = daemon::look(settings);
+    let kept = seen.as_ref().map(|seen| seen.state.files.as_slice());
     let checks = [
         vec![system::socket(settings), daemon],
-        seen.iter().flat_map(daemon::defences).collect(),
-        seen.iter().flat_map(|seen| profiles::checks(seen, settings.profile.as_ref())).collect(),
-        environment::checks(variable, seen.as_ref().map(|seen| seen.files.as_slice())),
+        seen.iter().flat_map(|seen| daemon::defences(&seen.state)).collect(),
+        seen.iter().flat_map(keyrings::checks).collect(),
+        seen.iter().flat_map(|seen| profiles::checks(&seen.state, &seen.examined.profile)).collect(),
+        seen.iter().flat_map(|seen| findings::checks(&seen.examined)).collect(),
+        vec![service::check(variable)],
+        environment::checks(variable, kept),
     ]
     .concat();
     output::write(if arguments.json { report::json(&checks, variable) } else { report::text(&checks) })?;

@@ -4,6 +4,8 @@
 //! panics, whatever it is given. The program `dt-cred` is made of them, and fuzz targets and tests reach them here.
 
 pub mod bearer;
+pub mod curl_answer;
+pub mod curl_line;
 pub mod git;
 mod json;
 pub mod jwt;

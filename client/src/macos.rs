@@ -1,6 +1,12 @@
 //! macOS: it has no pidfd, so that no process can be held, and a full backlog refuses as nobody would.
 
-use std::{convert::Infallible, fs::File, io, path::Path};
+use std::{
+    convert::Infallible,
+    ffi::OsString,
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+};
 
 use rustix::{
     fs::{FlockOperation, flock},
@@ -64,4 +70,11 @@ mod tests {
         drop(lock);
         assert!(!is_held(&socket));
     }
+}
+
+/// The files by which launchd would start the daemon for this user (launchd.plist(5)), whether they are there or not.
+pub(crate) fn service_files(variable: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
+    let own = dt_cred_proto::platform::home(variable).map(|home| home.join("Library/LaunchAgents"));
+    let folders = own.into_iter().chain([PathBuf::from("/Library/LaunchAgents")]);
+    folders.map(|folder| folder.join("dt-credd.plist")).collect()
 }

@@ -4,12 +4,14 @@ mod ca;
 mod cli;
 mod columns;
 mod connection;
+mod curl;
 mod daemon;
 mod deadline;
 mod doctor;
 mod duration;
 mod erase;
 mod error;
+mod exec;
 mod fast;
 mod format;
 mod get;
@@ -30,6 +32,7 @@ mod status;
 mod stop;
 mod store;
 mod terminal;
+mod test;
 mod unlock;
 
 #[cfg(unix)]
@@ -64,29 +67,36 @@ fn main() -> ExitCode {
 }
 
 fn told() -> ExitCode {
-    match run(&git_credential::by_name(std::env::args_os())) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => error::report(&failure),
-    }
-}
-
-fn run(arguments: &[OsString]) -> Result<(), Failure> {
-    if let Some((globals, get)) = fast::read(arguments) {
-        return get::run(&Settings::of_process(&globals)?, &get);
-    }
-    match cli::read(arguments)? {
-        Asked::Print(text) => Ok(output::write(text)?),
-        Asked::Run(cli) => {
-            let Cli { globals, command } = *cli;
-            dispatch(&globals, command)
+    let arguments = git_credential::by_name(std::env::args_os());
+    match run(&arguments) {
+        Ok(code) => code,
+        Err(failure) => {
+            let code = error::report(&failure);
+            if cli::runs_another(&arguments) { cli::NOTHING_RUN.into() } else { code }
         }
     }
 }
 
-fn dispatch(globals: &Globals, command: Command) -> Result<(), Failure> {
+fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
+    if let Some((globals, get)) = fast::read(arguments) {
+        get::run(&Settings::of_process(&globals)?, &get)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    match cli::read(arguments)? {
+        Asked::Print(text) => output::write(text)?,
+        Asked::Run(cli) => {
+            let Cli { globals, command } = *cli;
+            return dispatch(&globals, command);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn dispatch(globals: &Globals, command: Command) -> Result<ExitCode, Failure> {
     let settings = Settings::of_process(globals)?;
-    match command {
+    let done = match command {
         Command::Get(arguments) => get::run(&settings, &arguments),
+        Command::Exec(arguments) => exec::run(&settings, arguments),
         Command::Reject(arguments) => reject::run(&settings, &arguments),
         Command::Login(arguments) => login::run(&settings, arguments),
         Command::Store => store::run(&settings),
@@ -98,8 +108,11 @@ fn dispatch(globals: &Globals, command: Command) -> Result<(), Failure> {
         Command::Keyring(arguments) => keyring::run(&settings, globals, &arguments.command),
         Command::Unlock => unlock::run(&settings),
         Command::Inspect(arguments) => inspect::run(&settings, &arguments),
+        Command::Test => test::run(&settings),
         Command::GitCredential(arguments) => git_credential::run(&settings, &arguments),
         Command::KubectlCredential => kubectl_credential::run(&settings),
         Command::Doctor(arguments) => doctor::run(&settings, &arguments),
-    }
+        Command::Curl(arguments) => return curl::run(&settings, &arguments),
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }

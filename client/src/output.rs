@@ -18,6 +18,13 @@ impl From<OutputError> for Failure {
     }
 }
 
+impl OutputError {
+    /// Whether whoever read it left.
+    pub(crate) fn is_reader_gone(&self) -> bool {
+        self.0.kind() == io::ErrorKind::BrokenPipe
+    }
+}
+
 /// Writes the whole answer, in one piece where the output takes it so.
 ///
 /// A reader that left is success: `dt-cred status | head -1` has what it wanted.
@@ -25,13 +32,21 @@ impl From<OutputError> for Failure {
 /// # Errors
 /// [`OutputError`] where a part of it was not taken.
 pub(crate) fn write(answer: impl AsRef<[u8]>) -> Result<(), OutputError> {
-    let mut rest = answer.as_ref();
+    match whole(answer.as_ref()) {
+        Err(error) if error.is_reader_gone() => Ok(()),
+        written => written,
+    }
+}
+
+/// Writes the whole, also for who must know that its reader left.
+///
+/// # Errors
+/// [`OutputError`] where a part of it was not taken.
+pub(crate) fn whole(mut rest: &[u8]) -> Result<(), OutputError> {
     while !rest.is_empty() {
-        match platform::write_output(rest) {
-            Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
-            Ok(written) => rest = &rest[written..],
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-            Err(error) => return Err(error.into()),
+        match platform::write_output(rest)? {
+            0 => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
+            written => rest = &rest[written..],
         }
     }
     Ok(())

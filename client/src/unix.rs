@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, Read},
-    os::fd::AsFd,
+    os::{fd::AsFd, unix::process::CommandExt},
     process::{Child, ChildStdout, Command},
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
@@ -25,7 +25,7 @@ mod system;
 
 pub(crate) use dt_cred_proto::platform::{TrustError, trusted_program};
 pub(crate) use socket::{Stranger, Stream};
-pub(crate) use system::{Process, may_daemon_read};
+pub(crate) use system::{Process, may_daemon_read, service_files};
 
 use crate::deadline::Deadline;
 
@@ -62,6 +62,11 @@ pub(crate) fn read_child(
 ) -> io::Result<usize> {
     wait(&*output, Ready::Read, deadline)?;
     output.read(buffer)
+}
+
+/// Becomes this program; the standard library gives it SIGPIPE back, which Rust's runtime ignores. Returns only why not.
+pub(crate) fn replace_self(command: &mut Command) -> io::Error {
+    command.exec()
 }
 
 /// Starts the daemon, which leaves the terminal by itself; the system closes for a child what is not meant for it.

@@ -22,6 +22,8 @@ use windows_sys::Win32::{
 
 #[path = "windows/console.rs"]
 mod console;
+#[path = "windows/exec.rs"]
+mod exec;
 #[path = "windows/lines.rs"]
 mod lines;
 #[path = "windows/pipe.rs"]
@@ -29,6 +31,7 @@ mod pipe;
 
 pub(crate) use console::{Keys, Screen, Silence, terminal};
 pub(crate) use dt_cred_proto::platform::{TrustError, trusted_program};
+pub(crate) use exec::replace_self;
 pub(crate) use pipe::{Stranger, Stream};
 
 use crate::deadline::Deadline;
@@ -39,6 +42,13 @@ pub(crate) const DAEMON: &str = "dt-credd.exe";
 /// Whether a daemon may read the file: it has all of its user's rights.
 pub(crate) fn may_daemon_read(_file: &std::path::Path) -> bool {
     true
+}
+
+/// The files by which a service manager would start the daemon: none does here.
+pub(crate) fn service_files(
+    _variable: impl Fn(&str) -> Option<std::ffi::OsString>,
+) -> Vec<std::path::PathBuf> {
+    Vec::new()
 }
 
 /// What to look at where the pipe cannot be reached.

@@ -10,8 +10,9 @@ use std::{
 use dt_cred_proto::{
     frame::encode,
     message::{
-        Caller, Defence, Failure, FailureKind, FileFormat, FileStatus, Keyring, KeyringStatus, LogEntry,
-        Moved, Outcome as Served, ProfileState, ProfileStatus, Response, Status, Stored, Token,
+        Caller, Defence, Examined, Failure, FailureKind, FileFormat, FileStatus, Finding, Keyring,
+        KeyringStatus, Lent, LogEntry, Moved, Outcome as Served, ProfileState, ProfileStatus, Response,
+        Starter, Status, Stored, Subject, Tested, Token, Verdict,
     },
     text::Text,
 };
@@ -112,8 +113,28 @@ fn answers() -> Vec<(&'static [&'static str], Vec<Response>)> {
             Response::Defences(vec![defence]),
         ]
     };
+    let doctor = || {
+        let finding = |verdict| Finding { subject: Subject::Api, verdict, message: marked() };
+        let findings = [Verdict::Ok, Verdict::Warning, Verdict::Fails].map(finding).into();
+        let examined = Examined { profile: profile(), starter: Starter::Client, findings };
+        let kept =
+            |error| KeyringStatus { keyring: Keyring::Keyutils, lasts: marked(), items: Vec::new(), error };
+        let keyrings = vec![kept(None), kept(Some(failure()))];
+        let answers = [Response::Examined(examined), Response::Keyrings(keyrings)];
+        answers.into_iter().chain(status()).collect()
+    };
+    let tested = Tested {
+        profile: profile(),
+        url: marked(),
+        client_id: marked(),
+        assets: Some(0),
+        more: false,
+        renewed: false,
+    };
     let caller = Caller { uid: Some(1000), pid: Some(2), program: Some(marked()), parent: Some(marked()) };
     let served = LogEntry { at_ms: 0, caller, outcome: Served::Refused };
+    let path = "/nowhere".to_owned();
+    let lent = Lent { profile: profile(), url: marked(), path, warning: Some(marked()) };
     let kept = KeyringStatus {
         keyring: Keyring::Keyutils,
         lasts: marked(),
@@ -137,10 +158,14 @@ fn answers() -> Vec<(&'static [&'static str], Vec<Response>)> {
         (&["status"], status()),
         (&["status", "--json"], status()),
         (&["status", "--check"], status()),
-        (&["doctor"], status()),
-        (&["doctor", "--json"], status()),
+        (&["doctor"], doctor()),
+        (&["doctor", "--json"], doctor()),
+        (&["test"], vec![Response::Tested(Box::new(tested))]),
+        (&["test"], vec![Response::Failed(failure())]),
         (&["log"], vec![Response::Log(vec![served.clone()])]),
         (&["log", "--json"], vec![Response::Log(vec![served])]),
+        (&["exec", "no-such-program-here"], vec![Response::Failed(failure())]),
+        (&["exec", "--file", "no-such-program-here"], vec![Response::Lent(lent)]),
         (&["store"], vec![Response::Stored(stored)]),
         (&["keyring", "list"], vec![Response::Keyrings(vec![kept])]),
         (&["keyring", "move", "--to", "keyutils"], vec![Response::Moved(moved)]),

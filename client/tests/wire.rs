@@ -13,7 +13,7 @@ use dt_cred_proto::{
     message::{Failure, FailureKind, Keyring, Operation, Response, Token},
     secret::Secret,
 };
-use fake::{Sandbox, answer, close, fall_silent_after, request, say, token};
+use fake::{CLIENT, Sandbox, answer, close, fall_silent_after, request, say, token};
 
 const HEADER_LINE: &str = "Authorization: Bearer aaa.bbb.ccc\n";
 
@@ -180,6 +180,24 @@ fn a_token_that_would_break_a_header_is_never_printed() {
         let token = Token { access_token: Secret::new(evil.to_owned()), ..token() };
         sandbox.serve(vec![answer(Response::Token(token))]);
         sandbox.run(&["get", "--format", "raw"]).failed(8, "RFC 6750");
+    }
+}
+
+#[test]
+fn no_program_is_run_with_what_is_no_token() {
+    for evil in ["", "a b", "a\nb"] {
+        let sandbox = Sandbox::new();
+        let token = Token { access_token: Secret::new(evil.to_owned()), ..token() };
+        sandbox.serve(vec![answer(Response::Token(token))]);
+        sandbox.run(&["exec", CLIENT, "--version"]).failed(125, "RFC 6750");
+    }
+    let sandbox = Sandbox::new();
+    sandbox.serve(vec![answer(Response::Token(token()))]);
+    sandbox.run(&["exec", CLIENT, "--version"]).said(concat!("dt-cred ", env!("CARGO_PKG_VERSION"), "\n"));
+    for other in [Response::Rejected { dropped: true }, Response::Token(token())] {
+        let sandbox = Sandbox::new();
+        sandbox.serve(vec![answer(other)]);
+        sandbox.run(&["exec", "--file", CLIENT, "--version"]).failed(125, "something else than was asked");
     }
 }
 

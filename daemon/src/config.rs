@@ -187,10 +187,14 @@ pub fn place() -> Option<PathBuf> {
     named().or_else(folder)
 }
 
+/// The configuration's file, whether it is there or not. Without a home there is none.
+pub fn file() -> Option<PathBuf> {
+    named().or_else(|| Some(folder()?.join(NAME)))
+}
+
 /// Where the configuration leads that is a symlink, as into a folder of settings that are kept together.
 pub fn target() -> Option<PathBuf> {
-    let file = named().or_else(|| Some(folder()?.join(NAME)))?;
-    fs::canonicalize(file).ok()
+    fs::canonicalize(file()?).ok()
 }
 
 /// The user's folder for the configuration, where no other file is named.

@@ -8,7 +8,7 @@ mod item;
 
 pub use ca::{Ca, CaError, CaFile, is_public as is_public_ca};
 pub use dt_cred_proto::message::DEFAULT_URL;
-pub(crate) use endpoint::LOCALHOST;
+pub(crate) use endpoint::{LOCALHOST, host};
 pub use endpoint::{UrlError, is_loopback};
 pub use error::{CredentialsError, GivenError, ItemError};
 

@@ -14,12 +14,17 @@ use dt_cred_proto::{
     secret::Secret,
     text::Text,
 };
-use reqwest::{Url, header::HeaderMap};
+use reqwest::header::HeaderMap;
 
-use crate::{credentials::Credentials, lifecycle::Cause};
+use crate::{
+    credentials::{Credentials, host},
+    lifecycle::Cause,
+};
 
 pub(crate) use answer::is_b64token;
 pub(crate) use redaction::Redaction;
+pub(crate) use refusal::reason;
+pub(crate) use retry_after::read as retry_after;
 
 /// Longest access token, in bytes: one that still fits into a frame and a header.
 pub const TOKEN_LIMIT: usize = 60 * 1024;
@@ -61,12 +66,7 @@ pub struct Asked<'a> {
 impl Asked<'_> {
     /// Host and, where it is not the usual one, port of the token endpoint.
     pub(crate) fn host(&self) -> Text {
-        let url = Url::parse(&self.credentials.token_url).ok();
-        let host = url.as_ref().and_then(Url::host_str).unwrap_or("the token endpoint");
-        match url.as_ref().and_then(Url::port) {
-            Some(port) => format!("{host}:{port}").into(),
-            None => host.into(),
-        }
+        host(&self.credentials.token_url)
     }
 
     /// A failure that goes away by itself, or not.
@@ -113,7 +113,8 @@ fn granted(body: &[u8], asked: &Asked<'_>) -> Result<Granted, Declined> {
     let access_token = match answer.token() {
         Ok(token) => token,
         Err(why) => {
-            let reason = refusal::reason(body, asked).map(|reason| format!(": {reason}")).unwrap_or_default();
+            let reason =
+                reason(body, asked.credentials).map(|reason| format!(": {reason}")).unwrap_or_default();
             return Err(asked.temporary(&format!("the issuer {host} answered 200 {why}{reason}")));
         }
     };

@@ -1,21 +1,18 @@
 //! Asks a token endpoint for a token: one POST over a connection of its own (RFC 6749 §4.4.2).
 
-mod client;
 mod request;
-mod transport;
 
 use std::time::{Duration, SystemTime};
 
 use dt_cred_proto::profile::Profile;
-use reqwest::{Response, header};
-use zeroize::Zeroizing;
+use reqwest::header::DATE;
 
 use crate::{
     config::Proxy,
     credentials::Credentials,
     grant::{self, Asked},
+    http::{self, Body, Destination, Fault, Stage},
 };
-use client::Route;
 
 pub use crate::grant::{Declined, Granted};
 
@@ -27,13 +24,6 @@ pub const BODY_LIMIT: usize = 128 * 1024;
 pub struct Issuer {
     connect_timeout: Duration,
     timeout: Duration,
-}
-
-/// How much of a body came.
-enum Body {
-    Whole(Zeroizing<Vec<u8>>),
-    TooLong,
-    Broken(reqwest::Error),
 }
 
 impl Default for Issuer {
@@ -76,22 +66,42 @@ impl Issuer {
         }
     }
 
+    /// Asks the token endpoint for nothing, to see how far a request comes; the clock that its answer tells, if it does.
+    /// No credentials are sent.
+    pub(crate) async fn reach(
+        &self,
+        profile: &Profile,
+        credentials: &Credentials,
+        proxy: &Proxy,
+    ) -> Result<Option<SystemTime>, Fault> {
+        let to = to_issuer(profile, credentials, proxy);
+        let reached = tokio::time::timeout(self.timeout, async {
+            let client = to.client(self.connect_timeout).await?;
+            let response = client.get(to.url).send().await;
+            let response = response.map_err(|error| to.fault(&error, self.connect_timeout))?;
+            let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
+            Ok(date.and_then(|date| httpdate::parse_http_date(date).ok()))
+        });
+        reached.await.unwrap_or_else(|_| {
+            let (host, seconds) = (to.host(), self.timeout.as_secs_f64());
+            let what = format!("the issuer {host} gave no answer within {seconds} s");
+            Err(Fault { stage: Stage::Answer, passes: true, what })
+        })
+    }
+
     async fn ask(&self, asked: &Asked<'_>, proxy: &Proxy) -> Result<Granted, Declined> {
-        let route = Route::new(asked.credentials, proxy).map_err(|e| e.declined(asked))?;
-        let connect_timeout = self.connect_timeout;
-        // Roots and CA file are on file systems, which may hang, and the runtime has one thread.
-        let client = tokio::task::spawn_blocking(move || route.client(connect_timeout)).await;
-        let client = match client {
-            Ok(client) => client.map_err(|e| e.declined(asked))?,
-            Err(_) => return Err(asked.temporary("the client for the issuer could not be made")),
+        let to = to_issuer(asked.profile, asked.credentials, proxy);
+        let declined = |fault: Fault| {
+            if fault.passes { asked.temporary(&fault.what) } else { asked.misconfigured(&fault.what) }
         };
+        let client = to.client(self.connect_timeout).await.map_err(declined)?;
+        let told = |error: &reqwest::Error| declined(to.fault(error, self.connect_timeout));
         let request = request::build(&client, asked.credentials);
-        let told = |e: &reqwest::Error| transport::declined(e, asked, connect_timeout);
-        let mut response = request.send().await.map_err(|e| told(&e))?;
+        let mut response = request.send().await.map_err(|error| told(&error))?;
 
         let asked = &Asked { now: SystemTime::now(), ..*asked };
         let status = response.status().as_u16();
-        match body(&mut response).await {
+        match http::body(&mut response, BODY_LIMIT).await {
             Body::Whole(body) => grant::judge(status, response.headers(), &body, asked),
             // Any other status says enough without a body.
             _ if status != 200 => grant::judge(status, response.headers(), b"", asked),
@@ -105,19 +115,6 @@ impl Issuer {
     }
 }
 
-async fn body(response: &mut Response) -> Body {
-    let declared = response.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    if declared.and_then(|length| length.parse::<usize>().ok()).is_some_and(|length| length > BODY_LIMIT) {
-        return Body::TooLong;
-    }
-    // As large as it may become: a buffer that grows leaves copies behind.
-    let mut body = Zeroizing::new(Vec::with_capacity(BODY_LIMIT));
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() > BODY_LIMIT => return Body::TooLong,
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => return Body::Whole(body),
-            Err(error) => return Body::Broken(error),
-        }
-    }
+fn to_issuer<'a>(profile: &'a Profile, credentials: &'a Credentials, proxy: &'a Proxy) -> Destination<'a> {
+    Destination { url: &credentials.token_url, profile, credentials, proxy, option: "--token-url" }
 }

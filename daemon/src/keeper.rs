@@ -4,6 +4,8 @@ mod attempt;
 mod change;
 mod files;
 mod item;
+mod leases;
+mod probe;
 mod profile;
 mod proxy;
 mod refusal;
@@ -20,7 +22,7 @@ use std::{
 
 use dt_cred_proto::{
     message::{
-        Described, Erase, Failure, FailureKind, FileStatus, Get, Keyring, KeyringStatus, Move, Moved,
+        Described, Erase, Failure, FailureKind, FileStatus, Get, Keyring, KeyringStatus, Lend, Move, Moved,
         Preview, Previewed, ProfileStatus, Reject, Store, Stored, Token,
     },
     profile::Profile,
@@ -30,17 +32,20 @@ use tokio::{
     task::JoinSet,
 };
 
-use self::profile::Command;
-use crate::{config::Config, issuer::Issuer, keyring::Keyrings, lifecycle::Ask, state::State};
+pub use self::leases::Lease;
+use self::{leases::Leases, profile::Command};
+use crate::{api::Api, config::Config, issuer::Issuer, keyring::Keyrings, lifecycle::Ask, state::State};
 
 /// What every profile's task works with.
 struct Shared {
     /// Replaced as a whole when it is read anew.
     config: Mutex<Arc<Config>>,
     issuer: Issuer,
+    api: Api,
     keyrings: Keyrings,
     state: Arc<State>,
     tasks: Mutex<HashMap<Profile, mpsc::UnboundedSender<Command>>>,
+    leases: Leases,
     /// CA files that this daemon kept the right to read when it started.
     noted: BTreeSet<PathBuf>,
     /// That a profile needs rights which were given up.
@@ -58,12 +63,14 @@ impl Shared {
 pub struct Keeper(Arc<Shared>);
 
 impl Keeper {
-    /// Keeps the profiles that `config` and `state` name, and whatever is stored later.
-    pub fn new(config: Config, state: State, keyrings: Keyrings) -> Self {
-        let (issuer, state) = (Issuer::new(), Arc::new(state));
+    /// Keeps the profiles that `config` and `state` name, and whatever is stored later. Files that are lent lie in the folder
+    /// `lent`.
+    pub fn new(config: Config, state: State, keyrings: Keyrings, lent: PathBuf) -> Self {
+        let (issuer, api, state) = (Issuer::new(), Api::new(), Arc::new(state));
         let config = Mutex::new(Arc::new(config));
         let (noted, outgrown) = (state.ca_files(), Notify::new());
-        Self(Arc::new(Shared { config, issuer, keyrings, state, tasks: Mutex::default(), noted, outgrown }))
+        let (tasks, leases) = (Mutex::default(), Leases::new(lent));
+        Self(Arc::new(Shared { config, issuer, api, keyrings, state, tasks, leases, noted, outgrown }))
     }
 
     /// Goes by another configuration from now on. No token is lost; files that it does not name any more are removed.
@@ -76,6 +83,11 @@ impl Keeper {
         self.open_files().await;
     }
 
+    /// Whether it goes by this configuration.
+    pub fn goes_by(&self, config: &Config) -> bool {
+        *self.0.config() == *config
+    }
+
     /// Waits until a profile needs rights that were given up.
     pub async fn outgrown(&self) {
         self.0.outgrown.notified().await;
@@ -86,31 +98,57 @@ impl Keeper {
         self.status().await.iter().any(|profile| profile.keyring == Some(Keyring::Memory))
     }
 
-    /// Begins to keep the files that are configured, for which nobody needs to ask.
-    pub async fn open_files(&self) {
+    /// Removes what a daemon that was killed had lent, and begins to keep the files that are configured, for which nobody
+    /// needs to ask.
+    pub async fn open(&self) {
+        self.0.leases.clear().await;
+        self.open_files().await;
+    }
+
+    async fn open_files(&self) {
         self.files().await;
     }
 
     /// The state of every file that is kept fresh.
     pub async fn files(&self) -> Vec<FileStatus> {
         let mut files = Vec::new();
-        for profile in self.0.config().with_files() {
-            files.extend(
-                self.ask(Some(profile.clone()), |reply| Command::Files { reply }).await.unwrap_or_default(),
-            );
+        for profile in self.with_files() {
+            files.extend(self.ask(Some(profile), |reply| Command::Files { reply }).await.unwrap_or_default());
         }
         files
     }
 
+    /// Every profile that has a file by the configuration, or may have lent one.
+    fn with_files(&self) -> BTreeSet<Profile> {
+        let mut profiles: BTreeSet<Profile> = self.0.config().with_files().cloned().collect();
+        profiles.extend(self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned());
+        profiles
+    }
+
+    /// A file with a token in it, which is kept fresh for as long as the lease lives; and its first token.
+    ///
+    /// # Errors
+    /// The true reason why there is no token, or why it cannot be written.
+    pub async fn lend(&self, lend: Lend, deadline: Duration) -> Result<(Token, Lease), Failure> {
+        let Lend { profile, min_ttl } = lend;
+        let token = self.token(Get { profile, min_ttl, fresh: false }, deadline).await?;
+        // The task has it before anything is waited for, so that whoever ends the daemon finds it there.
+        let place = self.0.leases.place()?;
+        let lease = self.ask(Some(token.profile.clone()), |reply| Command::Lend { place, reply }).await??;
+        Ok((token, lease))
+    }
+
     /// Removes every file that is kept fresh: the daemon ends.
     pub async fn close_files(&self) {
+        self.0.leases.close();
         // All at once: a disk that hangs keeps no file on another one.
         let mut closing = JoinSet::new();
-        for profile in self.0.config().with_files().cloned() {
+        for profile in self.with_files() {
             let keeper = self.clone();
             closing.spawn(async move { keeper.ask(Some(profile), |reply| Command::Close { reply }).await });
         }
         closing.join_all().await;
+        self.0.leases.clear().await;
     }
 
     /// The profile that an unnamed one is.

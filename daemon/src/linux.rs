@@ -41,6 +41,11 @@ pub(super) fn memory_is_hidden() -> (bool, &'static str, &'static str) {
     (hidden, "not for other processes of this user", "the kernel leaves it to other processes of this user")
 }
 
+/// Whether systemd started this very process (`$SYSTEMD_EXEC_PID` in systemd.exec(5)); others of its variables are inherited.
+pub fn is_managed() -> bool {
+    std::env::var("SYSTEMD_EXEC_PID").is_ok_and(|pid| pid == std::process::id().to_string())
+}
+
 /// What two paths have in common that name the same file: themselves.
 pub fn folded(path: &Path) -> PathBuf {
     path.to_owned()

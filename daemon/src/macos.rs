@@ -43,6 +43,11 @@ pub fn boot_time() -> Duration {
     Duration::new(u64::try_from(now.tv_sec).unwrap_or_default(), nanoseconds)
 }
 
+/// Whether launchd started this process: it is the parent of what it starts.
+pub fn is_managed() -> bool {
+    rustix::process::getppid().is_some_and(|parent| parent == rustix::process::Pid::INIT)
+}
+
 /// What two paths have in common that name the same file: all but the case of their letters.
 pub fn folded(path: &Path) -> PathBuf {
     PathBuf::from(path.to_string_lossy().to_lowercase())

@@ -5,7 +5,7 @@ use std::{io::Write, process::ExitCode, sync::Arc};
 use dt_cred_proto::{
     allocator::Wiping,
     endpoint::{endpoint, state_folder},
-    message::{Failure, FailureKind},
+    message::{Failure, FailureKind, Starter},
     panic,
 };
 use dt_credd::{
@@ -70,6 +70,11 @@ fn run(background: bool) -> Result<(), Failure> {
     };
     // Before anything is opened. Whom a client starts nobody gives a socket, and what was left open is closed below.
     let activated = if background { Ok(None) } else { platform::activated() };
+    let starter = match background {
+        true => Starter::Client,
+        false if matches!(activated, Ok(Some(_))) || platform::is_managed() => Starter::ServiceManager,
+        false => Starter::Person,
+    };
     if background {
         platform::detach().map_err(|error| other("cannot leave the terminal", &error))?;
     }
@@ -94,7 +99,12 @@ fn run(background: bool) -> Result<(), Failure> {
     let config = Config::load_default().map_err(|error| wrong(error.to_string()))?;
     let state = State::open(&folder).map_err(|error| wrong(error.to_string()))?;
     let keyrings = Keyrings::new().map_err(|error| Failure::new(FailureKind::Keyring, error.to_string()))?;
-    let endpoint = endpoint().map_err(|error| Failure::new(FailureKind::Usage, error.to_string()))?;
+    let endpoint = match &activated {
+        // Where a service manager listens for us is where our folder is.
+        Ok(Some(given)) => given.endpoint(),
+        _ => endpoint().map_err(|error| Failure::new(FailureKind::Usage, error.to_string()))?,
+    };
+    let lent = platform::lent_folder(&endpoint, &folder);
     // Before any other thread: it would keep its rights.
     let confinement = Confinement::enter(&config, &state, &endpoint);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -117,7 +127,8 @@ fn run(background: bool) -> Result<(), Failure> {
         if background {
             platform::close_output().map_err(|error| other("cannot leave standard output", &error))?;
         }
-        let service = service::Service::new(Keeper::new(config, state, keyrings), confinement);
+        let keeper = Keeper::new(config, state, keyrings, lent);
+        let service = service::Service::new(keeper, confinement, starter);
         match server::run(socket, Arc::clone(&service), signals, background).await {
             Ended::Asked => Ok(()),
             // The client that needs them starts the next one.

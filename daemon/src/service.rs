@@ -8,15 +8,18 @@ use std::{
     time::Duration,
 };
 
-use dt_cred_proto::message::{Failure, FailureKind, Operation, Request, Response, Status};
+use dt_cred_proto::message::{
+    Examine, Examined, Failure, FailureKind, Finding, Lent, Operation, Request, Response, Starter, Status,
+    Subject, Token, Verdict,
+};
 use tokio::{sync::Notify, time::timeout};
 
 use crate::{
     audit::{Audit, Peer},
     clock,
-    config::Config,
+    config::{self, Config},
     confinement::Confinement,
-    keeper::Keeper,
+    keeper::{Keeper, Lease},
     session::RELEASE,
 };
 
@@ -38,6 +41,7 @@ pub enum Reloaded {
 pub struct Service {
     keeper: Keeper,
     confinement: Confinement,
+    starter: Starter,
     audit: Audit,
     started: Duration,
     requests: AtomicU64,
@@ -47,11 +51,12 @@ pub struct Service {
 }
 
 impl Service {
-    /// A service over `keeper`, started now, in a process that is confined so.
-    pub fn new(keeper: Keeper, confinement: Confinement) -> Arc<Self> {
+    /// A service over `keeper`, started now, in a process that is confined so and was started by `starter`.
+    pub fn new(keeper: Keeper, confinement: Confinement, starter: Starter) -> Arc<Self> {
         Arc::new(Self {
             keeper,
             confinement,
+            starter,
             audit: Audit::new(),
             started: clock::now().boot,
             requests: AtomicU64::new(0),
@@ -61,17 +66,23 @@ impl Service {
         })
     }
 
-    /// The answer to `peer`'s `request`, before its deadline.
-    pub async fn answer(&self, request: Request, peer: &Peer) -> Response {
+    /// The answer to `peer`'s `request`, before its deadline. What is lent by it is added to `leases`.
+    pub async fn answer(&self, request: Request, peer: &Peer, leases: &mut Vec<Lease>) -> Response {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let limit = Duration::from_millis(request.deadline_ms).min(LONGEST);
-        let answer = self.perform(request.operation, peer, limit);
+        let answer = self.perform(request.operation, peer, limit, leases);
         // The lifecycle answers a waiting `get` at its deadline, with what it knows; this is for everything else.
         let answer = timeout(limit + Duration::from_millis(50), answer).await;
         answer.unwrap_or_else(|_| Err(late())).unwrap_or_else(Response::Failed)
     }
 
-    async fn perform(&self, operation: Operation, peer: &Peer, limit: Duration) -> Result<Response, Failure> {
+    async fn perform(
+        &self,
+        operation: Operation,
+        peer: &Peer,
+        limit: Duration,
+        leases: &mut Vec<Lease>,
+    ) -> Result<Response, Failure> {
         let deadline = clock::now().boot + limit;
         let keeper = &self.keeper;
         Ok(match operation {
@@ -91,7 +102,17 @@ impl Service {
             Operation::Keyrings => Response::Keyrings(keeper.keyrings().await),
             Operation::Move(to) => Response::Moved(keeper.relocate(to, deadline).await?),
             Operation::Log => Response::Log(self.audit.entries()),
+            Operation::Lend(lend) => {
+                let (token, lease) = keeper.lend(lend, deadline).await?;
+                self.audit.served(peer, &token);
+                let Token { profile, url, warning, .. } = token;
+                let path = lease.path().to_owned();
+                leases.push(lease);
+                Response::Lent(Lent { profile, url, path, warning })
+            }
             Operation::Files => Response::Files(keeper.files().await),
+            Operation::Test(test) => Response::Tested(Box::new(keeper.test(test.profile, deadline).await?)),
+            Operation::Examine(examine) => Response::Examined(self.examine(examine, deadline).await),
             Operation::Defences => Response::Defences(self.confinement.defences()),
             Operation::Stop => Response::Stopping { pid: std::process::id() },
             Operation::Status => Response::Status(Box::new(Status {
@@ -103,6 +124,33 @@ impl Service {
                 profiles: keeper.status().await,
             })),
         })
+    }
+
+    async fn examine(&self, Examine { profile }: Examine, deadline: Duration) -> Examined {
+        let profile = profile.unwrap_or_else(|| self.keeper.default_profile());
+        let configuration = self.configuration().await;
+        let findings = self.keeper.examine(&profile, deadline).await;
+        let findings = std::iter::once(configuration).chain(findings).collect();
+        Examined { profile, starter: self.starter, findings }
+    }
+
+    /// The configuration as it lies on the disk now, beside the one that counts.
+    async fn configuration(&self) -> Finding {
+        let file =
+            config::file().map_or_else(|| "no folder is known for it".to_owned(), |file| format!("{file:?}"));
+        let read = tokio::task::spawn_blocking(|| {
+            (Config::load_default(), config::file().is_some_and(|file| file.exists()))
+        });
+        let (verdict, message) = match read.await {
+            Ok((Ok(config), _)) if !self.keeper.goes_by(&config) => {
+                (Verdict::Warning, format!("{file} has changed since it was read: dt-cred stop, then again"))
+            }
+            Ok((Ok(_), true)) => (Verdict::Ok, format!("{file} counts")),
+            Ok((Ok(_), false)) => (Verdict::Ok, format!("the defaults count: {file} is not there")),
+            Ok((Err(error), _)) => (Verdict::Fails, error.to_string()),
+            Err(_) => (Verdict::Warning, format!("{file} could not be read")),
+        };
+        Finding { subject: Subject::Configuration, verdict, message: message.into() }
     }
 
     /// What is known of the clients.
@@ -160,7 +208,7 @@ impl Service {
 
     /// Does what is to be done before the first client comes.
     pub async fn open(&self) {
-        self.keeper.open_files().await;
+        self.keeper.open().await;
     }
 
     /// Leaves nothing behind.

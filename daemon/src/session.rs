@@ -12,7 +12,7 @@ use tokio::{
 };
 use zeroize::Zeroizing;
 
-use crate::{audit::Peer, service::Service};
+use crate::{audit::Peer, keeper::Lease, service::Service};
 
 /// How long a client may say nothing between two requests.
 pub const IDLE: Duration = Duration::from_secs(60);
@@ -30,9 +30,12 @@ pub const RELEASE: &str = env!("CARGO_PKG_VERSION");
 pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, peer: Peer, service: Arc<Service>) {
     // Whoever connects has something to ask.
     let mut silence = TRANSFER;
+    // They end with the session, however it ends.
+    let mut leases = Vec::new();
     loop {
-        match exchange(&mut stream, &peer, &service, silence).await {
-            Ok(Next::Request) => silence = IDLE,
+        match exchange(&mut stream, &peer, &service, silence, &mut leases).await {
+            // Whoever was lent something says nothing more: a program holds the connection open by being there.
+            Ok(Next::Request) => silence = if leases.is_empty() { IDLE } else { Duration::MAX },
             Ok(Next::Close) => return,
             // A client that leaves early is nothing to tell anybody.
             Err(error) => return tracing::debug!(%error, "a session ended"),
@@ -51,6 +54,7 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
     peer: &Peer,
     service: &Service,
     silence: Duration,
+    leases: &mut Vec<Lease>,
 ) -> io::Result<Next> {
     let Some(header) = header(stream, silence).await? else { return Ok(Next::Close) };
     let body = match frame::body_length::<Request>(header) {
@@ -61,7 +65,7 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
     match frame::decode::<Request>(&body) {
         Ok(request) => {
             drop(body);
-            let response = service.answer(request, peer).await;
+            let response = service.answer(request, peer, leases).await;
             let stopping = matches!(response, Response::Stopping { .. });
             let sent = send(stream, response).await;
             if stopping {

@@ -29,6 +29,8 @@ const LIMIT: usize = HEADER.len() + TOKEN_LIMIT + 2;
 pub struct Sink {
     path: PathBuf,
     format: FileFormat,
+    /// In a folder that only this daemon writes to: nothing is noted for the next one, which clears it.
+    lent: bool,
     /// Against another daemon with the same configuration.
     lock: Option<Lock>,
     /// The digest of what this daemon wrote last, also where the state file cannot be read any more.
@@ -80,7 +82,17 @@ enum There {
 impl Sink {
     /// The file as it is configured; nothing is touched yet.
     pub fn new(file: &TokenFile) -> Self {
-        Self { path: file.path.clone(), format: file.format, lock: None, written: None }
+        Self { path: file.path.clone(), format: file.format, lent: false, lock: None, written: None }
+    }
+
+    /// A file that is lent; nothing is touched yet.
+    pub fn lent(file: &TokenFile) -> Self {
+        Self { lent: true, ..Self::new(file) }
+    }
+
+    /// Whether it is.
+    pub fn is_lent(&self) -> bool {
+        self.lent
     }
 
     /// Where it lies.
@@ -106,8 +118,10 @@ impl Sink {
             There::Nothing | There::Line(_) => {}
         }
         self.remove_left_over()?;
-        // Before it is there: whatever happens then, it is known to be ours.
-        state.note_written(&self.path, &digest(&line))?;
+        if !self.lent {
+            // Before it is there: whatever happens then, it is known to be ours.
+            state.note_written(&self.path, &digest(&line))?;
+        }
         let new = self.new_path();
         let mut file = platform::create_private(&new).map_err(io("create", &new))?;
         let written = file.write_all(&line).and_then(|()| file.sync_all()).map_err(io("write", &new));
@@ -145,12 +159,12 @@ impl Sink {
     /// Whether this daemon, or one before it, wrote this line.
     fn wrote(&self, state: &State, line: &[u8]) -> bool {
         let digest = digest(line);
-        self.written.as_ref() == Some(&digest) || state.wrote(&self.path, &digest)
+        self.written.as_ref() == Some(&digest) || !self.lent && state.wrote(&self.path, &digest)
     }
 
     /// Becomes the one who writes the file.
     fn take(&mut self, state: &State) -> Result<(), SinkError> {
-        if self.lock.is_none() {
+        if self.lock.is_none() && !self.lent {
             let name = &digest(platform::folded(&self.path).as_os_str().as_encoded_bytes())[..16];
             let path = state.folder().join(format!("file-{name}.lock"));
             let lock = Lock::take(&path).map_err(io("lock", &path))?;

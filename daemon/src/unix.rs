@@ -41,7 +41,7 @@ pub use files::{
     FileId, Lock, Stamp, append_private, create_private, has_read_permission, is_own_file, is_stream,
     open_regular, replace, sync_folder,
 };
-pub use system::{Alarm, Watch, boot_time, confine, folded, is_answered, process};
+pub use system::{Alarm, Watch, boot_time, confine, folded, is_answered, is_managed, process};
 
 /// What no file descriptor of this process may ever exceed, whatever the system allows.
 const DESCRIPTORS: u64 = 65_536;
@@ -128,6 +128,11 @@ pub fn prepare(endpoint: &Endpoint) -> Result<PathBuf, TrustError> {
     Ok(endpoint.path.with_extension("lock"))
 }
 
+/// Where files are lent: beside the socket, which mostly lies in memory, for the one daemon that listens there.
+pub fn lent_folder(endpoint: &Endpoint, _state: &Path) -> PathBuf {
+    endpoint.path.with_extension("lent")
+}
+
 /// Removes the socket at `path` that a daemon left behind.
 ///
 /// # Errors
@@ -176,6 +181,11 @@ pub fn activated() -> io::Result<Option<Activated>> {
 }
 
 impl Activated {
+    /// Where it listens.
+    pub fn endpoint(&self) -> Endpoint {
+        Endpoint { path: self.path.clone(), explicit: true }
+    }
+
     /// The listener, on the runtime that this is called on.
     ///
     /// # Errors

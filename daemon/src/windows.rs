@@ -102,6 +102,11 @@ pub fn prepare(endpoint: &Endpoint) -> Result<PathBuf, TrustError> {
     Ok(folder.join(format!("pipe-{}.lock", lock_name(&endpoint.path))))
 }
 
+/// Where files are lent: in the state folder, for the one daemon that listens on the pipe.
+pub fn lent_folder(endpoint: &Endpoint, state: &Path) -> PathBuf {
+    state.join(format!("lent-{}", lock_name(&endpoint.path)))
+}
+
 /// The pipe's own name where a file can have it, else one that no other pipe has: a pipe may be called almost anything, and
 /// upper and lower case are the same to both.
 fn lock_name(pipe: &Path) -> String {
@@ -128,6 +133,11 @@ pub fn remove_socket(_path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether a service manager started this process: none does.
+pub fn is_managed() -> bool {
+    false
+}
+
 /// A pipe that a service manager gave to this process: none does.
 pub enum Activated {}
 
@@ -140,6 +150,11 @@ pub fn activated() -> io::Result<Option<Activated>> {
 }
 
 impl Activated {
+    /// Where it listens.
+    pub fn endpoint(&self) -> Endpoint {
+        match *self {}
+    }
+
     /// The listener.
     ///
     /// # Errors

@@ -2,11 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its scene fails")]
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    path::Path,
+    sync::Arc,
+    thread,
+    time::Duration,
+};
 
 use dt_cred_proto::{
-    frame,
-    message::{Operation, Request},
+    frame::{self, HEADER},
+    message::{Attributes, Keyring, Lend, Operation, Request, Response, Starter, Store},
+    secret::Secret,
 };
 use dt_credd::{
     audit::Peer,
@@ -19,13 +27,14 @@ use dt_credd::{
     state::State,
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
     time::Instant,
 };
 
 fn service(folder: &Path) -> Arc<Service> {
     let (state, keyrings) = (State::open(folder).unwrap(), Keyrings::new().unwrap());
-    Service::new(Keeper::new(Config::default(), state, keyrings), Confinement::none())
+    let keeper = Keeper::new(Config::default(), state, keyrings, folder.join("lent"));
+    Service::new(keeper, Confinement::none(), Starter::Person)
 }
 
 /// For how long a session waits for a client that says this, reads what it is answered, and no more.
@@ -71,4 +80,70 @@ async fn a_client_that_does_not_read_its_answer_is_dropped() {
     let began = Instant::now();
     session.await.unwrap();
     assert!(began.elapsed() >= TRANSFER && began.elapsed() < TRANSFER * 2, "{:?}", began.elapsed());
+}
+
+/// The address of an issuer that grants once, over HTTP.
+fn issuer() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let mut request = Vec::new();
+        while !request.windows(10).any(|bytes| bytes == b"grant_type") {
+            let mut some = [0; 1024];
+            let read = client.read(&mut some).unwrap();
+            request.extend_from_slice(&some[..read]);
+        }
+        let body = r#"{"access_token":"r7Qd.2kXw9.Zt5m-V","token_type":"Bearer","expires_in":86400}"#;
+        write!(
+            client,
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        // It is the client's to close.
+        let _ = client.read(&mut [0; 1024]);
+    });
+    url
+}
+
+async fn asked(client: &mut DuplexStream, operation: Operation) -> Response {
+    let request = frame::encode(&Request { deadline_ms: 60_000, operation }).unwrap();
+    client.write_all(&request).await.unwrap();
+    let mut header = [0; HEADER];
+    client.read_exact(&mut header).await.unwrap();
+    let mut body = vec![0; frame::body_length::<Response>(header).unwrap()];
+    client.read_exact(&mut body).await.unwrap();
+    frame::decode(&body).unwrap()
+}
+
+#[tokio::test]
+async fn a_client_that_was_lent_a_file_may_be_silent_for_days_and_the_file_goes_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = service(folder.path());
+    let (mut client, server) = tokio::io::duplex(64 * 1024);
+    let session = tokio::spawn(session::run(server, Peer::default(), Arc::clone(&service)));
+    let attributes = Attributes {
+        url: Some(issuer()),
+        client_id: Some("b3Fw8Lx2".to_owned()),
+        client_secret: Some(Secret::new("y6Tn0Rk4-jD9sHc1vGq8".to_owned())),
+        ..Attributes::default()
+    };
+    let store = Store { profile: None, keyring: Some(Keyring::Memory), check: true, attributes };
+    let stored = asked(&mut client, Operation::Store(Box::new(store))).await;
+    assert!(matches!(stored, Response::Stored(_)));
+    let Response::Lent(lent) = asked(&mut client, Operation::Lend(Lend::default())).await else {
+        panic!("it is not lent")
+    };
+    assert_eq!(std::fs::read_to_string(&lent.path).unwrap(), "r7Qd.2kXw9.Zt5m-V\n");
+    // The session's clock alone: the token's own is the system's.
+    tokio::time::pause();
+    tokio::time::sleep(Duration::from_secs(3 * 86_400)).await;
+    tokio::time::resume();
+    assert!(matches!(asked(&mut client, Operation::Status).await, Response::Status(_)), "it is served on");
+    assert!(Path::new(&lent.path).exists());
+    drop(client);
+    session.await.unwrap();
+    service.close().await;
+    assert!(!Path::new(&lent.path).exists());
 }

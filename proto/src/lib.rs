@@ -24,6 +24,11 @@
 //! | a body that is malformed, truncated, or with bytes after it | [`message::Response::Failed`] | closes |
 //! | a length over the limit | [`message::Response::Failed`] | closes |
 //!
+//! # What is lent
+//! A [`message::Operation::Lend`] is answered once its file is there. The file is kept fresh, and the daemon waits for the next
+//! request without end, until the connection is closed by the last process that holds it; then the file is removed. Whoever was
+//! lent one may ask for more on the same connection.
+//!
 //! # Compatibility
 //! A released struct or variant never changes; a new need is a new variant at the end. The frames kept as files in
 //! `proto/frames` are decoded and encoded again, byte for byte, by a test.

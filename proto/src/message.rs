@@ -49,6 +49,12 @@ pub enum Operation {
     Defences,
     /// Who was served lately: answered by [`Response::Log`]. Changes nothing.
     Log,
+    /// Use a token for the API's list of assets: answered by [`Response::Tested`].
+    Test(Test),
+    /// Look at everything between a profile and a token, for `doctor`: answered by [`Response::Examined`].
+    Examine(Examine),
+    /// A file with a token in it that is kept fresh until this connection ends: answered by [`Response::Lent`].
+    Lend(Lend),
 }
 
 /// Asks for a token.
@@ -191,6 +197,29 @@ pub struct Move {
     pub keyring: Keyring,
 }
 
+/// Asks to use a profile's token for the API's list of assets.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Test {
+    /// The profile; none is the default one.
+    pub profile: Option<Profile>,
+}
+
+/// Asks to look at everything between a profile and a token.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Examine {
+    /// The profile; none is the default one.
+    pub profile: Option<Profile>,
+}
+
+/// Asks for a file with a token in it, for as long as the connection that this is asked on lives.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Lend {
+    /// The profile; none is the default one.
+    pub profile: Option<Profile>,
+    /// Seconds for which the first token in it must be valid at least, only when the user gave them.
+    pub min_ttl: Option<u32>,
+}
+
 /// One answer of the daemon.
 #[derive(PartialEq, Eq, Serialize, Deserialize)]
 pub enum Response {
@@ -239,6 +268,12 @@ pub enum Response {
     Defences(#[serde(deserialize_with = "lengths::sequence")] Vec<Defence>),
     /// Who was served or refused lately, the oldest first.
     Log(#[serde(deserialize_with = "lengths::sequence")] Vec<LogEntry>),
+    /// The API took the token.
+    Tested(Box<Tested>),
+    /// What was found between a profile and a token.
+    Examined(Examined),
+    /// A file with a token in it. Nobody needs to say anything more on this connection, whose end is the file's.
+    Lent(Lent),
 }
 
 /// Why something could not be done.
@@ -494,6 +529,20 @@ pub enum FileFormat {
     Raw,
 }
 
+/// A file with a token in it, kept fresh until the connection that it was asked for on has ended.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Lent {
+    /// Whose token it holds.
+    pub profile: Profile,
+    /// Base URL of the service that it is for.
+    pub url: Text,
+    /// Where it lies: to be opened, not shown as it is. The raw token stands in it, and a line's end.
+    #[serde(deserialize_with = "lengths::string")]
+    pub path: String,
+    /// What the user should know all the same.
+    pub warning: Option<Text>,
+}
+
 /// What the daemon remembers of somebody who came to it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct LogEntry {
@@ -531,6 +580,89 @@ pub enum Outcome {
     },
     /// Another user was refused before a byte of theirs was read.
     Refused,
+}
+
+/// What the API's list of assets said of a token that it took.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Tested {
+    /// Whose token.
+    pub profile: Profile,
+    /// Base URL of the service.
+    pub url: Text,
+    /// The client identifier (RFC 6749 §2.2), which an access policy names as `subject`.
+    pub client_id: Text,
+    /// How many assets were listed; none where the answer is too long to be counted.
+    pub assets: Option<u64>,
+    /// Whether there are more than were listed.
+    pub more: bool,
+    /// Whether the token that was held was refused before, and another one was got.
+    pub renewed: bool,
+}
+
+/// What was found between a profile and a token.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Examined {
+    /// Which profile.
+    pub profile: Profile,
+    /// Who started the daemon.
+    pub starter: Starter,
+    /// What was looked at, in the order in which a token comes about, up to the first that keeps the next from it.
+    #[serde(deserialize_with = "lengths::sequence")]
+    pub findings: Vec<Finding>,
+}
+
+/// Who started the daemon.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Starter {
+    /// A client that needed one.
+    Client,
+    /// The service manager.
+    ServiceManager,
+    /// A person, in a terminal.
+    Person,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Finding {
+    /// What it is about.
+    pub subject: Subject,
+    /// What it comes to.
+    pub verdict: Verdict,
+    /// What was found; where it is not as it should be, also what mends it.
+    pub message: Text,
+}
+
+/// What is looked at between a profile and a token.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Subject {
+    /// The configuration, as it lies on the disk now.
+    Configuration,
+    /// The profile's credentials in their keyring.
+    Credentials,
+    /// The address of the issuer's host.
+    Name,
+    /// A connection to it.
+    Connection,
+    /// Its certificate and protocol.
+    Tls,
+    /// This machine's clock, by the issuer's.
+    Clock,
+    /// A token.
+    Token,
+    /// What the API says to it.
+    Api,
+}
+
+/// What a finding comes to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Verdict {
+    /// As it should be.
+    Ok,
+    /// It works, and should be otherwise.
+    Warning,
+    /// It keeps the user from a token, or from what the token is for.
+    Fails,
 }
 
 /// Whether a profile has a token.

@@ -7,10 +7,10 @@ use std::fmt;
 use dt_cred_proto::{
     frame::{self, HEADER, Message},
     message::{
-        Attributes, Caller, ClientAuth, Defence, Describe, Described, Erase, Failure, FailureKind,
-        FileFormat, FileStatus, Get, KeptItem, Keyring, KeyringStatus, LogEntry, Move, Moved, Operation,
-        Outcome, Preview, Previewed, ProfileState, ProfileStatus, Reject, Request, Response, Status, Store,
-        Stored, Token, Unlock,
+        Attributes, Caller, ClientAuth, Defence, Describe, Described, Erase, Examine, Examined, Failure,
+        FailureKind, FileFormat, FileStatus, Finding, Get, KeptItem, Keyring, KeyringStatus, Lend, Lent,
+        LogEntry, Move, Moved, Operation, Outcome, Preview, Previewed, ProfileState, ProfileStatus, Reject,
+        Request, Response, Starter, Status, Store, Stored, Subject, Test, Tested, Token, Unlock, Verdict,
     },
     profile::Profile,
     secret::Secret,
@@ -113,6 +113,10 @@ fn operation() -> impl Strategy<Value = Opaque<Operation>> {
         1 => Just(()).prop_map(|()| Opaque(Operation::Keyrings)),
         1 => Just(()).prop_map(|()| Opaque(Operation::Defences)),
         1 => Just(()).prop_map(|()| Opaque(Operation::Log)),
+        1 => profile().prop_map(|profile| Opaque(Operation::Test(Test { profile }))),
+        1 => profile().prop_map(|profile| Opaque(Operation::Examine(Examine { profile }))),
+        1 => (profile(), any::<Option<u32>>())
+            .prop_map(|(profile, min_ttl)| Opaque(Operation::Lend(Lend { profile, min_ttl }))),
         1 => (profile(), keyring())
             .prop_map(|(profile, keyring)| Opaque(Operation::Move(Move { profile, keyring }))),
         1 => (profile(), attributes()).prop_map(|(profile, Opaque(attributes))| {
@@ -221,7 +225,35 @@ fn response() -> impl Strategy<Value = Opaque<Response>> {
             Opaque(Response::Moved(Moved { profile, from, keyring, lasts }))
         }),
         vec(log_entry(), 0..5).prop_map(|entries| Opaque(Response::Log(entries))),
+        tested(),
+        examined(),
+        (profile(), text(), string(), option::of(text())).prop_map(|(profile, url, path, warning)| {
+            Opaque(Response::Lent(Lent { profile, url, path, warning }))
+        }),
     ]
+}
+
+fn tested() -> impl Strategy<Value = Opaque<Response>> {
+    (profile(), text(), text(), option::of(number()), any::<bool>(), any::<bool>()).prop_map(
+        |(profile, url, client_id, assets, more, renewed)| {
+            Opaque(Response::Tested(Box::new(Tested { profile, url, client_id, assets, more, renewed })))
+        },
+    )
+}
+
+fn examined() -> impl Strategy<Value = Opaque<Response>> {
+    use Subject::{Api, Clock, Configuration, Connection, Credentials, Name, Tls, Token};
+    let subject = select(vec![Configuration, Credentials, Name, Connection, Tls, Clock, Token, Api]);
+    let verdict = select(vec![Verdict::Ok, Verdict::Warning, Verdict::Fails]);
+    let finding = (subject, verdict, text()).prop_map(|(subject, verdict, message)| Finding {
+        subject,
+        verdict,
+        message,
+    });
+    let starter = select(vec![Starter::Client, Starter::ServiceManager, Starter::Person]);
+    (profile(), starter, vec(finding, 0..9)).prop_map(|(profile, starter, findings)| {
+        Opaque(Response::Examined(Examined { profile, starter, findings }))
+    })
 }
 
 fn defence() -> impl Strategy<Value = Defence> {

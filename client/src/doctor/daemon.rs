@@ -1,23 +1,42 @@
 //! The daemon that listens now, and what it tells of itself.
 
-use dt_cred_proto::message::{Defence, Status};
+use dt_cred_proto::message::{
+    Defence, Examine, Examined, Failure, KeyringStatus, Operation, Response, Starter, Status, Verdict,
+};
 
-use super::{Check, Verdict};
+use super::Check;
 use crate::{daemon, deadline::Deadline, duration::in_words, settings::Settings, status::State};
 
 const NAME: &str = "daemon";
 
-/// Asks the daemon that listens; there is nothing seen where none does.
-pub(super) fn look(settings: &Settings, deadline: Deadline) -> (Check, Option<State>) {
-    let asked = match daemon::running(settings, deadline) {
-        Ok(Some(mut connection)) => State::of(&mut connection, deadline),
-        Ok(None) => return (nobody(settings), None),
-        Err(error) => Err(error.into()),
-    };
-    match asked {
-        Ok(seen) => (judged(&seen.status), Some(seen)),
+/// What the daemon tells.
+pub(super) struct Seen {
+    pub(super) state: State,
+    pub(super) keyrings: Vec<KeyringStatus>,
+    pub(super) examined: Examined,
+}
+
+/// Asks the daemon that listens, or starts one where that is allowed; there is nothing seen where none answers.
+pub(super) fn look(settings: &Settings) -> (Check, Option<Seen>) {
+    match see(settings) {
+        Ok(seen) => (judged(&seen.state.status, seen.examined.starter), Some(seen)),
         Err(failure) => (Check::told(NAME, Verdict::Fails, failure.message), None),
     }
+}
+
+fn see(settings: &Settings) -> Result<Seen, Failure> {
+    let deadline = || Deadline::after(settings.timeout);
+    let mut connection = daemon::reach(settings, deadline())?;
+    let examine = Operation::Examine(Examine { profile: settings.profile.clone() });
+    let Response::Examined(examined) = daemon::ask_over(&mut connection, examine, deadline())? else {
+        return Err(daemon::unexpected());
+    };
+    let Response::Keyrings(keyrings) = daemon::ask_over(&mut connection, Operation::Keyrings, deadline())?
+    else {
+        return Err(daemon::unexpected());
+    };
+    // Last, so that it tells what became of the token that was asked for.
+    Ok(Seen { state: State::of(&mut connection, deadline())?, keyrings, examined })
 }
 
 /// What the daemon does against other programs, a line each.
@@ -38,20 +57,18 @@ fn mend(note: &str) -> Option<&'static str> {
         .then_some("raise it (ulimit -l, LimitMEMLOCK= in a unit), dt-cred stop, then again")
 }
 
-/// None is needed before the first `get`, where that may start one.
-fn nobody(settings: &Settings) -> Check {
-    if settings.start && !settings.endpoint.explicit {
-        Check::ok(NAME, "none runs; the next dt-cred get starts one")
-    } else {
-        Check::told(NAME, Verdict::Fails, daemon::nobody(settings).message)
-    }
-}
-
 /// Whose it is was seen when it was connected to.
-fn judged(status: &Status) -> Check {
+fn judged(status: &Status, starter: Starter) -> Check {
     let (own, uptime) = (env!("CARGO_PKG_VERSION"), in_words(status.uptime_ms));
     let Status { release, pid, .. } = status;
-    let found = format!("dt-credd {release}, pid {pid}, up {uptime}, listened for by you or by the system");
+    let starter = match starter {
+        Starter::Client => "a dt-cred",
+        Starter::ServiceManager => "the service manager",
+        Starter::Person => "hand",
+    };
+    let found = format!(
+        "dt-credd {release}, pid {pid}, up {uptime}, started by {starter}, listened for by you or by the system"
+    );
     if release.as_str() == own {
         Check::ok(NAME, found)
     } else {
@@ -80,9 +97,10 @@ mod tests {
     #[test]
     fn a_daemon_of_another_release_is_warned_about() {
         let mut status = Status { release: env!("CARGO_PKG_VERSION").into(), ..status() };
-        assert_eq!(judged(&status).verdict, Verdict::Ok);
+        assert_eq!(judged(&status, Starter::Client).verdict, Verdict::Ok);
         status.release = "9.9.9".into();
-        let check = judged(&status);
+        let check = judged(&status, Starter::ServiceManager);
+        assert!(check.found.as_str().contains("started by the service manager"));
         assert_eq!(check.verdict, Verdict::Warning);
         assert!(check.mend.is_some_and(|mend| mend.as_str().contains("dt-cred stop")));
     }

@@ -52,7 +52,8 @@ fn left_over(path: &Path, files: Option<&[FileStatus]>) -> Option<Check> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{doctor::Verdict, status::tests::files};
+    use crate::status::tests::files;
+    use dt_cred_proto::message::Verdict;
 
     #[test]
     fn each_variable_that_holds_a_secret_is_warned_about_and_never_shown() {

@@ -1,23 +1,18 @@
 //! Each profile's keyring, state, last error and proxy, and the files that are kept fresh for it.
 
 use dt_cred_proto::{
-    message::{FailureKind, FileStatus, ProfileState, ProfileStatus},
+    message::{FailureKind, FileStatus, ProfileState, ProfileStatus, Verdict},
     profile::Profile,
 };
 
-use super::{Check, Verdict};
+use super::Check;
 use crate::{duration::in_words, kept, status::State};
 
-/// The checks of every profile, and of the one that is `wanted` where there is none of that name.
-pub(super) fn checks(seen: &State, wanted: Option<&Profile>) -> Vec<Check> {
-    let profiles = &seen.status.profiles;
-    let wanted = wanted.unwrap_or(&seen.status.default_profile);
-    let missing = profiles.iter().all(|known| known.profile != *wanted).then(|| {
-        let mend = format!("run dt-cred login -p {wanted}");
-        Check::fails(name(wanted), "nothing is stored for it", mend)
-    });
-    let known = profiles.iter().flat_map(|known| [Some(judged(known, wanted)), proxy(known)]).flatten();
-    known.chain(missing).chain(seen.files.iter().map(file)).collect()
+/// The checks of every profile; the `wanted` one is what a `get` here would ask for.
+pub(super) fn checks(seen: &State, wanted: &Profile) -> Vec<Check> {
+    let known =
+        seen.status.profiles.iter().flat_map(|known| [Some(judged(known, wanted)), proxy(known)]).flatten();
+    known.chain(seen.files.iter().map(file)).collect()
 }
 
 fn name(profile: &Profile) -> String {
@@ -114,8 +109,10 @@ mod tests {
     #[test]
     fn each_profile_its_proxy_and_its_files_have_a_line() {
         let seen = state();
-        let told: Vec<_> =
-            checks(&seen, None).into_iter().map(|check| (check.name.to_string(), check.verdict)).collect();
+        let told: Vec<_> = checks(&seen, &seen.status.default_profile)
+            .into_iter()
+            .map(|check| (check.name.to_string(), check.verdict))
+            .collect();
         let expected = [
             ("profile default", Verdict::Ok),
             ("proxy of default", Verdict::Ok),

@@ -2,10 +2,10 @@
 
 use std::ffi::OsString;
 
-use dt_cred_proto::{platform, text::Text};
+use dt_cred_proto::{message::Verdict, platform, text::Text};
 use serde_json::json;
 
-use super::{Check, Verdict};
+use super::Check;
 use crate::columns;
 
 /// An id of so many characters or more is shortened.

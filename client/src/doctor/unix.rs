@@ -6,7 +6,10 @@ use std::{
     path::Path,
 };
 
-use dt_cred_proto::platform::{own_uid, trusted_parents};
+use dt_cred_proto::{
+    message::Verdict,
+    platform::{own_uid, trusted_parents},
+};
 
 use super::Check;
 use crate::{platform::ENDPOINT_MEND, settings::Settings};
@@ -38,7 +41,7 @@ pub(super) fn socket(settings: &Settings) -> Check {
         return Check::fails(NAME, format!("{told} is another user's"), ENDPOINT_MEND);
     }
     if let Err(error) = trusted_parents(path) {
-        return Check::told(NAME, super::Verdict::Fails, format!("{told}: {error}"));
+        return Check::told(NAME, Verdict::Fails, format!("{told}: {error}"));
     }
     if is_ours && mode & OTHERS != 0 {
         return Check::fails(

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Read, Write},
-    os::fd::{AsFd, BorrowedFd},
+    os::fd::{AsFd, BorrowedFd, IntoRawFd},
     path::Path,
 };
 
@@ -11,10 +11,14 @@ use interprocess::{
     ConnectWaitMode,
     local_socket::{ConnectOptions, GenericFilePath, Stream as LocalStream, prelude::*},
 };
+use rustix::io::FdFlags;
 use thiserror::Error;
 
 use super::{Ready, system::is_held, wait};
 use crate::deadline::Deadline;
+
+/// The lowest descriptor of what another program inherits.
+const LOWEST: i32 = 100;
 
 /// Somebody who listens and may not be trusted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
@@ -45,6 +49,18 @@ impl Stream {
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused && is_held(path) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Leaves it to the program that this process becomes, by a descriptor that is no script's: those count on 3 to 9.
+    ///
+    /// # Errors
+    /// As fcntl(2).
+    pub(crate) fn bequeath(self) -> io::Result<()> {
+        let copy = rustix::io::fcntl_dupfd_cloexec(self.descriptor(), LOWEST)?;
+        rustix::io::fcntl_setfd(&copy, FdFlags::empty())?;
+        // Nobody here closes it.
+        let _ = copy.into_raw_fd();
+        Ok(())
     }
 
     /// Whether it is connected: interprocess says so of one that waits for a full backlog, too.

@@ -59,6 +59,15 @@ impl Stream {
         }
     }
 
+    /// Keeps it until the end of this process, which waits for the program that it starts.
+    ///
+    /// # Errors
+    /// None.
+    pub(crate) fn bequeath(self) -> io::Result<()> {
+        std::mem::forget(self.0);
+        Ok(())
+    }
+
     /// The one who made the pipe, where that is neither our own user nor the system.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use dt_cred_proto::text::Text;
 use reqwest::Url;
 use thiserror::Error;
 
@@ -39,6 +40,16 @@ pub fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Host and, where it is not the usual one, port of an address, for people.
+pub(crate) fn host(url: &str) -> Text {
+    let url = Url::parse(url).ok();
+    let host = url.as_ref().and_then(Url::host_str).unwrap_or("its address");
+    match url.as_ref().and_then(Url::port) {
+        Some(port) => format!("{host}:{port}").into(),
+        None => host.into(),
+    }
 }
 
 /// A base URL, normalised: no query, no slash at the end.

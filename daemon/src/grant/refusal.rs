@@ -7,7 +7,7 @@ use reqwest::{
 };
 
 use super::{Asked, Declined, Redaction, answer, retry_after};
-use crate::lifecycle::Cause;
+use crate::{credentials::Credentials, lifecycle::Cause};
 
 /// The codes by which an issuer refuses these credentials for good, and what mends it.
 const TERMINAL: [(&str, &str); 6] = [
@@ -42,7 +42,7 @@ pub(super) fn judge(status: u16, body: &[u8], headers: &HeaderMap, asked: &Asked
             path(asked)
         )),
         _ => {
-            let reason = match reason(body, asked) {
+            let reason = match reason(body, asked.credentials) {
                 Some(reason) => format!(": {reason}"),
                 None if error.is_none() && !body.is_empty() => " and no JSON".to_owned(),
                 None => String::new(),
@@ -58,10 +58,10 @@ pub(super) fn judge(status: u16, body: &[u8], headers: &HeaderMap, asked: &Asked
     }
 }
 
-/// What the issuer says of its reasons, as far as it can be shown.
-pub(super) fn reason(body: &[u8], asked: &Asked<'_>) -> Option<String> {
+/// What a server says of its reasons, as far as it can be shown.
+pub(crate) fn reason(body: &[u8], credentials: &Credentials) -> Option<String> {
     let error = answer::Error::read(body)?;
-    let redaction = Redaction::new(asked.credentials);
+    let redaction = Redaction::new(credentials);
     let texts: Vec<_> =
         [error.code(), error.description()].into_iter().flatten().map(|text| redaction.show(&text)).collect();
     (!texts.is_empty()).then(|| texts.join(": "))

@@ -9,9 +9,9 @@ use super::LIFETIME_LIMIT;
 /// DataTrails' own header: seconds, a float.
 const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("archivist-rate-limit-reset");
 
-/// The wait that the headers ask for: `Archivist-Rate-Limit-Reset`, else `Retry-After` (RFC 9110 §10.2.3), seconds
+/// The wait that an answer's headers ask for: `Archivist-Rate-Limit-Reset`, else `Retry-After` (RFC 9110 §10.2.3), seconds
 /// or a date. What is neither is ignored.
-pub(super) fn read(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+pub(crate) fn read(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let retry_after = text(RETRY_AFTER);
     let by_date = || {

@@ -1,7 +1,6 @@
 //! The token request (RFC 6749 §4.4.2), in buffers that are wiped.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use bytes::Bytes;
 use dt_cred_proto::message::ClientAuth;
 use reqwest::{
     Client, RequestBuilder,
@@ -9,14 +8,17 @@ use reqwest::{
 };
 use zeroize::Zeroizing;
 
-use crate::credentials::{Credentials, form};
+use crate::{
+    credentials::{Credentials, form},
+    http::wiped,
+};
 
 pub(super) fn build(client: &Client, credentials: &Credentials) -> RequestBuilder {
     let request = client
         .post(&credentials.token_url)
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
         .header(ACCEPT, "application/json")
-        .body(Bytes::from_owner(Wiped(body(credentials))));
+        .body(wiped(body(credentials)));
     match credentials.auth {
         ClientAuth::Post => request,
         ClientAuth::Basic => request.header(AUTHORIZATION, basic(credentials)),
@@ -44,17 +46,8 @@ fn basic(credentials: &Credentials) -> HeaderValue {
         (form::encode_one(&credentials.client_id), form::encode_one(credentials.client_secret.expose()));
     let pair = Zeroizing::new([&id, ":", &secret].concat());
     let encoded = Zeroizing::new(BASE64_STANDARD.encode(&*pair));
-    let header = Bytes::from_owner(Wiped(Zeroizing::new(["Basic ", &encoded].concat())));
+    let header = wiped(Zeroizing::new(["Basic ", &encoded].concat()));
     let mut header = HeaderValue::from_maybe_shared(header).expect("base64 may stand in a header");
     header.set_sensitive(true);
     header
-}
-
-/// Bytes that are wiped when the last reference to them goes.
-struct Wiped(Zeroizing<String>);
-
-impl AsRef<[u8]> for Wiped {
-    fn as_ref(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
 }

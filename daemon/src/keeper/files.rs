@@ -1,12 +1,9 @@
 //! The files of one profile: what should stand in them, and a task for each that sees to it without holding up anybody.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use dt_cred_proto::{
-    message::{Failure, FailureKind, FileStatus},
+    message::{Failure, FailureKind, FileFormat, FileStatus},
     profile::Profile,
     secret::Secret,
 };
@@ -35,7 +32,7 @@ const JUDGED: Duration = Duration::from_secs(30);
 /// A token by its generation.
 type Content = Option<(u64, Arc<Secret>)>;
 
-/// The files of one profile; with none configured it does nothing.
+/// The files of one profile, configured and lent; with none it does nothing.
 pub(super) struct Files {
     profile: Profile,
     files: Vec<File>,
@@ -46,9 +43,11 @@ pub(super) struct Files {
 
 struct File {
     file: TokenFile,
+    /// Whether it is lent, and no configuration names it.
+    lent: bool,
     /// The file is removed, and its writer ends, when this is none and dropped.
     wanted: watch::Sender<Content>,
-    status: Arc<Mutex<FileStatus>>,
+    status: watch::Receiver<FileStatus>,
     writer: JoinHandle<()>,
 }
 
@@ -63,37 +62,65 @@ impl Files {
     /// Starts to keep those that are not kept yet.
     pub(super) fn add(&mut self, files: &[TokenFile], state: &Arc<State>) {
         for file in files {
-            if self.files.iter().any(|kept| kept.file == *file) {
-                continue;
+            if !self.files.iter().any(|kept| kept.file == *file) {
+                self.begin(file.clone(), false, state);
             }
-            let status = Arc::new(Mutex::new(FileStatus {
-                profile: self.profile.clone(),
-                path: file.path.to_string_lossy().as_ref().into(),
-                format: file.format,
-                generation: None,
-                error: None,
-            }));
-            let (wanted, content) = watch::channel(self.content.clone());
-            let keep = keep(Sink::new(file), Arc::clone(state), content, Arc::clone(&status));
-            self.files.push(File { file: file.clone(), wanted, status, writer: tokio::spawn(keep) });
         }
     }
 
-    /// Removes those that are none of these for good; the handle ends when they are gone.
+    /// Starts to keep one that is lent at this path; how it is. What it holds is seen to by [`Files::keep`].
+    pub(super) fn lend(&mut self, path: &Path, state: &Arc<State>) -> watch::Receiver<FileStatus> {
+        self.begin(TokenFile { path: path.to_owned(), format: FileFormat::Raw }, true, state)
+    }
+
+    fn begin(&mut self, file: TokenFile, lent: bool, state: &Arc<State>) -> watch::Receiver<FileStatus> {
+        let (told, status) = watch::channel(FileStatus {
+            profile: self.profile.clone(),
+            path: file.path.to_string_lossy().as_ref().into(),
+            format: file.format,
+            generation: None,
+            error: None,
+        });
+        let (wanted, content) = watch::channel(self.content.clone());
+        let sink = if lent { Sink::lent(&file) } else { Sink::new(&file) };
+        let writer = tokio::spawn(keep(sink, Arc::clone(state), content, told));
+        self.files.push(File { file, lent, wanted, status: status.clone(), writer });
+        status
+    }
+
+    /// Removes those configured ones that are none of these for good; the handle ends when they are gone.
     pub(super) fn retain(&mut self, files: &[TokenFile]) -> JoinHandle<()> {
-        let gone = self.files.extract_if(.., |kept| !files.contains(&kept.file));
+        self.remove(|kept| !kept.lent && !files.contains(&kept.file))
+    }
+
+    /// Removes the one that was lent at this path for good; the handle ends when it is gone.
+    pub(super) fn take_back(&mut self, path: &Path) -> JoinHandle<()> {
+        self.remove(|kept| kept.lent && kept.file.path == path)
+    }
+
+    fn remove(&mut self, goes: impl Fn(&File) -> bool) -> JoinHandle<()> {
+        let gone = self.files.extract_if(.., |kept| goes(kept));
         let writers: JoinSet<_> = gone
             .map(|File { wanted, writer, .. }| {
                 wanted.send_replace(None);
                 writer
             })
             .collect();
+        if self.is_empty() {
+            // What is held changes unseen from now on, and what is erased then must not live on here.
+            (self.content, self.due) = (None, None);
+        }
         tokio::spawn(async move {
             writers.join_all().await;
         })
     }
 
-    /// Whether no file is configured.
+    /// Whether one is lent.
+    pub(super) fn are_lent(&self) -> bool {
+        self.files.iter().any(|file| file.lent)
+    }
+
+    /// Whether there is none.
     pub(super) fn is_empty(&self) -> bool {
         self.files.is_empty()
     }
@@ -121,11 +148,7 @@ impl Files {
     /// Their state. One that is not what it should be yet, because its disk is slow, is not fresh.
     pub(super) fn statuses(&self) -> Vec<FileStatus> {
         let wanted = generation(&self.content);
-        let mut statuses: Vec<_> = self
-            .files
-            .iter()
-            .map(|file| file.status.lock().unwrap_or_else(PoisonError::into_inner).clone())
-            .collect();
+        let mut statuses: Vec<_> = self.files.iter().map(|file| file.status.borrow().clone()).collect();
         for status in
             statuses.iter_mut().filter(|status| status.error.is_none() && status.generation != wanted)
         {
@@ -136,8 +159,7 @@ impl Files {
 
     /// Removes them all for good; the handle ends when they are gone.
     pub(super) fn close(&mut self) -> JoinHandle<()> {
-        self.due = None;
-        self.retain(&[])
+        self.remove(|_| true)
     }
 }
 
@@ -155,17 +177,19 @@ async fn keep(
     mut sink: Sink,
     state: Arc<State>,
     mut content: watch::Receiver<Content>,
-    status: Arc<Mutex<FileStatus>>,
+    status: watch::Sender<FileStatus>,
 ) {
     loop {
         let wanted = content.borrow_and_update().clone();
-        let (state, status) = (Arc::clone(&state), Arc::clone(&status));
+        let (state, status) = (Arc::clone(&state), status.clone());
         let settled = tokio::task::spawn_blocking(move || {
+            // Nobody but us has to do with a folder of ours, and a user has few watches (max_user_instances in inotify(7)).
+            let watched = wanted.is_some() && !sink.is_lent();
             // Watched before it is looked at, so that no change falls between the two.
-            let watch = wanted.is_some().then(|| Watch::new(sink.path()).ok()).flatten();
+            let watch = watched.then(|| Watch::new(sink.path()).ok()).flatten();
             let failed = settle(&mut sink, &state, wanted.as_ref(), &status);
             // A folder that was only just made has no watch yet.
-            let watch = watch.or_else(|| wanted.is_some().then(|| Watch::new(sink.path()).ok()).flatten());
+            let watch = watch.or_else(|| watched.then(|| Watch::new(sink.path()).ok()).flatten());
             (sink, watch, failed)
         });
         let Ok((kept, watch, failed)) = settled.await else { return };
@@ -197,20 +221,23 @@ fn settle(
     sink: &mut Sink,
     state: &State,
     wanted: Option<&(u64, Arc<Secret>)>,
-    status: &Mutex<FileStatus>,
+    status: &watch::Sender<FileStatus>,
 ) -> bool {
     let settled = match wanted {
         Some((_, token)) => sink.write(state, token),
         None => sink.remove(state),
     };
-    let mut status = status.lock().unwrap_or_else(PoisonError::into_inner);
-    let error = settled.err().map(|error| failure(&status.profile, &error));
-    if error != status.error
-        && let Some(error) = &error
-    {
-        tracing::warn!(profile = %status.profile, %error, "a file is not kept fresh");
-    }
-    status.generation = wanted.filter(|_| error.is_none()).map(|(generation, _)| *generation);
-    status.error = error;
-    status.error.is_some()
+    let mut failed = false;
+    status.send_modify(|status| {
+        let error = settled.err().map(|error| failure(&status.profile, &error));
+        if error != status.error
+            && let Some(error) = &error
+        {
+            tracing::warn!(profile = %status.profile, %error, "a file is not kept fresh");
+        }
+        failed = error.is_some();
+        status.generation = wanted.filter(|_| !failed).map(|(generation, _)| *generation);
+        status.error = error;
+    });
+    failed
 }

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     io,
+    path::PathBuf,
     sync::{
         Arc, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -29,6 +30,7 @@ use super::{
     change::{Change, Changed},
     files::Files,
     item::Item,
+    leases::{Lease, Place},
     refusal::{failure, hung},
 };
 use crate::{
@@ -85,8 +87,21 @@ pub(super) enum Command {
     Status {
         reply: oneshot::Sender<ProfileStatus>,
     },
+    /// What is held of the credentials.
+    Item {
+        reply: oneshot::Sender<Option<Item>>,
+    },
     Files {
         reply: oneshot::Sender<Vec<FileStatus>>,
+    },
+    /// A file is lent at this place.
+    Lend {
+        place: Place,
+        reply: oneshot::Sender<Result<Lease, Failure>>,
+    },
+    /// Nobody needs the file any more that was lent there.
+    Return {
+        path: PathBuf,
     },
     Close {
         reply: oneshot::Sender<()>,
@@ -150,7 +165,7 @@ pub(super) fn start(shared: Arc<Shared>, profile: Profile) -> io::Result<mpsc::U
     let alarm = Alarm::new()?;
     let (own, inbox) = mpsc::unbounded_channel();
     let preferences = shared.config().profile(&profile);
-    let policy = policy(&preferences);
+    let policy = policy(&preferences, false);
     let generation = shared.state.remembered(&profile).map_or(0, |kept| kept.generation);
     let task = Task {
         lifecycle: Lifecycle::new(policy, seed(), generation),
@@ -175,11 +190,11 @@ pub(super) fn start(shared: Arc<Shared>, profile: Profile) -> io::Result<mpsc::U
     Ok(own)
 }
 
-fn policy(preferences: &Preferences) -> Policy {
+fn policy(preferences: &Preferences, lends: bool) -> Policy {
     Policy {
         min_ttl: preferences.min_ttl,
         keep_warm: preferences.keep_warm,
-        always: !preferences.files.is_empty(),
+        always: lends || !preferences.files.is_empty(),
     }
 }
 
@@ -241,8 +256,17 @@ impl Task {
             Command::Status { reply } => {
                 let _ = reply.send(self.status(now));
             }
+            Command::Item { reply } => {
+                let _ = reply.send(self.item.clone());
+            }
             Command::Files { reply } => {
                 let _ = reply.send(self.files.statuses());
+            }
+            Command::Lend { place, reply } => self.lend(place, reply),
+            Command::Return { path } => {
+                // It goes by itself.
+                drop(self.files.take_back(&path));
+                self.go_by(&self.shared.config().profile(&self.profile));
             }
             Command::Close { reply } => {
                 let closed = self.files.close();
@@ -272,13 +296,33 @@ impl Task {
 
     fn configure(&mut self) {
         let preferences = self.shared.config().profile(&self.profile);
-        self.lifecycle.set_policy(policy(&preferences));
+        self.go_by(&preferences);
         let (gone, own) = (self.files.retain(&preferences.files), self.own.clone());
         self.flights += 1;
         tokio::spawn(async move {
             // A file in another format has the same lock.
             let _ = gone.await;
             let _ = own.send(Command::OpenFiles);
+        });
+    }
+
+    fn go_by(&mut self, preferences: &Preferences) {
+        self.lifecycle.set_policy(policy(preferences, self.files.are_lent()));
+    }
+
+    /// Keeps a file at this place; the lease is the answer once the token stands in it.
+    fn lend(&mut self, place: Place, mut reply: oneshot::Sender<Result<Lease, Failure>>) {
+        let mut status = self.files.lend(place.path(), &self.shared.state);
+        self.go_by(&self.shared.config().profile(&self.profile));
+        let lease = place.lent_by(self.own.clone());
+        tokio::spawn(async move {
+            let settled = |status: &FileStatus| status.generation.is_some() || status.error.is_some();
+            let error = tokio::select! {
+                status = status.wait_for(settled) => status.ok().and_then(|status| status.error.clone()),
+                // Whoever asked has gone, and the lease goes with them.
+                () = reply.closed() => return,
+            };
+            let _ = reply.send(error.map_or(Ok(lease), Err));
         });
     }
 

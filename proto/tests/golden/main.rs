@@ -18,7 +18,7 @@ use dt_cred_proto::{
     frame::{self, Message},
     message::{
         ClientAuth, Erase, FailureKind, FileFormat, Keyring, Operation, Outcome, ProfileState, Request,
-        Response,
+        Response, Starter, Subject, Verdict,
     },
 };
 
@@ -117,9 +117,12 @@ fn every_variant_of_a_request_has_a_case() {
         Operation::Move(_) => 11,
         Operation::Defences => 12,
         Operation::Log => 13,
+        Operation::Test(_) => 14,
+        Operation::Examine(_) => 15,
+        Operation::Lend(_) => 16,
     };
-    all("Operation", operations().map(number), 14);
-    assert_eq!(Request::VARIANTS, 14);
+    all("Operation", operations().map(number), 17);
+    assert_eq!(Request::VARIANTS, 17);
     let erase = operations().filter_map(|operation| match operation {
         Operation::Erase(Erase::One(_)) => Some(0),
         Operation::Erase(Erase::All) => Some(1),
@@ -160,9 +163,12 @@ fn every_variant_of_a_response_has_a_case() {
         Response::Moved(_) => 14,
         Response::Defences(_) => 15,
         Response::Log(_) => 16,
+        Response::Tested(_) => 17,
+        Response::Examined(_) => 18,
+        Response::Lent(_) => 19,
     };
-    all("Response", responses().map(number), 17);
-    assert_eq!(Response::VARIANTS, 17);
+    all("Response", responses().map(number), 20);
+    assert_eq!(Response::VARIANTS, 20);
     let kinds = responses().filter_map(|response| {
         if let Response::Failed(failure) = response { Some(failure.kind) } else { None }
     });
@@ -203,6 +209,41 @@ fn every_outcome_in_the_log_has_a_case() {
         Outcome::Refused => 1,
     };
     all("Outcome", entries.flatten().map(|entry| number(&entry.outcome)), 2);
+}
+
+#[test]
+fn every_finding_has_a_case() {
+    let cases = responses::cases();
+    let examined = || {
+        let cases = cases.iter();
+        cases.filter_map(
+            |(_, response)| if let Response::Examined(examined) = response { Some(examined) } else { None },
+        )
+    };
+    let starter = |starter| match starter {
+        Starter::Client => 0,
+        Starter::ServiceManager => 1,
+        Starter::Person => 2,
+    };
+    all("Starter", examined().map(|examined| starter(examined.starter)), 3);
+    let subject = |subject| match subject {
+        Subject::Configuration => 0,
+        Subject::Credentials => 1,
+        Subject::Name => 2,
+        Subject::Connection => 3,
+        Subject::Tls => 4,
+        Subject::Clock => 5,
+        Subject::Token => 6,
+        Subject::Api => 7,
+    };
+    let findings = || examined().flat_map(|examined| &examined.findings);
+    all("Subject", findings().map(|finding| subject(finding.subject)), 8);
+    let verdict = |verdict| match verdict {
+        Verdict::Ok => 0,
+        Verdict::Warning => 1,
+        Verdict::Fails => 2,
+    };
+    all("Verdict", findings().map(|finding| verdict(finding.verdict)), 3);
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use dt_cred_proto::{
     message::{
-        Attributes, ClientAuth, Describe, Erase, Get, Keyring, Move, Operation, Preview, Reject, Request,
-        Store, Unlock,
+        Attributes, ClientAuth, Describe, Erase, Examine, Get, Keyring, Lend, Move, Operation, Preview,
+        Reject, Request, Store, Test, Unlock,
     },
     profile::Profile,
     secret::Secret,
@@ -120,6 +120,12 @@ pub(crate) fn cases() -> Cases<Request> {
     case("move", 70_000, moved(None, Keyring::Keyutils));
     case("move-profile", 70_000, moved(profile("work"), Keyring::SecretService));
     case("log", 10_000, Operation::Log);
+    case("test", 10_000, Operation::Test(Test::default()));
+    case("test-profile", 10_000, Operation::Test(Test { profile: profile("work") }));
+    case("examine", 10_000, Operation::Examine(Examine::default()));
+    case("examine-profile", 10_000, Operation::Examine(Examine { profile: profile("work") }));
+    case("lend", 10_000, Operation::Lend(Lend::default()));
+    case("lend-min-ttl", 10_000, Operation::Lend(Lend { profile: profile("work"), min_ttl: Some(300) }));
     case("preview", 10_000, Operation::Preview(Box::default()));
     let attributes = Attributes { url: given("https://app.example"), ..Attributes::default() };
     let preview = Preview { profile: profile("work"), attributes };

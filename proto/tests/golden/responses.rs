@@ -2,9 +2,9 @@
 
 use dt_cred_proto::{
     message::{
-        Caller, ClientAuth, Defence, Described, Failure, FailureKind, FileFormat, FileStatus, KeptItem,
-        Keyring, KeyringStatus, LogEntry, Moved, Outcome, Previewed, ProfileState, ProfileStatus, Response,
-        Status, Stored, Token,
+        Caller, ClientAuth, Defence, Described, Examined, Failure, FailureKind, FileFormat, FileStatus,
+        Finding, KeptItem, Keyring, KeyringStatus, Lent, LogEntry, Moved, Outcome, Previewed, ProfileState,
+        ProfileStatus, Response, Starter, Status, Stored, Subject, Tested, Token, Verdict,
     },
     profile::Profile,
     secret::Secret,
@@ -258,6 +258,52 @@ pub(crate) fn cases() -> Cases<Response> {
         outcome: Outcome::Refused,
     };
     case("log-three", Response::Log(vec![served, unseen, refused]));
+
+    let tested = |assets, more, renewed| {
+        Response::Tested(Box::new(Tested {
+            profile: profile("work"),
+            url: "https://app.datatrails.ai".into(),
+            client_id: "0d7bca98-1a5a-4f0a-9d3f-0ba2a4a4a1c2".into(),
+            assets,
+            more,
+            renewed,
+        }))
+    };
+    case("tested", tested(Some(2), false, false));
+    case("tested-empty", tested(Some(0), false, true));
+    case("tested-uncounted", tested(None, true, false));
+
+    let examined = |starter, findings: &[(Subject, Verdict)]| {
+        let finding = |&(subject, verdict)| Finding { subject, verdict, message: "what was found".into() };
+        let findings = findings.iter().map(finding).collect();
+        Response::Examined(Examined { profile: profile("work"), starter, findings })
+    };
+    case("examined-nothing", examined(Starter::Person, &[]));
+    case(
+        "examined-credentials",
+        examined(Starter::ServiceManager, &[(Subject::Credentials, Verdict::Fails)]),
+    );
+    let all = [
+        (Subject::Configuration, Verdict::Ok),
+        (Subject::Credentials, Verdict::Ok),
+        (Subject::Name, Verdict::Ok),
+        (Subject::Connection, Verdict::Ok),
+        (Subject::Tls, Verdict::Ok),
+        (Subject::Clock, Verdict::Warning),
+        (Subject::Token, Verdict::Ok),
+        (Subject::Api, Verdict::Fails),
+    ];
+    case("examined-everything", examined(Starter::Client, &all));
+    let lent = Lent {
+        profile: profile("work"),
+        url: Text::new("https://app.example"),
+        path: "/run/user/1000/dt-cred/agent.lent/token-0123".to_owned(),
+        warning: None,
+    };
+    case("lent", Response::Lent(lent.clone()));
+    // What is no text for people is a path all the same.
+    let odd = Lent { path: "/home/u/a\nb/\u{fc}".to_owned(), warning: Some(Text::new("once more")), ..lent };
+    case("lent-odd-path", Response::Lent(odd));
 
     case("stopping", Response::Stopping { pid: 4242 });
     case("stopping-largest", Response::Stopping { pid: u32::MAX });

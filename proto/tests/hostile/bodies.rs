@@ -89,8 +89,9 @@ fn a_string_is_allocated_only_once_its_bytes_are_there() {
         let body = [OPERATION, before, &widest(60_000), b"abc"].concat();
         assert_eq!(refused::<Request>(&body), FrameError::Truncated, "{field}");
     }
-    let strings: [(&str, &[u8]); 5] = [
+    let strings: [(&str, &[u8]); 6] = [
         ("LogEntry.caller.program", &[16, 1, 0, 0, 0, 1]),
+        ("Lent.path", &[19, 1, b'd', 0]),
         ("Version.release", &[0, 1]),
         ("Failed.message", &[2, 0]),
         ("Token.access_token", &[3]),

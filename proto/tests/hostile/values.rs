@@ -28,7 +28,11 @@ fn a_value_that_its_field_does_not_know_is_malformed() {
     for (what, body) in requests {
         assert_eq!(refused::<Request>(body), FrameError::Malformed, "{what}");
     }
-    let responses: [(&str, &[u8]); 9] = [
+    let responses: [(&str, &[u8]); 13] = [
+        ("Starter 3", &[18, 1, b'd', 3, 0]),
+        ("Subject 8", &[18, 1, b'd', 0, 1, 8, 0, 0]),
+        ("Verdict 3", &[18, 1, b'd', 0, 1, 0, 3, 0]),
+        ("a bool of Tested that is neither 0 nor 1", &[17, 1, b'd', 0, 0, 0, 2, 0]),
         ("Outcome 2", &[16, 1, 0, 0, 0, 0, 0, 2]),
         ("a profile of a LogEntry that is none", &[16, 1, 0, 0, 0, 0, 0, 0, 1, b' ', 0]),
         ("a program that is not UTF-8", &[16, 1, 0, 0, 0, 1, 1, 0xff, 0, 1]),

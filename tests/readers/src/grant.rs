@@ -6,6 +6,7 @@ use base64::{
 };
 use dt_cred_proto::{profile::Profile, text::Text};
 use dt_credd::{
+    api::{self, Assets, Refused, Why},
     credentials::Credentials,
     grant::{Asked, Declined, Granted, LIFETIME_LIMIT, TOKEN_LIMIT, judge},
     issuer::BODY_LIMIT,
@@ -55,6 +56,36 @@ pub fn grant(data: &[u8]) -> bool {
             assert_eq!(Text::new(message).as_str(), message, "it is not safe to print");
             assert!(message.starts_with("profile work: "), "whose failure is it");
             assert!(retry_after.is_none_or(|wait| wait <= LIFETIME_LIMIT), "longer than a month");
+            let lower = message.to_lowercase();
+            for form in forms() {
+                assert!(!lower.contains(&form.to_lowercase()), "the secret is in a message");
+            }
+            false
+        }
+    }
+}
+
+/// An answer of the API's list of assets, in the same form.
+///
+/// # Panics
+/// Where a rule is broken.
+pub fn assets(data: &[u8]) -> bool {
+    let (status, headers, body) = answer(data);
+    let profile: Profile = "work".parse().expect("a name");
+    let (credentials, now) = (credentials(), SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777));
+    let most = 4 * SLACK + FACTOR * data.len();
+    match within(most, || api::judge(status, &headers, Some(body), &profile, &credentials, now)) {
+        Ok(Assets { count, .. }) => {
+            assert!(matches!(status, 200 | 206), "no list");
+            let count = usize::try_from(count.expect("a whole body is counted")).expect("as many");
+            assert!(2 * count <= body.len() + 1, "more than there is room for");
+            true
+        }
+        Err(Refused { why, failure }) => {
+            assert_eq!(why == Why::Unauthorized, status == 401, "only a 401 is about the token");
+            let message = failure.message.as_str();
+            assert_eq!(Text::new(message).as_str(), message, "it is not safe to print");
+            assert!(message.starts_with("profile work: "), "whose failure is it");
             let lower = message.to_lowercase();
             for form in forms() {
                 assert!(!lower.contains(&form.to_lowercase()), "the secret is in a message");

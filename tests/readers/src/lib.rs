@@ -10,6 +10,7 @@ mod counting;
 
 mod client;
 mod config;
+mod curl;
 mod frames;
 mod grant;
 mod item;
@@ -20,8 +21,9 @@ mod text;
 
 pub use client::{git, jwt, kubectl, origin};
 pub use config::config;
+pub use curl::{curl, curl_answer};
 pub use frames::{request, response};
-pub use grant::grant;
+pub use grant::{assets, grant};
 pub use item::item;
 pub use lines::{given, lines};
 pub use session::session;
@@ -36,13 +38,14 @@ use dt_cred_proto::text::Text;
 pub type Check = fn(&[u8]) -> bool;
 
 /// Every check but that of [`session`], which needs a runtime, by the name of its fuzz target.
-pub const CHECKS: [(&str, Check); 13] = [
+pub const CHECKS: [(&str, Check); 16] = [
     ("request", request),
     ("response", response),
     ("lines", lines),
     ("given", given),
     ("item", item),
     ("grant", grant),
+    ("assets", assets),
     ("config", config),
     ("state", state),
     ("text", text),
@@ -50,6 +53,8 @@ pub const CHECKS: [(&str, Check); 13] = [
     ("kubectl", kubectl),
     ("origin", origin),
     ("jwt", jwt),
+    ("curl", curl),
+    ("curl_answer", curl_answer),
 ];
 
 /// What an error costs besides what was read: its own text.

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use dt_cred_proto::{
     frame::{self, HEADER},
-    message::{Describe, Get, Operation, Preview, Reject, Request, Response, Unlock},
+    message::{Describe, Examine, Get, Operation, Preview, Reject, Request, Response, Starter, Test, Unlock},
     profile::Profile,
 };
 use dt_credd::{
@@ -53,8 +53,9 @@ pub fn session(runtime: &Runtime, data: &[u8]) -> bool {
 async fn answers(data: &[u8], folder: &std::path::Path) -> Vec<u8> {
     let config = Config::parse(file(), CONFIGURATION).expect("it is one");
     let state = State::open(folder).expect("a state");
-    let keeper = Keeper::new(config, state, Keyrings::new().expect("nothing is given"));
-    let service = Service::new(keeper, Confinement::none());
+    let keyrings = Keyrings::new().expect("nothing is given");
+    let keeper = Keeper::new(config, state, keyrings, folder.join("lent"));
+    let service = Service::new(keeper, Confinement::none(), Starter::Person);
     let (client, server) = duplex(4096);
     let (mut hear, mut say) = split(client);
     let mut answers = Vec::new();
@@ -97,12 +98,18 @@ fn is_harmless(operation: &Operation) -> bool {
         Operation::Get(Get { profile, .. })
         | Operation::Reject(Reject { profile, .. })
         | Operation::Describe(Describe { profile })
-        | Operation::Unlock(Unlock { profile }) => ours(profile),
+        | Operation::Unlock(Unlock { profile })
+        | Operation::Test(Test { profile })
+        | Operation::Examine(Examine { profile }) => ours(profile),
         Operation::Preview(preview) => {
             let Preview { profile, attributes } = &**preview;
             ours(profile) && attributes.ca_file.is_none()
         }
         Operation::Status | Operation::Files | Operation::Defences | Operation::Log | Operation::Stop => true,
-        Operation::Store(_) | Operation::Erase(_) | Operation::Keyrings | Operation::Move(_) => false,
+        Operation::Store(_)
+        | Operation::Erase(_)
+        | Operation::Keyrings
+        | Operation::Move(_)
+        | Operation::Lend(_) => false,
     }
 }

@@ -1,7 +1,7 @@
 //! One connection: requests in, answers or mischief out.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -65,7 +65,7 @@ pub(super) async fn converse(
             Site::Issuer => issuer(shared, &request).await,
             Site::Control => Ok(control::answer(shared, &request).await),
         };
-        match reply.or_else(|fault| fault.answer().ok_or(fault)) {
+        match reply.map(|answer| dated(answer, shared)).or_else(|fault| fault.answer().ok_or(fault)) {
             Ok(answer) => answer.send(&mut wire, &request.method).await?,
             Err(fault) => return spoil(wire, &fault).await,
         }
@@ -73,6 +73,15 @@ pub(super) async fn converse(
             return wire.shutdown().await;
         }
     }
+}
+
+/// An answer that tells the issuer's clock (RFC 9110 §6.6.1); a fault is sent as it was set.
+fn dated(answer: Answer, shared: &Shared) -> Answer {
+    let skew = shared.with(|state| state.settings.clock_skew);
+    let ahead = Duration::from_secs(skew.unsigned_abs());
+    let now = SystemTime::now();
+    let now = if skew < 0 { now - ahead } else { now + ahead };
+    answer.with("Date", &httpdate::fmt_http_date(now))
 }
 
 /// An answer, or the fault that comes in its place.

@@ -31,7 +31,7 @@ pub struct Settings {
     pub token_type: Field,
     /// Characters that every token has, when that is more than it needs.
     pub token_length: Option<usize>,
-    /// Seconds that the issuer's clock is ahead: added to `iat` and `exp`.
+    /// Seconds that the issuer's clock is ahead: added to `iat`, `exp` and the header `Date`.
     pub clock_skew: i64,
     /// Tokens are random characters and no JWT.
     pub opaque: bool,

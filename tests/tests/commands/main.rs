@@ -1,7 +1,9 @@
 //! What every command prints, and how it fails, by the contract: exact output, exit codes, one line for each error.
 
 mod bad_input;
+mod curl;
 mod doctor;
+mod exec;
 mod formats;
 mod frames;
 mod git_credential;
@@ -22,3 +24,4 @@ mod status;
 #[cfg(target_os = "linux")]
 mod strangers;
 mod streams;
+mod test;

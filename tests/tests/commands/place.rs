@@ -1,10 +1,11 @@
 //! The socket's place: whose folder, whose lock, and what lies there already.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use dt_cred_tests::{
+    issuer::Sandbox,
     parts::{Running, binaries, on_path, require, until},
-    user::User,
+    user::{Account, User},
 };
 use rustix::fs::{FlockOperation, flock};
 
@@ -92,6 +93,33 @@ os.set_inheritable(3, True)
 os.execve(daemon, [daemon], {**os.environ, 'LISTEN_PID': str(os.getpid()), 'LISTEN_FDS': sockets})
 ";
 
+fn activated(user: &User, socket: &Path, sockets: &str) -> Running {
+    let mut python = user.home.command("python3");
+    python.args(["-c", ACTIVATES]).arg(binaries::daemon()).arg(socket).arg(sockets);
+    Running::start(python, "")
+}
+
+#[test]
+fn what_a_daemon_lends_lies_beside_the_socket_that_a_service_manager_gave_it() {
+    if !require("Python", on_path(&["python3"])) {
+        return;
+    }
+    let (sandbox, mut user) = (Sandbox::http(), User::in_memory());
+    let socket = user.home.another_socket("managed");
+    let mut daemon = activated(&user, &socket, "1");
+    daemon.stderr_line(|line| line.contains("listening"));
+    // The daemon was told nothing of it.
+    user.home.set("DT_CRED_SOCKET", &socket);
+    user.log_in(&Account::at(&sandbox));
+    let script = "echo \"$DATATRAILS_AUTHTOKEN_FILENAME\"; cat \"$DATATRAILS_AUTHTOKEN_FILENAME\"";
+    let lent = user.dt_cred(&["exec", "--file", "sh", "-c", script]).done();
+    let (path, token) = lent.split_once('\n').expect("two lines");
+    assert!(Path::new(path).starts_with(socket.with_extension("lent")), "{path}");
+    assert_eq!(token, format!("{}\n", user.token()));
+    user.dt_cred(&["stop"]).done();
+    assert!(daemon.wait().success());
+}
+
 #[test]
 fn a_socket_that_a_service_manager_listens_on_is_taken_and_left_to_it() {
     if !require("Python", on_path(&["python3"])) {
@@ -101,11 +129,7 @@ fn a_socket_that_a_service_manager_listens_on_is_taken_and_left_to_it() {
     let (socket, folder) = (user.home.socket(), user.home.path().join("run/dt-cred"));
     fs::create_dir(&folder).expect("a folder");
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).expect("private");
-    let activated = |sockets: &str| {
-        let mut python = user.home.command("python3");
-        python.args(["-c", ACTIVATES]).arg(binaries::daemon()).arg(&socket).arg(sockets);
-        Running::start(python, "")
-    };
+    let activated = |sockets: &str| activated(&user, &socket, sockets);
     let mut daemon = activated("1");
     daemon.stderr_line(|line| line.contains("listening"));
     assert_eq!(user.dt_cred(&["get"]).code, Some(5), "it is asked");

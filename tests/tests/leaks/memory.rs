@@ -166,6 +166,26 @@ fn forgotten(kept: &str, user: &User) {
 }
 
 #[test]
+fn a_token_that_a_program_was_lent_is_forgotten_with_the_rest() {
+    if !root("another process's memory") {
+        return;
+    }
+    let (sandbox, user) = (Sandbox::http(), User::in_memory());
+    user.log_in(&Account::at(&sandbox));
+    user.dt_cred(&["exec", "--file", "true"]).done();
+    until("the file to be given back", || {
+        (!user.dt_cred(&["status"]).done().contains("(raw)")).then_some(())
+    });
+    user.dt_cred(&["erase"]).done();
+    let (pid, search) = (user.home.daemon_pid().expect("a daemon"), Search::of(sandbox.tokens()));
+    let mut last = Found::default();
+    until("nothing to be left", || {
+        last = found(pid, &search);
+        (last.elsewhere.is_empty() && last.kept.is_empty()).then_some(())
+    });
+}
+
+#[test]
 fn a_client_that_waits_holds_the_secret_in_locked_pages_alone() {
     if !root("another process's memory") {
         return;

@@ -112,6 +112,18 @@ fn the_longest_answers_of_an_issuer_are_judged_in_memory_and_time_that_their_len
 }
 
 #[test]
+fn the_longest_answers_of_an_api_are_judged_in_memory_and_time_that_their_length_warrants() {
+    let kinds = [
+        ("200\n\n{\"assets\":", "[", ""),
+        ("200\n\n{\"assets\":[0", ",0", "]}"),
+        ("200\n\n{\"assets\":[{}", ",{\"a\":[]}", "],\"next_page_token\":\"\"}"),
+        ("200\n\n{\"assets\":[],\"next_page_token\":\"", "\\u0041", "\"}"),
+        ("403\n\n{\"error\":\"", "\\\\\\\"", "\"}"),
+    ];
+    each_in_time("assets", issuer::BODY_LIMIT, kinds);
+}
+
+#[test]
 fn the_longest_lines_are_read_in_memory_and_time_that_their_length_warrants() {
     let kinds = [
         ("client_id=a\nclient_secret=", "s", ""),
@@ -164,6 +176,17 @@ fn the_longest_that_others_say_to_the_client_is_read_in_memory_and_time_that_its
         64 * 1024,
         [("https://", "a.", "a"), ("https://a/", "../", ""), ("https://", "[", "")],
     );
+    let curl = [
+        ("/x\0-", "s", ""),
+        ("/x", "\0-s", ""),
+        ("/x", "\0--no-tlsv1.3", ""),
+        ("/x", "\0--sil", ""),
+        ("/x", "\0/x", ""),
+        ("/x", "\0-d\0@x", ""),
+        ("/", "{", ""),
+    ];
+    each_in_time("curl", 16 * 1024, curl);
+    each_in_time("curl_answer", 64 * 1024, [("", "\u{1f}401 0", ""), ("", "HTTP/1.1 401\n", "")]);
 }
 
 /// A frame of this body.

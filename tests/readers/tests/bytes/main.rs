@@ -108,4 +108,4 @@ macro_rules! readers {
     };
 }
 
-readers!(request response lines given item grant config state text session git kubectl origin jwt);
+readers!(request response lines given item grant assets config state text session git kubectl origin jwt curl curl_answer);

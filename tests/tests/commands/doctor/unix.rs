@@ -7,16 +7,29 @@ use dt_cred_tests::user::User;
 use super::doctor;
 
 #[test]
-fn the_lines_of_a_home_without_a_daemon_are_these_to_the_letter() {
+fn the_lines_where_no_daemon_may_be_started_are_these_to_the_letter() {
     let user = User::in_memory();
     let socket = user.home.socket().display().to_string();
     let expected = format!(
-        "ok  socket       {socket} is not there: no daemon listens\n\
-         ok  daemon       none runs; the next dt-cred get starts one\n\
-         ok  environment  neither a secret nor a token is in it\n"
+        "ok     socket       {socket} is not there: no daemon listens\n\
+         fails  daemon       no daemon listens on {socket:?}: run dt-cred start\n\
+         ok     service      none is installed, and none is needed: dt-cred starts the daemon\n\
+         ok     environment  neither a secret nor a token is in it\n"
     );
-    let doctor = user.dt_cred(&["doctor"]);
-    assert_eq!((doctor.code, doctor.stdout, doctor.stderr.as_str()), (Some(0), expected, ""));
+    let doctor = user.dt_cred(&["doctor", "--no-start"]);
+    assert_eq!((doctor.code, doctor.stdout), (Some(8), expected));
+}
+
+#[test]
+fn a_unit_that_is_installed_is_told() {
+    let mut user = User::in_memory();
+    let units = user.home.path().join("units/systemd/user");
+    fs::create_dir_all(&units).expect("made");
+    fs::write(units.join("dt-credd.socket"), "").expect("written");
+    user.home.set("XDG_CONFIG_HOME", user.home.path().join("units"));
+    let text = user.dt_cred(&["doctor", "--no-start"]).stdout;
+    let installed = units.join("dt-credd.socket").display().to_string();
+    assert!(text.contains(&format!("installed: {installed}")) || !cfg!(target_os = "linux"), "{text}");
 }
 
 #[test]
@@ -53,8 +66,8 @@ fn a_token_file_that_the_daemon_keeps_is_none_that_was_left_over() {
     fs::set_permissions(file.parent().expect("a folder"), fs::Permissions::from_mode(0o700))
         .expect("private");
     fs::write(&file, "Authorization: Bearer left-over\n").expect("written");
-    assert!(doctor(&user).0.contains(&"left-over file warning".to_owned()));
-    user.dt_cred(&["start"]).done();
+    let without = user.dt_cred(&["doctor", "--no-start"]).stdout;
+    assert!(without.contains("left-over file"), "{without}");
     let (checks, _) = doctor(&user);
     assert!(!checks.iter().any(|check| check.starts_with("left-over")), "{checks:?}");
     assert!(checks.iter().any(|check| check.starts_with("file of ")), "{checks:?}");
@@ -68,7 +81,7 @@ fn a_daemon_that_says_nothing_fails_within_the_timeout() {
     let doctor = user.dt_cred(&["doctor", "--timeout", "0.5"]);
     assert_eq!((doctor.code, doctor.stderr.lines().count()), (Some(8), 1), "{}", doctor.stderr);
     let lines: Vec<_> = doctor.stdout.lines().collect();
-    assert_eq!(lines.len(), 3, "the rest is checked all the same: {lines:?}");
+    assert_eq!(lines.len(), 4, "the rest is checked all the same: {lines:?}");
     assert!(
         lines[1].starts_with("fails  daemon") && lines[1].contains("did not answer within 0.5 s"),
         "{}",

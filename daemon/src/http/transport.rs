@@ -4,52 +4,68 @@ use std::{error::Error, io, time::Duration};
 
 use rustls::{AlertDescription, CertificateError, Error as TlsError};
 
-use crate::grant::{Asked, Declined, Redaction};
+use super::{Destination, Fault, Stage};
+use crate::grant::Redaction;
 
-pub(super) fn declined(error: &reqwest::Error, asked: &Asked<'_>, connect_timeout: Duration) -> Declined {
-    let (host, profile) = (asked.host(), asked.profile);
+/// What a request's error means for who asked.
+pub(super) fn fault(error: &reqwest::Error, to: &Destination<'_>, connect_timeout: Duration) -> Fault {
+    let Destination { profile, option, .. } = to;
+    let host = to.host();
+    let misconfigured = |stage, what| Fault { stage, passes: false, what };
     if error.is_builder() {
-        return asked.misconfigured(&format!(
-            "no secret is sent to {host} without https; give the right address: dt-cred login -p {profile} --token-url URL"
-        ));
+        return misconfigured(
+            Stage::Before,
+            format!(
+                "nothing is sent to {host} without https; give the right address: dt-cred login -p {profile} {option} URL"
+            ),
+        );
     }
+    let redaction = Redaction::new(to.credentials);
     if let Some(why) = chain(error).find_map(tls_fault) {
-        return asked.misconfigured(&match why {
+        let what = match why {
             TlsFault::Untrusted => format!(
                 "the certificate of {host} is signed by no CA that is trusted here; if it is your own CA: \
                  dt-cred login -p {profile} --ca-file FILE"
             ),
             TlsFault::OtherName => format!(
                 "the certificate of {host} is for another name; give the right address: \
-                 dt-cred login -p {profile} --url URL (or --token-url URL)"
+                 dt-cred login -p {profile} {option} URL"
             ),
             TlsFault::Date => format!(
-                "the certificate of {host} has expired or is not valid yet; check this machine's clock, else the \
-                 issuer must renew it"
+                "the certificate of {host} has expired or is not valid yet; check this machine's clock, else whoever \
+                 runs {host} must renew it"
             ),
             TlsFault::Certificate => format!(
-                "the certificate of {host} is not valid ({}); the issuer must mend it, or give the right address: \
-                 dt-cred login -p {profile} --token-url URL",
-                Redaction::new(asked.credentials).show(&innermost(error))
+                "the certificate of {host} is not valid ({}); whoever runs it must mend it, or give the right address: \
+                 dt-cred login -p {profile} {option} URL",
+                redaction.show(&innermost(error))
             ),
             TlsFault::NoTls => format!(
                 "{host} does not speak TLS 1.2 or 1.3 as this program does; give the right address: \
-                 dt-cred login -p {profile} --token-url URL"
+                 dt-cred login -p {profile} {option} URL"
             ),
-        });
+        };
+        return misconfigured(Stage::Tls, what);
     }
-    // What the system or the protocol says is not the issuer's text, but a proxy's may be among it.
-    let reason = Redaction::new(asked.credentials).show(&innermost(error));
-    asked.temporary(&if error.is_dns() {
-        format!("the address of {host} cannot be found: {reason}; check the network and the proxy")
+    // What the system or the protocol says is not the server's text, but a proxy's may be among it.
+    let reason = redaction.show(&innermost(error));
+    let (stage, what) = if error.is_dns() {
+        (
+            Stage::Name,
+            format!("the address of {host} cannot be found: {reason}; check the network and the proxy"),
+        )
     } else if error.is_timeout() && error.is_connect() {
         let seconds = connect_timeout.as_secs_f64();
-        format!("no connection to {host} within {seconds} s; check the network and the proxy")
+        (
+            Stage::Connection,
+            format!("no connection to {host} within {seconds} s; check the network and the proxy"),
+        )
     } else if error.is_connect() {
-        format!("no connection to {host}: {reason}; check the network and the proxy")
+        (Stage::Connection, format!("no connection to {host}: {reason}; check the network and the proxy"))
     } else {
-        format!("the connection to {host} broke before the whole answer came: {reason}")
-    })
+        (Stage::Answer, format!("the connection to {host} broke before the whole answer came: {reason}"))
+    };
+    Fault { stage, passes: true, what }
 }
 
 /// What the innermost error says: the outer ones only say that there is one.

@@ -7,11 +7,12 @@ use thiserror::Error;
 
 use crate::{
     config::Proxy,
-    credentials::{Ca, CaError, Credentials, LOCALHOST, is_loopback},
-    grant::{Asked, Declined},
+    credentials::{Ca, CaError, LOCALHOST, is_loopback},
 };
 
-/// How a token endpoint is reached.
+use super::{Destination, Fault, Stage};
+
+/// How a server is reached.
 pub(super) struct Route {
     endpoint: Endpoint,
     ca: Option<Ca>,
@@ -37,7 +38,7 @@ enum Way {
 /// Why there is no client.
 #[derive(Debug, Error)]
 pub(super) enum ClientError {
-    #[error("the token endpoint is not a URL; enter it again: dt-cred login -p NAME --token-url URL")]
+    #[error("the address that is kept is not a URL; enter it again: dt-cred login -p NAME OPTION URL")]
     NotUrl,
     /// The URL is not quoted: it may hold a password.
     #[error("the configured proxy is not of the form http://proxy.example:3128; mend proxy in config.toml")]
@@ -62,27 +63,28 @@ impl From<CaError> for ClientError {
 }
 
 impl ClientError {
-    pub(super) fn declined(&self, asked: &Asked<'_>) -> Declined {
-        asked.misconfigured(&self.to_string().replace("NAME", asked.profile.as_str()))
+    pub(super) fn fault(&self, to: &Destination<'_>) -> Fault {
+        let what = self.to_string().replace("NAME", to.profile.as_str()).replace("OPTION", to.option);
+        Fault { stage: Stage::Before, passes: false, what }
     }
 }
 
 impl Route {
-    pub(super) fn new(credentials: &Credentials, proxy: &Proxy) -> Result<Self, ClientError> {
-        let url = Url::parse(&credentials.token_url).map_err(|_| ClientError::NotUrl)?;
+    pub(super) fn new(to: &Destination<'_>) -> Result<Self, ClientError> {
+        let url = Url::parse(to.url).map_err(|_| ClientError::NotUrl)?;
         let endpoint = match (is_loopback(&url), url.scheme()) {
             (true, "http") => Endpoint::LoopbackHttp,
             (true, _) => Endpoint::LoopbackHttps,
             (false, _) => Endpoint::Remote,
         };
-        let proxy = match proxy {
+        let proxy = match to.proxy {
             // A proxy's own loopback is not ours, and it would read what goes there by http.
             _ if endpoint != Endpoint::Remote => Way::Direct,
             Proxy::None => Way::Direct,
             Proxy::Env => Way::Environment,
             Proxy::Url(url) => Way::Through(Box::new(through(url)?)),
         };
-        Ok(Self { endpoint, ca: credentials.ca.clone(), proxy })
+        Ok(Self { endpoint, ca: to.credentials.ca.clone(), proxy })
     }
 
     /// Reads the CA file or the system's roots. May block.

@@ -1,0 +1,169 @@
+//! One run of curl: the token's line goes to it outside of its arguments and its environment.
+
+use std::{
+    env,
+    ffi::OsString,
+    io::{self, Read, Write},
+    process::{Child, Command, Stdio},
+};
+
+use dt_cred::{
+    curl_answer::{Ended, Held, WRITE_OUT},
+    curl_line::Admitted,
+};
+use dt_cred_proto::message::{Failure, FailureKind};
+use thiserror::Error;
+
+use super::platform::{self, Line, Watch};
+use crate::{error, output};
+
+/// The program, as PATH has it: it is the user's own.
+const PROGRAM: &str = "curl";
+
+/// What curl exits with where its output takes no more (curl(1)).
+const UNWRITTEN: u8 = 23;
+
+/// Why curl was not run, or what became of it is not known.
+#[derive(Debug, Error)]
+pub(super) enum ProgramError {
+    /// It is nowhere on PATH.
+    #[error("curl is not on PATH: install it, or see that PATH names its folder")]
+    Missing,
+    /// The system refuses.
+    #[error("cannot run curl: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl From<ProgramError> for Failure {
+    fn from(error: ProgramError) -> Self {
+        Self::new(FailureKind::Other, error.to_string())
+    }
+}
+
+/// What became of a run.
+pub(super) struct Run {
+    /// curl's exit code.
+    pub(super) code: u8,
+    /// Whether the server refused the token, as far as that can be told.
+    pub(super) refused: bool,
+    /// What is still held back of what it wrote; none where nothing is.
+    pub(super) held: Option<Written>,
+}
+
+/// What curl wrote.
+#[derive(Default)]
+pub(super) struct Written {
+    output: Vec<u8>,
+    errors: Vec<u8>,
+}
+
+impl Written {
+    /// Lets go of it; the exit code, which is `code` unless it cannot be written.
+    pub(super) fn show(self, code: u8) -> u8 {
+        // As in `error::report`.
+        let _ = io::stderr().write_all(&self.errors);
+        if pass(&self.output) { code } else { UNWRITTEN }
+    }
+}
+
+/// Runs it with the user's own streams. Whether the server refused the token is told where the system lets it be
+/// seen.
+///
+/// # Errors
+/// [`ProgramError`].
+pub(super) fn streaming(admitted: &Admitted, line: &[u8], follows: bool) -> Result<Run, ProgramError> {
+    let mut command = curl(admitted);
+    let way = Line::open(&mut command)?;
+    let watch = Watch::open(&mut command)?;
+    let mut curl = start(command.args(&admitted.arguments))?;
+    way.send(&mut curl, line);
+    let refused = watch.map_or(Ok(false), |watch| watch.refused(follows))?;
+    Ok(Run { code: platform::exit_code(curl.wait()?), refused, held: None })
+}
+
+/// Runs it and holds its answer until the status is known; and its errors, where it is told to be `silent` but for them.
+///
+/// # Errors
+/// [`ProgramError`].
+pub(super) fn holding(admitted: &Admitted, line: &[u8], silent: bool) -> Result<Run, ProgramError> {
+    let mut command = curl(admitted);
+    let way = Line::open(&mut command)?;
+    command.args(["--write-out", WRITE_OUT]).stdout(Stdio::piped());
+    if silent {
+        command.stderr(Stdio::piped());
+    } else if io::IsTerminal::is_terminal(&io::stdout()) {
+        // As curl would do by itself if it wrote there.
+        command.arg("--no-progress-meter");
+    }
+    let mut curl = start(command.args(&admitted.arguments))?;
+    way.send(&mut curl, line);
+    let held = answer(&mut curl)?;
+    let mut errors = Vec::new();
+    if let Some(mut stream) = curl.stderr.take() {
+        stream.read_to_end(&mut errors)?;
+    }
+    let code = platform::exit_code(curl.wait()?);
+    let Ended { rest, whole, refused } = held.end();
+    let written = Written { output: rest, errors };
+    if refused && whole {
+        return Ok(Run { code, refused, held: Some(written) });
+    }
+    Ok(Run { code: written.show(code), refused, held: None })
+}
+
+/// curl's answer as far as it is held: nothing where our own output took no more, as curl's then does.
+fn answer(curl: &mut Child) -> io::Result<Held> {
+    let mut held = Held::default();
+    let Some(mut stream) = curl.stdout.take() else { return Ok(held) };
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(0) => return Ok(held),
+            Ok(some) => {
+                if !pass(&held.push(&buffer[..some])) {
+                    return Ok(Held::default());
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Writes to standard output; whether it took all.
+fn pass(bytes: &[u8]) -> bool {
+    match output::whole(bytes) {
+        Ok(()) => true,
+        Err(failure) if failure.is_reader_gone() => false,
+        Err(failure) => {
+            error::warn(&failure.to_string().into());
+            false
+        }
+    }
+}
+
+/// curl without the user's own `~/.curlrc`, and by http without a proxy, which would read the token.
+fn curl(admitted: &Admitted) -> Command {
+    let mut command = Command::new(PROGRAM);
+    platform::tie(&mut command);
+    // curl looks for it as its first argument alone.
+    command.arg("-q");
+    if admitted.by_http {
+        for name in env::vars_os().map(|(name, _)| name).filter(is_proxy_of_http) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Whether curl goes by this variable for http, in any system's spelling.
+fn is_proxy_of_http(name: &OsString) -> bool {
+    ["http_proxy", "all_proxy"].iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+fn start(command: &mut Command) -> Result<Child, ProgramError> {
+    command.spawn().map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => ProgramError::Missing,
+        _ => ProgramError::Io(error),
+    })
+}

@@ -1,0 +1,84 @@
+//! `dt-cred test`: has the daemon use the token, and says what the API's answer means.
+
+use dt_cred_proto::message::{Failure, Operation, Response, Test, Tested};
+
+use crate::{daemon, deadline::Deadline, output, settings::Settings};
+
+/// Has the API asked, and tells what it said.
+///
+/// # Errors
+/// Why there is no token, or what the API said instead.
+pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
+    let test = Operation::Test(Test { profile: settings.profile.clone() });
+    match daemon::ask(settings, test, Deadline::after(settings.timeout))? {
+        Response::Tested(tested) => Ok(output::write(told(&tested))?),
+        _ => Err(daemon::unexpected()),
+    }
+}
+
+fn told(tested: &Tested) -> String {
+    let Tested { profile, url, client_id: _, assets, more, renewed } = tested;
+    let renewed = if *renewed { "the token that was held was refused, and a new one " } else { "" };
+    let works = format!("{renewed}works: {url} takes the token of profile {profile} and lists");
+    match (assets, more) {
+        (Some(0), false) => format!("{works} nothing\n{}", no_policy(tested)),
+        (Some(1), false) => format!("{works} 1 asset\n"),
+        (Some(count), false) => format!("{works} {count} assets\n"),
+        (Some(count), true) => format!("{works} {count} assets, and there are more\n"),
+        (None, _) => format!("{works} more assets than are counted here\n"),
+    }
+}
+
+/// Why a list may be empty, and how that is changed: by the web application, or by the Access Policies API.
+fn no_policy(Tested { url, client_id, .. }: &Tested) -> String {
+    format!(
+        "no access policy grants this client anything yet, or there is no asset that one grants; an Owner of the tenancy adds one,\n\
+         in the web application under Access Policies for the subject {client_id}, or with an Owner's profile:\n\
+         \n\
+         dt-cred -p OWNER curl {url}/archivist/iam/v1/access_policies -H 'Content-Type: application/json' -d '{{\n  \
+           \"display_name\": \"Read all assets\", \"filters\": [{{\"or\": [\"attributes.arc_display_type=*\"]}}],\n  \
+           \"access_permissions\": [{{\"asset_attributes_read\": [\"*\"], \"event_arc_display_type_read\": [\"*\"],\n    \
+             \"user_attributes\": [{{\"or\": [\"subject={client_id}\"]}}]}}]}}'\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tested(assets: Option<u64>, more: bool, renewed: bool) -> String {
+        told(&Tested {
+            profile: "work".parse().expect("a name"),
+            url: "https://app.example".into(),
+            client_id: "0d7bca98".into(),
+            assets,
+            more,
+            renewed,
+        })
+    }
+
+    #[test]
+    fn what_the_api_lists_is_told_in_a_line() {
+        let works = "works: https://app.example takes the token of profile work and lists";
+        for (assets, more, renewed, end) in [
+            (Some(1), false, "", " 1 asset\n"),
+            (Some(2), false, "", " 2 assets\n"),
+            (Some(100), true, "", " 100 assets, and there are more\n"),
+            (None, true, "", " more assets than are counted here\n"),
+            (Some(2), false, "the token that was held was refused, and a new one ", " 2 assets\n"),
+        ] {
+            assert_eq!(tested(assets, more, !renewed.is_empty()), format!("{renewed}{works}{end}"));
+        }
+    }
+
+    #[test]
+    fn an_empty_list_says_that_the_token_works_and_how_a_policy_is_added() {
+        let text = tested(Some(0), false, false);
+        assert!(text.starts_with("works: ") && text.contains("no access policy"), "{text}");
+        let body =
+            text.split_once("-d '").and_then(|(_, body)| body.trim_end().strip_suffix('\'')).expect("a body");
+        let policy: serde_json::Value = serde_json::from_str(body).expect("JSON");
+        assert_eq!(policy["access_permissions"][0]["user_attributes"][0]["or"][0], "subject=0d7bca98");
+        assert_eq!(tested(Some(0), true, false).lines().count(), 1, "an empty page of many is no empty list");
+    }
+}

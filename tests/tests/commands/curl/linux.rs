@@ -1,0 +1,127 @@
+//! Linux: what others see of curl while it runs (proc(5)), and what becomes of it when a signal ends it.
+
+use std::{fs, os::unix::process::ExitStatusExt};
+
+use dt_cred_tests::{
+    issuer::{Fault, Sandbox},
+    parts::{Pid, Running, terminal::Terminal, until},
+    user::User,
+};
+use rustix::process::{Signal, kill_process};
+
+use super::{ASSETS, logged_in, real::is_here};
+
+/// The process that this one has started.
+fn child(parent: Pid) -> Option<Pid> {
+    let parent = parent.as_raw_nonzero().to_string();
+    let of = |pid: i32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // Its name stands in brackets and may hold anything.
+        let (_, rest) = stat.rsplit_once(") ")?;
+        rest.split(' ').nth(1).is_some_and(|of| of == parent).then(|| Pid::from_raw(pid))?
+    };
+    let processes = fs::read_dir("/proc").expect("proc").flatten();
+    processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).find_map(of)
+}
+
+#[test]
+fn the_token_is_in_no_argument_and_no_variable_of_curl_while_it_runs() {
+    if !is_here() {
+        return;
+    }
+    for options in ["-sS", "-sSi", "-sSN"] {
+        let sandbox = Sandbox::http();
+        let user = logged_in(&sandbox);
+        let token = user.token();
+        sandbox.set(|settings| settings.assets_fault = Some(Fault::Silence));
+        let (mut client, curl) = waiting(&sandbox, &user, options);
+        let read =
+            |name: &str| fs::read(format!("/proc/{}/{name}", curl.as_raw_nonzero())).expect("readable");
+        let words = String::from_utf8(read("cmdline")).expect("UTF-8");
+        assert!(words.contains("\0-q\0--config\0/dev/fd/") && words.contains(ASSETS), "{words}");
+        let seen = [read("cmdline"), read("environ")].concat();
+        // Nor any part of it: 16 bytes are like no other text.
+        for part in token.as_bytes().windows(16) {
+            assert!(!seen.windows(16).any(|window| window == part), "a part of the token is seen");
+        }
+        // What it was told by is read, and gone.
+        for descriptor in fs::read_dir(format!("/proc/{}/fd", curl.as_raw_nonzero())).expect("descriptors") {
+            let target = fs::read_link(descriptor.expect("one").path()).unwrap_or_default();
+            assert!(!target.to_string_lossy().contains("memfd"), "{target:?}");
+        }
+        sandbox.shutdown();
+        assert_eq!(client.wait().code(), Some(52));
+    }
+}
+
+#[test]
+fn a_signal_that_ends_curl_is_told_as_a_shell_tells_it() {
+    if !is_here() {
+        return;
+    }
+    let sandbox = Sandbox::http();
+    let user = logged_in(&sandbox);
+    sandbox.set(|settings| settings.assets_fault = Some(Fault::Silence));
+    for (options, signal, code) in
+        [("-sS", Signal::TERM, 143), ("-sSN", Signal::INT, 130), ("-sSi", Signal::KILL, 137)]
+    {
+        let (mut client, curl) = waiting(&sandbox, &user, options);
+        kill_process(curl, signal).expect("it is there");
+        assert_eq!(client.wait().code(), Some(code));
+    }
+}
+
+/// Starts it, and waits until curl has sent its request: both.
+fn waiting(sandbox: &Sandbox, user: &User, options: &str) -> (Running, Pid) {
+    let before = sandbox.counts().assets.total;
+    let client = Running::start(user.home.client(&["curl", options, ASSETS]), "");
+    sandbox.wait_until("the request", |counts| counts.assets.total == before + 1);
+    let curl = child(client.pid()).expect("curl runs");
+    (client, curl)
+}
+
+/// Waits until nobody is there any more, or only who was not reaped.
+fn until_ended(pid: Pid) {
+    until("curl to end", || {
+        let words = fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero()));
+        words.map_or(true, |words| words.is_empty()).then_some(())
+    });
+}
+
+#[test]
+fn no_curl_outlives_whoever_waits_for_it() {
+    if !is_here() {
+        return;
+    }
+    let sandbox = Sandbox::http();
+    let user = logged_in(&sandbox);
+    sandbox.set(|settings| settings.assets_fault = Some(Fault::Silence));
+    for (options, signal) in [("-sS", Signal::TERM), ("-sSN", Signal::INT), ("-sSi", Signal::KILL)] {
+        let (mut client, curl) = waiting(&sandbox, &user, options);
+        // To this one alone, as `kill` in a script sends it; a terminal's Ctrl-C reaches both.
+        kill_process(client.pid(), signal).expect("it is there");
+        assert_eq!(client.wait().signal(), Some(signal.as_raw()));
+        until_ended(curl);
+    }
+}
+
+#[test]
+fn on_a_terminal_the_answer_is_shown_and_no_progress() {
+    if !is_here() {
+        return;
+    }
+    let sandbox = Sandbox::http();
+    let user = logged_in(&sandbox);
+    // As curl itself does.
+    let ours = format!("dt-cred curl {ASSETS}");
+    let curls = format!("curl -q -H \"$(dt-cred get)\" {}", sandbox.assets_url());
+    for command in [ours, curls] {
+        let mut terminal = Terminal::new();
+        let script = format!("{{ {command}; echo; echo ended; }} >/dev/tty 2>&1");
+        let shell = terminal.start(&user.shell_command(&script));
+        terminal.until("ended");
+        shell.ended().done();
+        let shown = terminal.shown();
+        assert!(shown.starts_with("{\"assets\":") && !shown.contains("% Total"), "{shown}");
+    }
+}

@@ -1,0 +1,235 @@
+//! An answer of 401 to a token that has not expired.
+
+use std::{fs, thread};
+
+use dt_cred_tests::{
+    issuer::{Client, Fault, Sandbox},
+    parts::run,
+    user::{Account, User},
+};
+
+use super::{
+    ASSETS,
+    real::{is_assets, is_here},
+};
+
+const AGAIN: &str = "dt-cred: the API refused the token (401), and the next one is a new one: run it again\n";
+
+struct Scene {
+    sandbox: Sandbox,
+    client: Client,
+    user: User,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let sandbox = Sandbox::http();
+        let client = sandbox.new_client();
+        let user = User::in_memory();
+        let Client { client_id, client_secret, .. } = client.clone();
+        user.log_in(&Account { url: sandbox.url().to_owned(), client_id, client_secret, ca_file: None });
+        Self { sandbox, client, user }
+    }
+
+    /// The API takes the token that is held no longer.
+    fn revoke(&self) {
+        self.sandbox.revoke_tokens(&self.client.client_id);
+    }
+
+    fn tokens(&self) -> u64 {
+        self.sandbox.counts().tokens.total
+    }
+}
+
+#[test]
+fn the_request_is_sent_once_more_with_a_new_token_and_nobody_notices() {
+    if !is_here() {
+        return;
+    }
+    let scene = Scene::new();
+    let file = scene.user.home.path().join("body");
+    fs::write(&file, "{}").expect("written");
+    let body = format!("@{}", file.display());
+    let ways: [&[&str]; 6] = [
+        &["-sS", ASSETS],
+        &["-sSf", ASSETS],
+        &["-sSfL", ASSETS],
+        &["-sS", "--fail-with-body", ASSETS],
+        &["-sS", "--no-progress-meter", ASSETS],
+        &["-sS", "-XGET", "-d", &body, ASSETS],
+    ];
+    for (at, words) in (1..).zip(ways) {
+        scene.revoke();
+        let curl = scene.user.dt_cred(&[&["curl"], words].concat());
+        assert_eq!(curl.stderr, "", "{words:?}");
+        is_assets(&curl.done());
+        let asked = scene.sandbox.counts();
+        assert_eq!(
+            (asked.assets.revoked, asked.assets.ok, asked.tokens.total),
+            (at, at, at + 1),
+            "{words:?}"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_done_twice_is_not_and_says_to_run_again() {
+    if !is_here() {
+        return;
+    }
+    let scene = Scene::new();
+    let output = scene.user.home.path().join("out");
+    let output = output.to_str().expect("UTF-8");
+    let two = format!("{ASSETS}?a={{b,c}}");
+    let ways: &[&[&str]] = &[
+        &["-sS", "-o", output, ASSETS],
+        &["-sS", "-O", ASSETS],
+        &["-sSi", ASSETS],
+        &["-sS", "-w", "%{http_code}", ASSETS],
+        &["-sSN", ASSETS],
+        &["-sS", "-c", output, ASSETS],
+        &["-sS", "--stderr", output, ASSETS],
+        &["-sS", ASSETS, ASSETS],
+        &["-sS", &two],
+        &["-sSZ", ASSETS, ASSETS],
+        &["-sS", "-XGET", "-d", "@-", ASSETS],
+        &["-sS", "-XGET", "--json", "@-", ASSETS],
+        &["-sS", "-XGET", "-d", "@/dev/null", ASSETS],
+    ];
+    for (at, words) in (1..).zip(ways) {
+        scene.revoke();
+        let before = scene.sandbox.counts().assets.revoked;
+        let curl = scene.user.dt_cred(&[&["curl"], *words].concat());
+        assert_eq!(curl.code, Some(0), "{words:?}");
+        // With -Z curl shows how far it is, silent or not.
+        assert!(
+            curl.stderr == AGAIN || words[0] == "-sSZ" && curl.stderr.ends_with(AGAIN),
+            "{words:?}: {}",
+            curl.stderr
+        );
+        let after = scene.sandbox.counts().assets;
+        let urls = words.iter().filter(|word| word.starts_with(ASSETS)).count() as u64;
+        let urls = if words.contains(&&*two) { 2 } else { urls };
+        assert_eq!(after.revoked - before, urls, "{words:?}");
+        assert_eq!((after.ok, scene.tokens()), (at - 1, at), "{words:?}");
+        // The next one is served by a new token.
+        scene.user.dt_cred(&["curl", "-sS", ASSETS]).done();
+        assert_eq!((scene.sandbox.counts().assets.ok, scene.tokens()), (at, at + 1), "{words:?}");
+    }
+}
+
+#[test]
+fn the_users_own_header_dump_is_left_alone() {
+    if !is_here() {
+        return;
+    }
+    let scene = Scene::new();
+    scene.revoke();
+    let dump = scene.user.home.path().join("dump");
+    let curl = scene.user.dt_cred(&["curl", "-sS", "-D", dump.to_str().expect("UTF-8"), ASSETS]);
+    assert_eq!((curl.code, curl.stderr.as_str()), (Some(0), ""));
+    assert!(fs::read_to_string(dump).expect("headers").starts_with("HTTP/1.1 401 "));
+    assert_eq!((scene.sandbox.counts().assets.total, scene.tokens()), (1, 1));
+}
+
+#[test]
+fn an_answer_longer_than_a_mebibyte_is_let_through_and_not_asked_for_again() {
+    if !is_here() {
+        return;
+    }
+    let scene = Scene::new();
+    for (length, sent) in [(1024 * 1024, 2), (1024 * 1024 + 100, 1)] {
+        let before = scene.sandbox.counts().assets.total;
+        let body = "a".repeat(length);
+        let fault = Fault::Answer { status: 401, headers: Vec::new(), body: body.clone() };
+        scene.sandbox.set(|settings| settings.assets_fault = Some(fault));
+        let curl = scene.user.dt_cred(&["curl", "-sS", ASSETS]);
+        assert_eq!(curl.code, Some(0));
+        assert!(curl.stdout == body, "{} bytes of {length}", curl.stdout.len());
+        assert_eq!(scene.sandbox.counts().assets.total - before, sent);
+    }
+}
+
+#[test]
+fn a_new_token_that_is_refused_as_well_is_not_replaced_again() {
+    if !is_here() {
+        return;
+    }
+    let scene = Scene::new();
+    scene.sandbox.set(|settings| settings.assets_fault = Some(Fault::html(401)));
+    let curl = scene.user.dt_cred(&["curl", "-sSf", ASSETS]);
+    assert_eq!((curl.code, curl.stdout.as_str()), (Some(22), ""));
+    let lines: Vec<_> = curl.stderr.lines().collect();
+    assert!(lines[0].starts_with("curl: (22)") && lines.len() == 2, "{}", curl.stderr);
+    assert_eq!(
+        lines[1],
+        "dt-cred: the API refused a new token as well (401): see dt-cred inspect, and what the integration may do"
+    );
+    assert_eq!((scene.sandbox.counts().assets.total, scene.tokens()), (2, 2));
+    scene.user.token();
+    assert_eq!(scene.tokens(), 2);
+}
+
+#[test]
+fn where_there_is_no_new_token_the_answer_is_the_one_that_came() {
+    if !is_here() {
+        return;
+    }
+    let scene = Scene::new();
+    scene.revoke();
+    scene.sandbox.set(|settings| settings.token_fault = Some(Fault::oauth(401, "invalid_client", "gone")));
+    let curl = scene.user.dt_cred(&["curl", "-sSf", ASSETS]);
+    assert_eq!((curl.code, curl.stdout.as_str()), (Some(22), ""));
+    let lines: Vec<_> = curl.stderr.lines().collect();
+    assert!(lines[0].starts_with("curl: (22)") && lines.len() == 2, "{}", curl.stderr);
+    assert!(
+        lines[1].starts_with("dt-cred: the API refused the token (401), and there is no new one: "),
+        "{}",
+        lines[1]
+    );
+    scene.sandbox.set(|settings| settings.token_fault = None);
+    // The issuer gives the same one again: it would be refused again.
+    let scene = Scene::new();
+    scene.sandbox.set(|settings| {
+        settings.repeat_token = true;
+        settings.assets_fault = Some(Fault::html(401));
+    });
+    let curl = scene.user.dt_cred(&["curl", "-sS", ASSETS]);
+    assert!(curl.clone().done().contains("401"), "{curl:?}");
+    assert_eq!(scene.sandbox.counts().assets.total, 1);
+}
+
+#[test]
+fn any_other_status_is_passed_on_as_it_is() {
+    if !is_here() {
+        return;
+    }
+    let scene = Scene::new();
+    for status in [200, 402, 403, 429, 500] {
+        let fault =
+            Fault::Answer { status, headers: Vec::new(), body: "HTTP/1.1 401\n\u{1f}401 0".to_owned() };
+        scene.sandbox.set(|settings| settings.assets_fault = Some(fault));
+        for options in ["-sS", "-sSi", "-sSN"] {
+            let curl = scene.user.dt_cred(&["curl", options, ASSETS]);
+            assert_eq!(curl.stderr, "", "{status}");
+            assert!(curl.done().ends_with("HTTP/1.1 401\n\u{1f}401 0"), "{status}");
+        }
+    }
+    assert_eq!(scene.tokens(), 1);
+}
+
+#[test]
+fn a_hundred_at_once_that_are_refused_cause_one_request_for_a_token() {
+    if !is_here() {
+        return;
+    }
+    let scene = Scene::new();
+    scene.revoke();
+    thread::scope(|scope| {
+        for _ in 0..100 {
+            scope.spawn(|| is_assets(&run(scene.user.home.client(&["curl", "-sS", ASSETS]), "").done()));
+        }
+    });
+    let asked = scene.sandbox.counts();
+    assert_eq!((asked.assets.ok, asked.tokens.total), (100, 2));
+}

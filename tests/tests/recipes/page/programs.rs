@@ -1,6 +1,8 @@
 //! Programs: the Python SDK of DataTrails, and whatever reads the environment or a file.
 
-use dt_cred_tests::parts::{Output, RecipeCheckers, run};
+use std::fs;
+
+use dt_cred_tests::parts::{Output, RecipeCheckers, run, until};
 
 use super::reader::Reader;
 
@@ -69,7 +71,10 @@ fn a_program_that_reads_the_environment_or_a_file_is_answered_and_does_not_run_w
         reader.write(program);
         let output = reader.run(run);
         lists(&output);
-        // The file is gone again.
+        // The daemon hears of the program's end when we do: it may still be removing the file.
+        let lent = reader.user.home.path().join("run/dt-cred/agent.lent");
+        let is_empty = || fs::read_dir(&lent).map_or(true, |mut entries| entries.next().is_none());
+        until("the file to be gone", || is_empty().then_some(()));
         reader.asked_once_and_told_nobody(&output);
         let Some(reader) = with_sdk() else { return };
         reader.write(program);

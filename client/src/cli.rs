@@ -1,15 +1,24 @@
 //! The command line, as clap reads it.
 
+mod help;
+#[cfg(test)]
+mod man;
+mod meant;
+mod values;
+
 use std::{ffi::OsString, time::Duration};
 
-use clap::{Args, Parser, Subcommand, error::ErrorKind};
+use clap::{Args, FromArgMatches, Parser, Subcommand, ValueHint, error::ErrorKind};
 use dt_cred_proto::{
     message::{ClientAuth, Failure, FailureKind, Keyring},
     profile::Profile,
 };
 
+use self::values::one_of;
 use crate::{
+    completions::CompletionShell,
     format::{Format, Shell},
+    man::Page,
     settings::seconds,
 };
 
@@ -29,13 +38,13 @@ pub(crate) struct Cli {
 #[derive(Args, Clone, Debug, Default, PartialEq)]
 pub(crate) struct Globals {
     /// Profile to use [env: DT_CRED_PROFILE; default: the configured one]
-    #[arg(short, long, global = true, value_name = "NAME")]
+    #[arg(short, long, global = true, display_order = 900, value_name = "NAME")]
     pub(crate) profile: Option<Profile>,
     /// Give up after so many seconds [env: DT_CRED_TIMEOUT; default: 10]
-    #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, global = true, display_order = 900, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Option<Duration>,
     /// Start no daemon where none listens [env: DT_CRED_NO_START=1]
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 900)]
     pub(crate) no_start: bool,
 }
 
@@ -48,7 +57,7 @@ pub(crate) enum Command {
     Reject(RejectArguments),
     /// Ask for client id and secret on the terminal, prove them, and keep them
     Login(LoginArguments),
-    /// Keep credentials given as `key=value` lines on standard input, ended by an empty line or the end
+    /// Keep credentials given as `key=value` lines on standard input
     #[command(after_help = STORE_HELP)]
     Store,
     /// Run a program with the token in its environment
@@ -69,7 +78,7 @@ pub(crate) enum Command {
     Unlock,
     /// Show what is kept where, or keep a profile elsewhere
     Keyring(KeyringArguments),
-    /// Show what stands in the token, decoded on this machine; its signature is neither shown nor verified
+    /// Show what stands in the token, decoded on this machine; its signature is not verified
     Inspect(InspectArguments),
     /// Use the token for the API's list of assets, and say what the answer means
     Test,
@@ -79,9 +88,13 @@ pub(crate) enum Command {
     KubectlCredential,
     /// Check everything between you and a token, one line each with its mend
     Doctor(DoctorArguments),
-    /// Run curl with the token, outside of its argument list; -p, --timeout and --no-start stand before `curl`
-    #[command(after_help = CURL_HELP, override_usage = "dt-cred [-p NAME] [--timeout SECONDS] [--no-start] curl [--allow-host HOST[:PORT]]... CURL'S ARGUMENTS")]
+    /// Run curl with the token, which stands in no argument list
+    #[command(after_help = CURL_HELP, override_usage = "dt-cred [-p NAME] [--timeout SECONDS] curl [--allow-host HOST[:PORT]]... CURL'S ARGUMENTS")]
     Curl(CurlArguments),
+    /// Print the script that has a shell complete what you type
+    Completions(CompletionsArguments),
+    /// Print a page of the manual: dt-cred man | man -l -
+    Man(ManArguments),
 }
 
 /// How the commands that run another program are called: behind their name the words are that program's.
@@ -91,20 +104,19 @@ const EXEC: &str = "exec";
 /// Exit code of these where the other program was not run, whatever kept it from that: any other may be its own (env(1)).
 pub(crate) const NOTHING_RUN: u8 = 125;
 
-const CURL_HELP: &str = "A URL is the profile's own service (/archivist/v2/assets is short for one of it) or a host that is allowed. \
+const CURL_HELP: &str = "-p, --timeout and --no-start stand before `curl`. A URL is the profile's own service (/archivist/v2/assets is short for one of it) or a host that is allowed. \
 Without a token nothing is sent, ~/.curlrc is not read, and what would carry the token elsewhere or drop it is refused: exit 125. \
 Else the exit code is curl's.\nAn answer of 401 has the token replaced. The request is sent once more if it is for one URL, writes \
 and shows nothing but the answer (no -o, -O, -D, -i, -w and the like), reads files alone, and the answer is shorter than 1 MiB; \
-else run it again.\nExample: dt-cred curl -sS /archivist/v2/assets";
+else run it again.";
 
-const STORE_HELP: &str = "The keys: client_id, client_secret, url, token_url, auth, scope, audience, resource, ca_file, \
-keyring, no_check (true or false).\nOn an existing profile everything but the secret is kept unless it is given.";
+const STORE_HELP: &str = "An empty line or the end ends them. The keys: client_id, client_secret, url, token_url, auth, scope, audience, resource, ca_file, \
+keyring, no_check (true or false). On an existing profile everything but the secret is kept unless it is given.";
 
-const EXEC_HELP: &str = "dt-cred becomes the program, which gets DATATRAILS_AUTHTOKEN and DATATRAILS_URL, and no DATATRAILS_CLIENT_*. \
+const EXEC_HELP: &str = "-p, --timeout and --no-start stand before `exec`. dt-cred becomes the program, which gets DATATRAILS_AUTHTOKEN and DATATRAILS_URL, and no DATATRAILS_CLIENT_*. \
 Its exit code is its own; 127: it was not found; 126: it cannot be run; 125: there was no token, and nothing was run.\n\n\
 A token in an environment is never renewed. With --file the program gets DATATRAILS_AUTHTOKEN_FILENAME in place of \
-DATATRAILS_AUTHTOKEN: the raw token, kept fresh until the program and all that it started have ended.\n\n\
-Examples:\n  dt-cred exec -- python3 report.py\n  dt-cred -p staging exec --file -- make upload";
+DATATRAILS_AUTHTOKEN: the raw token, kept fresh until the program and all that it started have ended.";
 
 /// The options of `exec`.
 #[derive(Args, Debug, PartialEq)]
@@ -124,10 +136,10 @@ pub(crate) struct ExecArguments {
 #[derive(Args, Clone, Debug, Default, PartialEq)]
 pub(crate) struct GetArguments {
     /// header (Authorization: Bearer T), raw (T), bearer (Bearer T), json, env (lines for a shell) or curl (for curl -K -)
-    #[arg(long, default_value = "header", value_name = "FORMAT")]
+    #[arg(long, default_value = "header", value_name = "FORMAT", value_parser = one_of::<Format>(), hide_possible_values = true)]
     pub(crate) format: Format,
     /// With --format env: sh, fish, powershell or cmd [default: sh; on Windows: powershell]
-    #[arg(long, value_name = "SHELL")]
+    #[arg(long, value_name = "SHELL", value_parser = one_of::<Shell>(), hide_possible_values = true)]
     pub(crate) shell: Option<Shell>,
     /// Only a token that is valid for at least so many seconds
     #[arg(long, value_name = "SECONDS")]
@@ -161,7 +173,7 @@ pub(crate) struct LoginArguments {
     #[arg(long, value_name = "ID")]
     pub(crate) client_id: Option<String>,
     /// How the client authenticates: post (in the form) or basic (HTTP Basic)
-    #[arg(long, value_name = "WAY")]
+    #[arg(long, value_name = "WAY", value_parser = one_of::<ClientAuth>(), hide_possible_values = true)]
     pub(crate) auth: Option<ClientAuth>,
     /// Scope to ask for
     #[arg(long)]
@@ -173,10 +185,10 @@ pub(crate) struct LoginArguments {
     #[arg(long)]
     pub(crate) resource: Option<String>,
     /// PEM file with the only CAs to trust
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub(crate) ca_file: Option<String>,
     /// Where to keep them: secret-service, keyutils, keychain, credential-manager or memory
-    #[arg(long, value_name = "STORE")]
+    #[arg(long, value_name = "STORE", value_parser = one_of::<Keyring>(), hide_possible_values = true)]
     pub(crate) keyring: Option<Keyring>,
     /// Keep them without proving them
     #[arg(long)]
@@ -241,7 +253,7 @@ pub(crate) enum KeyringCommand {
     /// Keep a profile in another keyring: the new item is read back before the old one goes
     Move {
         /// Where to keep it: secret-service or keyutils (Linux); elsewhere a system has one keyring only
-        #[arg(long, value_name = "STORE")]
+        #[arg(long, value_name = "STORE", value_parser = one_of::<Keyring>(), hide_possible_values = true)]
         to: Keyring,
     },
 }
@@ -284,6 +296,22 @@ pub(crate) struct CurlArguments {
     pub(crate) arguments: Vec<OsString>,
 }
 
+/// The arguments of `completions`.
+#[derive(Args, Debug, PartialEq)]
+pub(crate) struct CompletionsArguments {
+    /// bash, zsh, fish or powershell
+    #[arg(value_name = "SHELL", value_parser = one_of::<CompletionShell>(), hide_possible_values = true)]
+    pub(crate) shell: Option<CompletionShell>,
+}
+
+/// The arguments of `man`.
+#[derive(Args, Debug, PartialEq)]
+pub(crate) struct ManArguments {
+    /// dt-cred, dt-credd or dt-cred-config
+    #[arg(value_name = "PAGE", default_value = "dt-cred", value_parser = one_of::<Page>(), hide_possible_values = true)]
+    pub(crate) page: Page,
+}
+
 /// What the arguments ask for.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Asked {
@@ -302,7 +330,10 @@ pub(crate) fn read(arguments: &[OsString]) -> Result<Asked, Failure> {
     let (ours, theirs) = arguments.split_at(ours(arguments));
     // Behind it nothing is taken for an option of ours.
     let end = (!theirs.is_empty()).then(|| OsString::from("--"));
-    match Cli::try_parse_from(std::iter::once(&program).chain(ours).chain(&end).chain(theirs)) {
+    let mut command = help::command();
+    let words = std::iter::once(&program).chain(ours).chain(&end).chain(theirs);
+    let matches = command.try_get_matches_from_mut(words);
+    match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => Ok(Asked::Run(Box::new(cli))),
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             Ok(Asked::Print(error.to_string()))
@@ -310,17 +341,19 @@ pub(crate) fn read(arguments: &[OsString]) -> Result<Asked, Failure> {
         Err(error) if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             Err(Failure::new(FailureKind::Usage, "no command was given: see dt-cred --help"))
         }
-        Err(error) => Err(Failure::new(FailureKind::Usage, one_line(&error.to_string()))),
+        Err(error) => {
+            Err(Failure::new(FailureKind::Usage, one_line(&error, meant::meant(&error, &command, arguments))))
+        }
     }
 }
 
 /// Whether the command is one that runs another program, whatever else is wrong.
 pub(crate) fn runs_another(arguments: &[OsString]) -> bool {
-    arguments.get(command(arguments)).is_some_and(|word| [CURL, EXEC].iter().any(|name| word == name))
+    arguments.get(command_at(arguments)).is_some_and(|word| [CURL, EXEC].iter().any(|name| word == name))
 }
 
 fn is_curl(arguments: &[OsString]) -> bool {
-    arguments.get(command(arguments)).is_some_and(|word| word == CURL)
+    arguments.get(command_at(arguments)).is_some_and(|word| word == CURL)
 }
 
 /// How many of the arguments are ours: all of them but what stands behind `curl` and its own options.
@@ -328,7 +361,7 @@ fn ours(arguments: &[OsString]) -> usize {
     if !is_curl(arguments) {
         return arguments.len();
     }
-    let mut at = command(arguments) + 1;
+    let mut at = command_at(arguments) + 1;
     while let Some(word) = arguments.get(at) {
         match word.to_str() {
             Some("--allow-host") => at += 2,
@@ -341,7 +374,7 @@ fn ours(arguments: &[OsString]) -> usize {
 }
 
 /// Where the command stands: behind the options that hold for every command.
-fn command(arguments: &[OsString]) -> usize {
+fn command_at(arguments: &[OsString]) -> usize {
     let mut at = 0;
     while let Some(word) = arguments.get(at).map(|word| word.to_string_lossy()) {
         match &*word {
@@ -354,10 +387,19 @@ fn command(arguments: &[OsString]) -> usize {
 }
 
 /// clap's message without its `error:`, its usage and its tips.
-fn one_line(message: &str) -> String {
+fn one_line(error: &clap::Error, meant: Option<String>) -> String {
+    let message = error.to_string();
     let words: Vec<_> = message.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
     let words = words.join(" ");
-    format!("{}: see dt-cred --help", words.strip_prefix("error: ").unwrap_or(&words))
+    let meant = meant.map_or(String::new(), |meant| format!(" did you mean {meant}?"));
+    format!("{}:{meant} see dt-cred --help", words.strip_prefix("error: ").unwrap_or(&words))
+}
+
+/// The whole command line, as the manual and a shell's completion see it.
+pub(crate) fn command() -> clap::Command {
+    let mut command = help::command();
+    command.build();
+    command
 }
 
 #[cfg(test)]
@@ -370,8 +412,7 @@ mod tests {
 
     #[test]
     fn clap_finds_nothing_wrong_with_the_command_line_itself() {
-        use clap::CommandFactory;
-        Cli::command().debug_assert();
+        help::command().debug_assert();
     }
 
     #[test]
@@ -406,8 +447,31 @@ mod tests {
             let failure = read(words).expect_err(&words.join(" "));
             assert_eq!(failure.kind, FailureKind::Usage);
             let message = failure.message.as_str();
-            assert!(message.ends_with(": see dt-cred --help"), "{message}");
+            assert!(
+                message.ends_with(": see dt-cred --help") || message.ends_with("? see dt-cred --help"),
+                "{message}"
+            );
             assert!(!message.contains(['\u{fffd}', '\n']) && !message.starts_with("error"), "{message}");
+        }
+    }
+
+    #[test]
+    fn what_was_perhaps_meant_is_told_in_the_same_line() {
+        for (words, told) in [
+            (&["gte"][..], "unrecognized subcommand 'gte': did you mean get? see dt-cred --help"),
+            (&["stat"], "unrecognized subcommand 'stat': did you mean status? see dt-cred --help"),
+            (
+                &["get", "--fromat", "raw"],
+                "unexpected argument '--fromat' found: did you mean --format? see dt-cred --help",
+            ),
+            (
+                &["get", "--format", "jsn"],
+                "[possible values: header, raw, bearer, json, env, curl]: did you mean json? see dt-cred --help",
+            ),
+            (&["get", "--zzz"], "unexpected argument '--zzz' found: see dt-cred --help"),
+        ] {
+            let message = read(words).expect_err(&words.join(" ")).message.to_string();
+            assert!(message.ends_with(told), "{message}");
         }
     }
 

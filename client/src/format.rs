@@ -4,7 +4,7 @@ mod quote;
 
 use std::{fmt, str::FromStr};
 
-use dt_cred::bearer;
+use dt_cred::{bearer, moment::Moment};
 use dt_cred_proto::{
     message::{Failure, FailureKind, Token},
     text::Text,
@@ -35,7 +35,8 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    const NAMES: [(Self, &'static str); 6] = [
+    /// Every one, by its name.
+    pub(crate) const NAMES: [(Self, &'static str); 6] = [
         (Self::Header, "header"),
         (Self::Raw, "raw"),
         (Self::Bearer, "bearer"),
@@ -51,7 +52,7 @@ impl Format {
 pub(crate) struct UnknownName(String);
 
 /// The value that `word` names.
-fn named<T: Copy>(names: &[(T, &str)], word: &str) -> Result<T, UnknownName> {
+pub(crate) fn named<T: Copy>(names: &[(T, &str)], word: &str) -> Result<T, UnknownName> {
     let names_only = || names.iter().map(|(_, name)| *name).collect::<Vec<_>>().join(", ");
     let found = names.iter().find(|(_, name)| *name == word);
     found.map(|(value, _)| *value).ok_or_else(|| UnknownName(names_only()))
@@ -97,8 +98,12 @@ impl From<FormatError> for Failure {
     }
 }
 
-/// What stands around a token at most, in bytes: the texts of an answer are cut at [`Text::LIMIT`] characters.
+/// What stands around a token at most, in bytes, where texts of the answer stand there too: they are cut at
+/// [`Text::LIMIT`] characters.
 const AROUND: usize = 24 * Text::LIMIT;
+
+/// What stands around a token alone, in bytes. All of a buffer is wiped in the end, and this one is for every request.
+const LINE: usize = 64;
 
 /// The whole output for `token`; `shell` is for [`Format::Env`].
 ///
@@ -110,7 +115,8 @@ pub(crate) fn render(token: &Token, format: Format, shell: Shell) -> Result<Zero
         return Err(FormatError::NotAToken);
     }
     // Sized beforehand: a buffer that grows leaves copies of what it held behind.
-    let mut output = Zeroizing::new(Vec::with_capacity(secret.len() + AROUND));
+    let around = if matches!(format, Format::Env | Format::Json) { AROUND } else { LINE };
+    let mut output = Zeroizing::new(Vec::with_capacity(secret.len() + around));
     match format {
         Format::Header => append(&mut output, ["Authorization: Bearer ", secret, "\n"]),
         Format::Raw => append(&mut output, [secret, "\n"]),
@@ -147,7 +153,7 @@ impl<'a> Json<'a> {
     fn new(token: &'a Token) -> Result<Self, FormatError> {
         // Whole seconds, rounded down: a token is never said to last longer than it does.
         let seconds = i64::try_from(token.expires_at_ms / 1000).map_err(|_| FormatError::Expiry)?;
-        let expires_at = jiff::Timestamp::from_second(seconds).map_err(|_| FormatError::Expiry)?;
+        let expires_at = Moment::from_seconds(seconds).ok_or(FormatError::Expiry)?;
         Ok(Self {
             schema: 1,
             access_token: token.access_token.expose(),
@@ -226,7 +232,8 @@ mod tests {
         for (format, _) in Format::NAMES {
             for (shell, _) in Shell::NAMES {
                 let Ok(output) = render(&wide, format, shell) else { continue };
-                assert!(output.len() <= bearer::LIMIT + AROUND, "{format}");
+                let around = if matches!(format, Format::Env | Format::Json) { AROUND } else { LINE };
+                assert!(output.len() <= bearer::LIMIT + around, "{format}");
             }
         }
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::bearer;
+use crate::{bearer, moment::Moment};
 
 /// Environment variable that kubectl says it in.
 pub const VARIABLE: &str = "KUBERNETES_EXEC_INFO";
@@ -138,7 +138,7 @@ pub fn write(token: &Secret, expires_at: u64) -> Result<Zeroizing<Vec<u8>>, Kube
         return Err(KubectlError::NotAToken);
     }
     let seconds = i64::try_from(expires_at).map_err(|_| KubectlError::Expiry)?;
-    let expiration = jiff::Timestamp::from_second(seconds).map_err(|_| KubectlError::Expiry)?;
+    let expiration = Moment::from_seconds(seconds).ok_or(KubectlError::Expiry)?;
     let status = Status { expiration_timestamp: expiration.to_string(), token };
     // Sized beforehand: a buffer that grows leaves copies of what it held behind.
     let mut answer = Zeroizing::new(Vec::with_capacity(token.len() + AROUND));

@@ -10,4 +10,5 @@ pub mod git;
 mod json;
 pub mod jwt;
 pub mod kubectl;
+pub mod moment;
 pub mod origin;

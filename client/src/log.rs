@@ -1,14 +1,14 @@
 //! `dt-cred log`: who was served lately, as far as the daemon remembers. Starts nothing, changes nothing.
 
+use dt_cred::moment::Moment;
 use dt_cred_proto::message::{Caller, Failure, LogEntry, Operation, Outcome, Response};
-use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
 
 use crate::{
     cli::{Globals, LogArguments},
     columns, daemon,
     deadline::Deadline,
-    output,
+    output, platform,
     settings::Settings,
 };
 
@@ -31,7 +31,7 @@ pub(crate) fn run(settings: &Settings, globals: &Globals, arguments: &LogArgumen
     let text = if arguments.json {
         for_programs(entries.as_deref())
     } else {
-        for_people(entries.as_deref(), &TimeZone::system())
+        for_people(entries.as_deref(), platform::east_of_utc)
     };
     Ok(output::write(text)?)
 }
@@ -46,24 +46,24 @@ fn ask(settings: &Settings) -> Result<Option<Vec<LogEntry>>, Failure> {
     }
 }
 
-fn for_people(entries: Option<&[LogEntry]>, zone: &TimeZone) -> String {
+fn for_people(entries: Option<&[LogEntry]>, east: fn(i64) -> i32) -> String {
     match entries {
         None => "no daemon is running, and what one remembers ends with it\n".to_owned(),
         Some([]) => "nobody was served\n".to_owned(),
         Some(entries) => {
             let header = HEADER.map(str::to_owned);
             let rows: Vec<_> =
-                std::iter::once(header).chain(entries.iter().map(|entry| row(entry, zone))).collect();
+                std::iter::once(header).chain(entries.iter().map(|entry| row(entry, east))).collect();
             columns::align(&rows)
         }
     }
 }
 
-fn row(entry: &LogEntry, zone: &TimeZone) -> [String; COLUMNS] {
+fn row(entry: &LogEntry, east: fn(i64) -> i32) -> [String; COLUMNS] {
     let LogEntry { caller: Caller { uid, pid, program, parent }, outcome, .. } = entry;
     // With its distance from UTC: where the zone is not known it is UTC.
     let time =
-        time(entry).map(|time| time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string());
+        time(entry).map(|time| time.by_clock(east(i64::try_from(entry.at_ms / 1000).unwrap_or(i64::MAX))));
     let (profile, generation) = match outcome {
         Outcome::Served { profile, generation } => (Some(profile.to_string()), Some(generation.to_string())),
         Outcome::Refused => (None, None),
@@ -105,8 +105,8 @@ fn json(entry: &LogEntry) -> Value {
 }
 
 /// When it was; none beyond the year 9999.
-fn time(entry: &LogEntry) -> Option<Timestamp> {
-    Timestamp::from_millisecond(i64::try_from(entry.at_ms).ok()?).ok()
+fn time(entry: &LogEntry) -> Option<Moment> {
+    Moment::from_milliseconds(entry.at_ms)
 }
 
 /// An outcome by its name.
@@ -119,8 +119,6 @@ fn word(outcome: &Outcome) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use jiff::tz;
-
     use super::*;
 
     fn entries() -> [LogEntry; 3] {
@@ -148,17 +146,16 @@ mod tests {
 
     #[test]
     fn a_person_sees_a_table_in_local_time_with_what_anybody_may_write_last() {
-        let zone = TimeZone::fixed(tz::offset(1));
         let expected = "\
 TIME                        UID   PID   OUTCOME  PROFILE  GENERATION     PROGRAM       STARTED BY
 2025-11-24 17:00:00 +01:00  1000  4242  served   default  1763998200000  dt-cred       deploy.sh
 -                           -     -     served   work     1763998200000  -             -
 2025-11-24 18:00:00 +01:00  1000  4242  refused  -        -              a  work \u{fffd}[2J  -
 ";
-        assert_eq!(for_people(Some(&entries()), &zone), expected);
-        assert_eq!(for_people(Some(&[]), &zone), "nobody was served\n");
+        assert_eq!(for_people(Some(&entries()), |_| 3600), expected);
+        assert_eq!(for_people(Some(&[]), |_| 3600), "nobody was served\n");
         let nobody = "no daemon is running, and what one remembers ends with it\n";
-        assert_eq!(for_people(None, &zone), nobody);
+        assert_eq!(for_people(None, |_| 3600), nobody);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod ca;
 mod cli;
 mod columns;
+mod completions;
 mod connection;
 mod curl;
 mod daemon;
@@ -23,6 +24,7 @@ mod keyring;
 mod kubectl_credential;
 mod log;
 mod login;
+mod man;
 mod output;
 mod reject;
 mod settings;
@@ -82,6 +84,12 @@ fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
         get::run(&Settings::of_process(&globals)?, &get)?;
         return Ok(ExitCode::SUCCESS);
     }
+    if let Some((first, words)) = arguments.split_first()
+        && first == completions::ASKED
+    {
+        completions::answer(words)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     match cli::read(arguments)? {
         Asked::Print(text) => output::write(text)?,
         Asked::Run(cli) => {
@@ -113,6 +121,8 @@ fn dispatch(globals: &Globals, command: Command) -> Result<ExitCode, Failure> {
         Command::KubectlCredential => kubectl_credential::run(&settings),
         Command::Doctor(arguments) => doctor::run(&settings, &arguments),
         Command::Curl(arguments) => return curl::run(&settings, &arguments),
+        Command::Completions(arguments) => completions::run(arguments.shell),
+        Command::Man(arguments) => man::run(arguments.page),
     };
     done.map(|()| ExitCode::SUCCESS)
 }

@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{self, Read},
+    mem::MaybeUninit,
     os::{fd::AsFd, unix::process::CommandExt},
     process::{Child, ChildStdout, Command},
     sync::atomic::{AtomicBool, Ordering},
@@ -75,6 +76,20 @@ pub(crate) fn replace_self(command: &mut Command) -> io::Error {
 /// As execve(2).
 pub(crate) fn start_detached(command: &mut Command) -> io::Result<Child> {
     command.spawn()
+}
+
+/// How far the local clock is ahead of UTC, in seconds, so many seconds after the Unix epoch: as TZ or /etc/localtime
+/// says. Nothing where the system does not tell.
+pub(crate) fn east_of_utc(seconds: i64) -> i32 {
+    let seconds: libc::time_t = seconds;
+    let mut local = MaybeUninit::<libc::tm>::zeroed();
+    #[expect(unsafe_code, reason = "the local time has no safe wrapper")]
+    // SAFETY: both pointers are to live variables. All zeros are a `tm`; where the call fails it stays so.
+    let local = unsafe {
+        libc::localtime_r(&raw const seconds, local.as_mut_ptr());
+        local.assume_init()
+    };
+    i32::try_from(local.tm_gmtoff).unwrap_or(0)
 }
 
 /// What is waited for.

@@ -747,7 +747,8 @@ impl ClientAuth {
         [Self::Post, Self::Basic].map(Self::name).join(", ")
     }
 
-    fn name(self) -> &'static str {
+    /// Its name on the command line and in the lines of `store`.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Post => "post",
             Self::Basic => "basic",

@@ -30,7 +30,8 @@ pub(crate) struct QuoteError {
 }
 
 impl Shell {
-    pub(super) const NAMES: [(Self, &'static str); 4] =
+    /// Every one, by its name.
+    pub(crate) const NAMES: [(Self, &'static str); 4] =
         [(Self::Sh, "sh"), (Self::Fish, "fish"), (Self::Powershell, "powershell"), (Self::Cmd, "cmd")];
 
     /// The shell that is meant where none is named.

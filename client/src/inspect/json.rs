@@ -2,8 +2,10 @@
 
 use std::io;
 
-use dt_cred::jwt::{Members, Token, is_registered};
-use jiff::Timestamp;
+use dt_cred::{
+    jwt::{Members, Token, is_registered},
+    moment::Moment,
+};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::ser::{Formatter, Serializer as JsonSerializer};
 
@@ -34,7 +36,7 @@ impl Serialize for Times<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         for claim in MOMENTS {
-            let moment = self.0.moment(claim).and_then(|seconds| Timestamp::from_second(seconds).ok());
+            let moment = self.0.moment(claim).and_then(Moment::from_seconds);
             map.serialize_entry(claim, &moment.map(|moment| moment.to_string()))?;
         }
         map.end()

@@ -1,6 +1,7 @@
 //! What every command prints, and how it fails, by the contract: exact output, exit codes, one line for each error.
 
 mod bad_input;
+mod completions;
 mod curl;
 mod doctor;
 mod exec;
@@ -14,6 +15,7 @@ mod life;
 mod log;
 #[cfg(target_os = "linux")]
 mod login;
+mod man;
 #[cfg(target_os = "linux")]
 mod panics;
 #[cfg(target_os = "linux")]

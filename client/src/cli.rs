@@ -212,6 +212,9 @@ pub(crate) struct StatusArguments {
     /// Print nothing, exit as `get` would, judged from memory
     #[arg(long, conflicts_with = "json")]
     pub(crate) check: bool,
+    /// Draw it anew each second, until Ctrl-C
+    #[arg(long, conflicts_with_all = ["json", "check"])]
+    pub(crate) watch: bool,
 }
 
 /// The options of `log`.
@@ -429,6 +432,8 @@ mod tests {
             &["get", "--profile"],
             &["get", "--timeout", "0"],
             &["status", "--json", "--check"],
+            &["status", "--watch", "--json"],
+            &["status", "--watch", "--check"],
             &["start", "--from-env", "--from-stdin"],
             &["login", "--keyring", "disk"],
             &["login", "--auth", "digest"],

@@ -1,16 +1,23 @@
 //! Rows of cells for people, each column as wide as its widest cell.
 
-use std::fmt::Write;
-
 /// The rows, one a line.
-pub(crate) fn align<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; COLUMNS] = std::array::from_fn(width);
+pub(crate) fn align(rows: &[impl AsRef<[String]>]) -> String {
+    painted(&rows.iter().map(AsRef::as_ref).collect::<Vec<_>>(), &|_, _, cell| cell)
+}
+
+/// [`align`], each cell painted once it is as wide as its column: row, column, and what is painted.
+pub(crate) fn painted(rows: &[&[String]], paint: &dyn Fn(usize, usize, String) -> String) -> String {
     let mut text = String::new();
-    for row in rows {
-        let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        // A String takes everything.
-        let _ = writeln!(text, "{}", cells.join("  ").trim_end());
+    for (at, row) in rows.iter().enumerate() {
+        let mut line = String::new();
+        for (column, cell) in row.iter().enumerate() {
+            let width = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+            let missing = width.unwrap_or(0) - cell.chars().count();
+            line.push_str(if column == 0 { "" } else { "  " });
+            line.push_str(&paint(at, column, format!("{cell}{}", " ".repeat(missing))));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
     }
     text
 }

@@ -8,14 +8,15 @@ use std::{
 
 use dt_cred_proto::{
     frame::{self, FrameError, HEADER},
-    message::{Request, Response},
+    message::{Operation, Request, Response},
 };
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::{
-    deadline::Deadline,
+    deadline::{Deadline, GRACE},
     platform::{self, Stranger, Stream},
+    spinner,
 };
 
 /// How long the first pause is where the daemon has no room for a client yet, and the longest one.
@@ -130,15 +131,16 @@ impl Connection {
         request: &mut Request,
         deadline: Deadline,
     ) -> Result<Response, ExchangeError> {
-        request.deadline_ms = u64::try_from(deadline.remaining().as_millis()).unwrap_or(u64::MAX);
-        let frame = frame::encode(request).map_err(ExchangeError::Unsendable)?;
         let deadline = deadline.of_answer();
+        let left = deadline.remaining();
+        request.deadline_ms = u64::try_from(left.saturating_sub(GRACE).as_millis()).unwrap_or(u64::MAX);
+        let frame = frame::encode(request).map_err(ExchangeError::Unsendable)?;
         self.send(&frame, deadline)?;
         // It may hold a secret, and the answer may take long.
         drop(frame);
         let mut header = [0; HEADER];
         // The version alone is sure to be there in a frame of another version.
-        self.receive(&mut header[..1], deadline)?;
+        self.first(&mut header[..1], deadline, left, &request.operation)?;
         if header[0] != frame::VERSION {
             return Err(ExchangeError::Version(header[0]));
         }
@@ -169,6 +171,23 @@ impl Connection {
             bytes = &bytes[written..];
         }
         Ok(())
+    }
+
+    /// The first byte of the answer, for which all of the time is waited that the daemon takes.
+    fn first(
+        &mut self,
+        byte: &mut [u8],
+        deadline: Deadline,
+        left: Duration,
+        operation: &Operation,
+    ) -> Result<(), ExchangeError> {
+        let waiting_for = || spinner::waiting_for(operation);
+        let read =
+            spinner::while_waiting(deadline, left, waiting_for, |deadline| self.stream.read(byte, deadline));
+        match read.map_err(|error| told(error, deadline))? {
+            0 => Err(ExchangeError::Closed),
+            _ => Ok(()),
+        }
     }
 
     fn receive(&mut self, mut buffer: &mut [u8], deadline: Deadline) -> Result<(), ExchangeError> {

@@ -10,7 +10,7 @@ pub(crate) struct Deadline {
 }
 
 /// How much longer than the deadline the client waits for an answer: the daemon's own word says more than "no answer".
-const GRACE: Duration = Duration::from_millis(250);
+pub(crate) const GRACE: Duration = Duration::from_millis(250);
 
 impl Deadline {
     /// `timeout` from now.
@@ -21,6 +21,11 @@ impl Deadline {
     /// What is left; zero once it has passed.
     pub(crate) fn remaining(self) -> Duration {
         self.at.saturating_duration_since(Instant::now())
+    }
+
+    /// This deadline, or `limit` from the moment at which so much of it was left, whichever comes first.
+    pub(crate) fn within(self, left: Duration, limit: Duration) -> Self {
+        Self { at: self.at.checked_sub(left.saturating_sub(limit)).unwrap_or(self.at), ..self }
     }
 
     /// Whether it has passed.
@@ -49,6 +54,16 @@ mod tests {
         assert_eq!(deadline.of_answer().at - deadline.at, Duration::from_millis(250));
         assert_eq!(deadline.of_answer().in_words(), "10 s");
         assert_eq!(Deadline::after(Duration::from_millis(500)).in_words(), "0.5 s");
+    }
+
+    #[test]
+    fn a_part_of_the_time_ends_with_it_at_the_latest() {
+        let deadline = Deadline::after(Duration::from_secs(10));
+        let half = Duration::from_millis(500);
+        for (left, earlier) in [(10_000, 9500), (501, 1), (500, 0), (0, 0)] {
+            let part = deadline.within(Duration::from_millis(left), half);
+            assert_eq!(deadline.at - part.at, Duration::from_millis(earlier), "{left}");
+        }
     }
 
     #[test]

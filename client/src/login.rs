@@ -1,8 +1,10 @@
 //! `dt-cred login`: asks for client id and secret on the terminal, proves them, keeps them.
 
+mod told;
+
 use dt_cred_proto::{
     message::{
-        Attributes, ClientAuth, Describe, Described, Failure, FailureKind, Keyring, Operation, Preview,
+        Attributes, ClientAuth, Describe, Described, Failure, FailureKind, Get, Keyring, Operation, Preview,
         Previewed, Response, Store,
     },
     text::Text,
@@ -10,7 +12,7 @@ use dt_cred_proto::{
 use thiserror::Error;
 
 use crate::{
-    ca, cli::LoginArguments, daemon, deadline::Deadline, kept, settings::Settings, terminal::Terminal,
+    ca, cli::LoginArguments, daemon, deadline::Deadline, output, settings::Settings, terminal::Terminal,
 };
 
 /// Why nothing was kept.
@@ -74,7 +76,14 @@ pub(crate) fn run(settings: &Settings, arguments: LoginArguments) -> Result<(), 
     let store = Store { profile: settings.profile.clone(), keyring: Some(keyring), check, attributes };
     // The keyring may ask for its password before it takes the item.
     let deadline = Deadline::after(settings.patience);
-    kept::tell(daemon::ask(settings, Operation::Store(Box::new(store)), deadline)?)
+    let Response::Stored(stored) = daemon::ask(settings, Operation::Store(Box::new(store)), deadline)? else {
+        return Err(daemon::unexpected());
+    };
+    // The one that has just proven them, which is held. Without it there is less to tell, and nothing has failed.
+    let get = Get { profile: settings.profile.clone(), ..Get::default() };
+    let token = stored.expires_in_ms.and_then(|_| daemon::token(settings, get, deadline).ok());
+    let named = settings.profile.as_ref();
+    Ok(output::write(told::lines(&stored, token.as_ref(), &previewed.url, named))?)
 }
 
 fn given(arguments: LoginArguments) -> (Attributes, Option<Keyring>, bool) {

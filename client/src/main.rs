@@ -1,6 +1,7 @@
 //! `dt-cred`: asks dt-credd, prints the answer.
 
 mod ca;
+mod canvas;
 mod cli;
 mod columns;
 mod completions;
@@ -25,10 +26,12 @@ mod kubectl_credential;
 mod log;
 mod login;
 mod man;
+mod masked;
 mod output;
 mod reject;
 mod settings;
 mod spawn;
+mod spinner;
 mod start;
 mod status;
 mod stop;

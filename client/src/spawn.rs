@@ -17,6 +17,7 @@ use thiserror::Error;
 use crate::{
     deadline::Deadline,
     platform::{self, DAEMON, TrustError},
+    spinner,
 };
 
 /// Where the daemon is looked for when it does not lie beside the client: fixed when the client is built.
@@ -106,7 +107,10 @@ fn word(mut output: ChildStdout, deadline: Deadline) -> io::Result<Vec<u8>> {
     let mut said = Vec::new();
     loop {
         let mut some = [0; 1024];
-        let read = platform::read_child(&mut output, &mut some, deadline)?;
+        let waiting_for = || "starting the daemon".into();
+        let read = spinner::while_waiting(deadline, deadline.remaining(), waiting_for, |deadline| {
+            platform::read_child(&mut output, &mut some, deadline)
+        })?;
         let (line, ended) = match some[..read].iter().position(|&byte| byte == b'\n') {
             Some(end) => (&some[..end], true),
             None => (&some[..read], read == 0),

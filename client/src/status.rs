@@ -1,7 +1,9 @@
 //! `dt-cred status`: the daemon and its profiles. Starts nothing, changes nothing.
 
 mod json;
+mod look;
 mod table;
+mod watch;
 
 use std::io::{self, IsTerminal};
 
@@ -10,7 +12,9 @@ use dt_cred_proto::{
     profile::Profile,
 };
 
+use self::look::Look;
 use crate::{
+    canvas::{Canvas, Size, Standard},
     cli::{Globals, StatusArguments},
     connection::Connection,
     daemon,
@@ -28,6 +32,9 @@ pub(crate) fn run(
     globals: &Globals,
     arguments: &StatusArguments,
 ) -> Result<(), Failure> {
+    if arguments.watch {
+        return watch::run(settings, globals.profile.as_ref());
+    }
     let Some(mut state) = ask(settings)? else {
         return if arguments.check {
             Err(daemon::nobody(settings))
@@ -38,12 +45,17 @@ pub(crate) fn run(
     if arguments.check {
         return check(&state.status, settings.profile.as_ref());
     }
-    if let Some(profile) = &globals.profile {
-        state.status.profiles.retain(|known| known.profile == *profile);
-        state.files.retain(|file| file.profile == *profile);
+    state.keep(globals.profile.as_ref());
+    if arguments.json {
+        return Ok(output::write(json::render(&state))?);
     }
-    let terminal = io::stdout().is_terminal();
-    Ok(output::write(if arguments.json { json::render(&state) } else { table::render(&state, terminal) })?)
+    // For as long as it is written to, where that takes a console that understands colours.
+    let canvas = Canvas::open(Standard::Output, "", "");
+    let look = match io::stdout().is_terminal() {
+        true => Look::of_terminal(Size::of(Standard::Output), canvas.is_some()),
+        false => Look::Plain,
+    };
+    Ok(output::write(table::render(&state, look))?)
 }
 
 /// Everything that the daemon tells of itself.
@@ -73,6 +85,12 @@ impl State {
             return Err(daemon::unexpected());
         };
         Ok(Self { status, files, defences })
+    }
+
+    /// Leaves out every other profile where one is named.
+    fn keep(&mut self, named: Option<&Profile>) {
+        self.status.profiles.retain(|known| named.is_none_or(|named| known.profile == *named));
+        self.files.retain(|file| named.is_none_or(|named| file.profile == *named));
     }
 }
 

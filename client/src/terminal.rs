@@ -1,28 +1,21 @@
 //! The person's terminal: prompts and answers go there, never to standard input or output.
 
-use std::{
-    io::{self, Read, Write},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::io::{self, Read, Write};
 
 use dt_cred_proto::{
     message::{Failure, FailureKind},
     secret::Secret,
     text::Text,
 };
-use rpassword::{ConfigBuilder, read_password_with_config};
 use thiserror::Error;
 
-use crate::platform::{self, Keys, Screen, Silence};
+use crate::{
+    masked::{self, Masked, Pressed, Signal},
+    platform::{self, Keys, Screen, Silence},
+};
 
 /// Longest line taken, in bytes: what a terminal itself takes.
 const LINE: usize = 4096;
-
-/// Ctrl-C as it arrives from a terminal that makes no signal of it.
-const CTRL_C: u8 = 3;
 
 /// The terminal of this process.
 pub(crate) struct Terminal {
@@ -41,6 +34,9 @@ pub(crate) enum TerminalError {
     /// The person pressed Ctrl-C or Ctrl-D, or the terminal is gone.
     #[error("interrupted: nothing was changed")]
     Interrupted,
+    /// A secret longer than any.
+    #[error("what was typed is longer than {LIMIT} bytes: nothing was changed", LIMIT = masked::LIMIT)]
+    TooLong,
     /// The system refuses.
     #[error("cannot use the terminal: {0}")]
     Io(#[from] io::Error),
@@ -49,7 +45,7 @@ pub(crate) enum TerminalError {
 impl From<TerminalError> for Failure {
     fn from(error: TerminalError) -> Self {
         let kind = match error {
-            TerminalError::None => FailureKind::Usage,
+            TerminalError::None | TerminalError::TooLong => FailureKind::Usage,
             TerminalError::Interrupted | TerminalError::Io(_) => FailureKind::Other,
         };
         Self::new(kind, error.to_string())
@@ -83,69 +79,65 @@ impl Terminal {
         let mut line = Vec::new();
         while !line.ends_with(b"\n") && line.len() < LINE {
             let mut some = [0; LINE];
-            match self.keys.read(&mut some) {
-                Ok(0) => return Err(TerminalError::Interrupted),
-                Ok(read) => line.extend_from_slice(&some[..read]),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error.into()),
-            }
+            let read = self.read(&mut some)?;
+            line.extend_from_slice(&some[..read]);
         }
         Ok(String::from_utf8_lossy(&line).trim().to_owned())
     }
 
-    /// Asks for a secret, which is not shown; white space around it, from a paste, is left out.
+    /// Asks for a secret, of which asterisks are shown; white space around it, from a paste, is left out.
     ///
     /// # Errors
     /// [`TerminalError::Interrupted`] after Ctrl-C, with the terminal as it was before.
     pub(crate) fn secret(&mut self, prompt: &Text) -> Result<Secret, TerminalError> {
-        let interrupted = Arc::new(AtomicBool::new(false));
-        let typed = {
-            // First of all: whatever is typed ahead must not be shown either.
-            let _silence = Silence::of(&self.keys)?;
-            write!(self.screen, "{prompt} ")?;
-            let keys = Uninterrupted { keys: self.keys.try_clone()?, interrupted: Arc::clone(&interrupted) };
-            // Given a reader, rpassword leaves the terminal to us: by itself it dies of Ctrl-C with the echo off.
-            let typed =
-                read_password_with_config(ConfigBuilder::new().input_reader(keys).output_discard().build());
-            writeln!(self.screen)?;
-            typed
-        };
-        if interrupted.load(Ordering::Relaxed) {
-            platform::interrupt_self();
-            return Err(TerminalError::Interrupted);
-        }
-        match typed {
-            Ok(typed) => {
-                let typed = Secret::new(typed);
-                Ok(Secret::new(typed.expose().trim().to_owned()))
+        let keys = self.keys.try_clone()?;
+        // First of all: whatever is typed ahead must not be shown either.
+        let silence = Silence::of(&keys)?;
+        write!(self.screen, "{prompt} ")?;
+        let typed = self.masked(prompt);
+        writeln!(self.screen)?;
+        drop(silence);
+        match typed? {
+            Ok(typed) => Ok(Secret::new(String::from_utf8_lossy(&typed.into_typed()).trim().to_owned())),
+            Err(signal) => {
+                platform::signal_self(signal);
+                Err(TerminalError::Interrupted)
             }
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(TerminalError::Interrupted),
-            Err(error) => Err(error.into()),
         }
     }
-}
 
-/// The keys as they are pressed, until Ctrl-C or the end of the terminal.
-struct Uninterrupted {
-    keys: Keys,
-    interrupted: Arc<AtomicBool>,
-}
-
-impl Read for Uninterrupted {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = loop {
-            match self.keys.read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => break read?,
+    /// What is typed until Enter, or the signal that a key stands for.
+    fn masked(&mut self, prompt: &Text) -> Result<Result<Masked, Signal>, TerminalError> {
+        let mut masked = Masked::new();
+        loop {
+            let mut key = [0];
+            let read = self.read(&mut key)?;
+            // One at a time: what comes after Enter is for the next one who reads.
+            for byte in &key[..read] {
+                match masked.press(*byte) {
+                    Pressed::Shown(text) => self.screen.write_all(text.as_bytes())?,
+                    Pressed::Entered => return Ok(Ok(masked)),
+                    Pressed::Ended => return Err(TerminalError::Interrupted),
+                    Pressed::TooLong => return Err(TerminalError::TooLong),
+                    Pressed::Signal(Signal::Suspend) => {
+                        platform::signal_self(Signal::Suspend);
+                        write!(self.screen, "\r{prompt} {}", masked.shown())?;
+                    }
+                    Pressed::Signal(signal) => return Ok(Err(signal)),
+                }
             }
-        };
-        if buffer[..read].contains(&CTRL_C) {
-            self.interrupted.store(true, Ordering::Relaxed);
         }
-        // The end must not pass for Enter: half a secret would be taken for a whole one.
-        if read == 0 || self.interrupted.load(Ordering::Relaxed) {
-            return Err(io::ErrorKind::ConnectionAborted.into());
+    }
+
+    /// Reads what there is, at least a byte.
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, TerminalError> {
+        loop {
+            match self.keys.read(buffer) {
+                // The end must not pass for Enter: half a secret would be taken for a whole one.
+                Ok(0) => return Err(TerminalError::Interrupted),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => return Ok(read?),
+            }
         }
-        Ok(read)
     }
 }

@@ -15,6 +15,8 @@ use rustix::{
     termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr},
 };
 
+#[path = "unix/canvas.rs"]
+mod canvas;
 #[path = "unix/socket.rs"]
 mod socket;
 #[cfg(target_os = "linux")]
@@ -23,12 +25,16 @@ mod system;
 #[cfg(target_os = "macos")]
 #[path = "macos.rs"]
 mod system;
+#[path = "unix/tidy.rs"]
+mod tidy;
 
+pub(crate) use canvas::{Canvas, size};
 pub(crate) use dt_cred_proto::platform::{TrustError, trusted_program};
 pub(crate) use socket::{Stranger, Stream};
 pub(crate) use system::{Process, may_daemon_read, service_files};
 
-use crate::deadline::Deadline;
+use self::tidy::Tidy;
+use crate::{deadline::Deadline, masked::Signal};
 
 /// The name of the daemon's program.
 pub(crate) const DAEMON: &str = "dt-credd";
@@ -182,10 +188,12 @@ pub(crate) fn line_input() -> impl FnMut(&mut [u8]) -> io::Result<usize> {
     read_input
 }
 
-/// A terminal that shows nothing of what is typed and makes no signals of it, until this is dropped.
+/// A terminal that shows nothing of what is typed and makes no signals of it, until this is dropped or a signal ends this
+/// process.
 pub(crate) struct Silence<'a> {
     terminal: &'a Keys,
     before: Termios,
+    _tidy: Tidy,
 }
 
 impl<'a> Silence<'a> {
@@ -199,8 +207,9 @@ impl<'a> Silence<'a> {
         silent.local_modes -= LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG;
         silent.special_codes[SpecialCodeIndex::VMIN] = 1;
         silent.special_codes[SpecialCodeIndex::VTIME] = 0;
+        let tidy = Tidy::before(terminal, Some((before.clone(), silent.clone())), ("", ""));
         tcsetattr(terminal, OptionalActions::Now, &silent)?;
-        Ok(Self { terminal, before })
+        Ok(Self { terminal, before, _tidy: tidy })
     }
 }
 
@@ -211,9 +220,15 @@ impl Drop for Silence<'_> {
     }
 }
 
-/// Ends this process as Ctrl-C would have; returns only where SIGINT is ignored.
-pub(crate) fn interrupt_self() {
-    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::INT);
+/// Does what a key does on a terminal that makes signals of keys: it signals this process and those that run along with it
+/// (termios(3)). Returns once this process goes on, or where the signal is ignored.
+pub(crate) fn signal_self(signal: Signal) {
+    let signal = match signal {
+        Signal::Interrupt => rustix::process::Signal::INT,
+        Signal::Quit => rustix::process::Signal::QUIT,
+        Signal::Suspend => rustix::process::Signal::TSTP,
+    };
+    let _ = rustix::process::kill_current_process_group(signal);
 }
 
 /// Pauses before the next try of something that the system has no event for.

@@ -20,6 +20,8 @@ use windows_sys::Win32::{
     },
 };
 
+#[path = "windows/canvas.rs"]
+mod canvas;
 #[path = "windows/console.rs"]
 mod console;
 #[path = "windows/exec.rs"]
@@ -29,12 +31,13 @@ mod lines;
 #[path = "windows/pipe.rs"]
 mod pipe;
 
+pub(crate) use canvas::{Canvas, size};
 pub(crate) use console::{Keys, Screen, Silence, terminal};
 pub(crate) use dt_cred_proto::platform::{TrustError, trusted_program};
 pub(crate) use exec::replace_self;
 pub(crate) use pipe::{Stranger, Stream};
 
-use crate::deadline::Deadline;
+use crate::{deadline::Deadline, masked::Signal};
 
 /// The name of the daemon's program.
 pub(crate) const DAEMON: &str = "dt-credd.exe";
@@ -165,9 +168,11 @@ fn stream(standard: &impl AsHandle) -> io::Result<ManuallyDrop<File>> {
     Ok(ManuallyDrop::new(file))
 }
 
-/// Ends this process as Ctrl-C would have.
-pub(crate) fn interrupt_self() {
-    std::process::exit(CONTROL_C_EXIT.cast_signed());
+/// Ends this process as Ctrl-C would have; the other keys mean nothing here.
+pub(crate) fn signal_self(signal: Signal) {
+    if signal == Signal::Interrupt {
+        std::process::exit(CONTROL_C_EXIT.cast_signed());
+    }
 }
 
 /// Pauses before the next try of something that the system has no event for.

@@ -4,10 +4,10 @@ use std::{io, sync::Arc, time::Duration};
 
 use dt_cred_proto::{
     frame::{self, FrameError, HEADER, VERSION},
-    message::{Failure, FailureKind, Request, Response},
+    message::{Failure, FailureKind, Operation, Request, Response},
 };
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
     time::timeout,
 };
 use zeroize::Zeroizing;
@@ -27,7 +27,9 @@ const FIRST: usize = 1024;
 pub const RELEASE: &str = env!("CARGO_PKG_VERSION");
 
 /// Serves `peer` until it leaves, breaks the protocol, or is silent for too long.
-pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, peer: Peer, service: Arc<Service>) {
+pub async fn run<S: AsyncRead + AsyncWrite + Unpin>(stream: S, peer: Peer, service: Arc<Service>) {
+    // A byte, by which it is seen whether a client is still there; all else goes past it, as secrets must.
+    let mut stream = BufReader::with_capacity(1, stream);
     // Whoever connects has something to ask.
     let mut silence = TRANSFER;
     // They end with the session, however it ends.
@@ -50,7 +52,7 @@ enum Next {
 }
 
 async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
-    stream: &mut S,
+    stream: &mut BufReader<S>,
     peer: &Peer,
     service: &Service,
     silence: Duration,
@@ -65,7 +67,12 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
     match frame::decode::<Request>(&body) {
         Ok(request) => {
             drop(body);
-            let response = service.answer(request, peer, leases).await;
+            let waits = matches!(request.operation, Operation::Store(_));
+            let response = tokio::select! {
+                response = service.answer(request, peer, leases) => response,
+                // Whoever leaves before credentials are kept wants them not to be. All else is done to its end.
+                () = left(stream), if waits => return Ok(Next::Close),
+            };
             let stopping = matches!(response, Response::Stopping { .. });
             let sent = send(stream, response).await;
             if stopping {
@@ -78,6 +85,14 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
             send(stream, Response::Unsupported).await.map(|()| Next::Request)
         }
         Err(error) => refuse(stream, &error).await,
+    }
+}
+
+/// Waits until the client has left, and takes nothing of what it says meanwhile.
+async fn left<S: AsyncRead + Unpin>(stream: &mut BufReader<S>) {
+    if stream.fill_buf().await.is_ok_and(|next| !next.is_empty()) {
+        // It asks something else already, and waits for both answers.
+        std::future::pending().await
     }
 }
 

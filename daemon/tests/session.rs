@@ -1,4 +1,4 @@
-//! How long a client may be silent, on a clock of the test's own.
+//! One connection: how long a client may be silent, on a clock of the test's own, and what it may say meanwhile.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its scene fails")]
 
@@ -110,6 +110,37 @@ fn issuer() -> String {
 async fn asked(client: &mut DuplexStream, operation: Operation) -> Response {
     let request = frame::encode(&Request { deadline_ms: 60_000, operation }).unwrap();
     client.write_all(&request).await.unwrap();
+    answer(client).await
+}
+
+#[tokio::test]
+async fn a_request_that_comes_while_credentials_are_kept_is_answered_after_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = service(folder.path());
+    let (mut client, server) = tokio::io::duplex(64 * 1024);
+    let session = tokio::spawn(session::run(server, Peer::default(), service));
+    let secret = Some(Secret::new("q8Zr3LkV0pXw5TnB".to_owned()));
+    for _ in 0..20 {
+        let attributes = Attributes {
+            client_id: Some("id".to_owned()),
+            client_secret: secret.as_ref().map(Secret::share),
+            ..Attributes::default()
+        };
+        let keyring = Some(Keyring::Memory);
+        let store = Operation::Store(Box::new(Store { profile: None, keyring, check: false, attributes }));
+        let mut said = Vec::new();
+        for operation in [store, Operation::Status] {
+            said.extend_from_slice(&frame::encode(&Request { deadline_ms: 10_000, operation }).unwrap());
+        }
+        client.write_all(&said).await.unwrap();
+        assert!(matches!(answer(&mut client).await, Response::Stored(_)));
+        assert!(matches!(answer(&mut client).await, Response::Status(_)));
+    }
+    drop(client);
+    session.await.unwrap();
+}
+
+async fn answer(client: &mut DuplexStream) -> Response {
     let mut header = [0; HEADER];
     client.read_exact(&mut header).await.unwrap();
     let mut body = vec![0; frame::body_length::<Response>(header).unwrap()];

@@ -25,7 +25,7 @@ pub enum Operation {
     Get(Get),
     /// The API refused a token: answered by [`Response::Rejected`].
     Reject(Reject),
-    /// Keep credentials: answered by [`Response::Stored`].
+    /// Keep credentials: answered by [`Response::Stored`]. Nothing is kept for a client that closes its side before they are.
     Store(Box<Store>),
     /// Forget credentials and tokens: answered by [`Response::Erased`].
     Erase(Erase),

@@ -4,13 +4,24 @@ use std::fmt::Write;
 
 use dt_cred_proto::message::{FileStatus, ProfileStatus, Status};
 
-use super::{State, json::word};
+use super::{
+    State,
+    json::word,
+    look::{self, Look},
+};
 use crate::{columns, duration::in_words, kept};
 
 /// Cells of the bar that shows how much of a token's life is left.
 const BAR: u64 = 10;
 
 const COLUMNS: usize = 8;
+
+/// The columns that a terminal must have room for if there is to be a table.
+const NARROW: usize = 6;
+
+/// Where the state and what is left of the token stand, which are coloured.
+const STATE: usize = 1;
+const LEFT: usize = 2;
 
 const HEADER: [&str; COLUMNS] =
     ["PROFILE", "STATE", "TIME LEFT", "NEXT REFRESH", "SERVED", "FETCHES", "PROXY", "KEPT IN"];
@@ -20,8 +31,8 @@ pub(super) fn nobody() -> String {
     "no daemon is running; the next dt-cred get starts one\n".to_owned()
 }
 
-/// The state as text; the bar is for a terminal.
-pub(super) fn render(state: &State, terminal: bool) -> String {
+/// The state as text, as it looks there.
+pub(super) fn render(state: &State, look: Look) -> String {
     let State { status, files, defences } = state;
     let mut text = format!(
         "dt-credd {}, pid {}, up {}, {} requests\n",
@@ -43,13 +54,9 @@ pub(super) fn render(state: &State, terminal: bool) -> String {
         text.push_str("no profile: run dt-cred login\n");
         return text;
     }
-    let rows = status.profiles.iter().map(|profile| row(status, profile, terminal));
-    let header = HEADER.map(str::to_owned);
-    let rows: Vec<_> = std::iter::once(header).chain(rows).collect();
-    text.push_str(&columns::align(&rows));
+    text.push_str(&profiles(status, look));
     for profile in &status.profiles {
         if let Some(error) = &profile.last_error {
-            // A String takes everything, here and below.
             let _ = writeln!(text, "{}: last error: {error}", profile.profile);
         }
     }
@@ -65,14 +72,63 @@ pub(super) fn render(state: &State, terminal: bool) -> String {
     text
 }
 
-fn row(status: &Status, profile: &ProfileStatus, terminal: bool) -> [String; COLUMNS] {
+/// The profiles as a table; where it has no room, as one without the wide columns, which follow it; else one below the other.
+fn profiles(status: &Status, look: Look) -> String {
+    let header = HEADER.map(str::to_owned);
+    let rows: Vec<_> = status.profiles.iter().map(|profile| row(status, profile, look)).collect();
+    let all: Vec<&[String]> = std::iter::once(&header).chain(&rows).map(|row| &row[..]).collect();
+    let narrow: Vec<_> = all.iter().map(|row| &row[..NARROW]).collect();
+    let table = |rows: &[&[String]]| {
+        let paint = |row: usize, column, cell| {
+            let profile = row.checked_sub(1).and_then(|row| status.profiles.get(row));
+            look.paint(cell, profile.and_then(|profile| colour(column, profile)))
+        };
+        look.has_room(&columns::align(rows)).then(|| columns::painted(rows, &paint))
+    };
+    if let Some(table) = table(&all) {
+        return table;
+    }
+    let narrow = table(&narrow);
+    let mut text = narrow.clone().unwrap_or_default();
+    for (row, profile) in rows.iter().zip(&status.profiles) {
+        if narrow.is_some() {
+            for (name, cell) in HEADER[NARROW..].iter().zip(&row[NARROW..]) {
+                if !matches!(cell.as_str(), "-" | "none") {
+                    // A String takes everything, here and below.
+                    let _ = writeln!(text, "{}: {} {cell}", profile.profile, name.to_ascii_lowercase());
+                }
+            }
+        } else {
+            let _ = writeln!(text, "{}", row[0]);
+            let cells = HEADER[1..].iter().zip(&row[1..]);
+            let lines: Vec<_> = cells
+                .map(|(name, cell)| [format!("  {}", name.to_ascii_lowercase()), cell.clone()])
+                .collect();
+            let lines: Vec<_> = lines.iter().map(|line| &line[..]).collect();
+            text.push_str(&columns::painted(&lines, &|line, column, cell| {
+                look.paint(cell, if column == 0 { None } else { colour(line + 1, profile) })
+            }));
+        }
+    }
+    text
+}
+
+fn colour(column: usize, profile: &ProfileStatus) -> Option<look::Colour> {
+    match (column, profile.expires_in_ms) {
+        (STATE, _) => look::of_state(profile.state),
+        (LEFT, Some(left)) => Some(look::of_rest(left, profile.lifetime_ms.unwrap_or(left))),
+        _ => None,
+    }
+}
+
+fn row(status: &Status, profile: &ProfileStatus, look: Look) -> [String; COLUMNS] {
     let mark = if profile.profile == status.default_profile { " *" } else { "" };
-    let left = match profile.expires_in_ms {
-        Some(left) if terminal => {
+    let left = match (profile.expires_in_ms, look) {
+        (Some(left), Look::Terminal { .. }) => {
             format!("{} {}", bar(left, profile.lifetime_ms.unwrap_or(left)), in_words(left))
         }
-        Some(left) => in_words(left),
-        None => "-".to_owned(),
+        (Some(left), Look::Plain) => in_words(left),
+        (None, _) => "-".to_owned(),
     };
     let next = profile.next_fetch_in_ms.map_or("-".to_owned(), |next| format!("in {}", in_words(next)));
     let place = match (profile.keyring, &profile.lasts) {
@@ -102,6 +158,10 @@ fn bar(left: u64, whole: u64) -> String {
 mod tests {
     use super::{super::tests::state, *};
 
+    fn terminal(columns: usize) -> Look {
+        Look::Terminal { columns, coloured: false }
+    }
+
     #[test]
     fn a_person_sees_a_table_and_the_errors_below_it() {
         let expected = "\
@@ -115,12 +175,60 @@ staging: last error: the issuer refused the credentials: log in
 default: file /home/u/.datatrails/bearer-token.txt (header): fresh
 default: file /home/u/raw (raw): the disk is full
 ";
-        assert_eq!(render(&state(), true), expected);
+        assert_eq!(render(&state(), terminal(132)), expected);
     }
 
     #[test]
-    fn without_a_terminal_there_is_no_bar() {
-        assert!(!render(&state(), false).contains(['█', '░']));
+    fn a_narrower_terminal_has_the_wide_columns_below_the_table() {
+        let expected = "\
+PROFILE    STATE    TIME LEFT          NEXT REFRESH  SERVED  FETCHES
+default *  valid    ███████░░░ 42 min  in 37 min     12      3
+staging    refused  -                  -             0       2
+default: kept in the kernel keyring, until the next boot
+staging: proxy http://proxy:3128
+staging: kept in the kernel keyring, until the next boot
+staging: last error: the issuer refused the credentials: log in
+";
+        let text = render(&state(), terminal(80));
+        assert!(text.contains(expected), "{text}");
+    }
+
+    #[test]
+    fn where_no_table_has_room_the_profiles_stand_one_below_the_other() {
+        let expected = "\
+default *
+  state         valid
+  time left     ███████░░░ 42 min
+  next refresh  in 37 min
+  served        12
+  fetches       3
+  proxy         none
+  kept in       the kernel keyring, until the next boot
+staging
+  state         refused
+";
+        let text = render(&state(), terminal(40));
+        assert!(text.contains(expected), "{text}");
+    }
+
+    #[test]
+    fn states_and_bars_are_coloured_where_colours_are_wanted_and_change_no_width() {
+        for columns in [132, 80, 40] {
+            let coloured = render(&state(), Look::Terminal { columns, coloured: true });
+            for word in ["\x1b[32mvalid", "\x1b[31mrefused", "\x1b[32m███████░░░"] {
+                assert!(coloured.contains(word), "{word:?} is not in {coloured}");
+            }
+            let codes = ["\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[0m"];
+            let plain = codes.iter().fold(coloured, |text, code| text.replace(code, ""));
+            let trimmed: Vec<_> = plain.lines().map(str::trim_end).collect();
+            assert_eq!(trimmed, render(&state(), terminal(columns)).lines().collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn without_a_terminal_there_is_no_bar_and_one_table() {
+        let text = render(&state(), Look::Plain);
+        assert!(!text.contains(['█', '░', '\x1b']) && text.contains("PROXY"), "{text}");
     }
 
     #[test]
@@ -137,6 +245,6 @@ default: file /home/u/raw (raw): the disk is full
         assert_eq!(nobody(), "no daemon is running; the next dt-cred get starts one\n");
         let mut empty = state();
         empty.status.profiles.clear();
-        assert!(render(&empty, true).ends_with("no profile: run dt-cred login\n"));
+        assert!(render(&empty, terminal(80)).ends_with("no profile: run dt-cred login\n"));
     }
 }

@@ -220,7 +220,7 @@ extern "system" fn restore(_event: u32) -> BOOL {
     0
 }
 
-fn mode(console: &impl AsRawHandle) -> io::Result<CONSOLE_MODE> {
+pub(super) fn mode(console: &impl AsRawHandle) -> io::Result<CONSOLE_MODE> {
     let mut mode = 0;
     #[expect(unsafe_code, reason = "a console's mode has no safe wrapper")]
     // SAFETY: a handle that is no console is refused, and the pointer is to a live variable.
@@ -228,7 +228,7 @@ fn mode(console: &impl AsRawHandle) -> io::Result<CONSOLE_MODE> {
     if told == 0 { Err(io::Error::last_os_error()) } else { Ok(mode) }
 }
 
-fn set_mode(console: &File, mode: CONSOLE_MODE) -> io::Result<()> {
+pub(super) fn set_mode(console: &File, mode: CONSOLE_MODE) -> io::Result<()> {
     #[expect(unsafe_code, reason = "a console's mode has no safe wrapper")]
     // SAFETY: the handle is open for as long as the file is borrowed.
     let set = unsafe { SetConsoleMode(console.as_raw_handle(), mode) };

@@ -44,10 +44,19 @@ pub(super) enum Changed {
     Moved { result: Result<Relocated, Failure>, reply: oneshot::Sender<Result<Moved, Failure>> },
 }
 
+/// Credentials that may be kept.
+struct Proven {
+    item: Item,
+    /// By which they were proven; none where the user wanted no proof.
+    grant: Option<Grant<Arc<Secret>>>,
+    /// Where they were kept before.
+    before: Option<Keyring>,
+}
+
 /// Credentials that are kept now.
 pub(super) struct Kept {
     item: Item,
-    /// By which they were proven; none where the user wanted no proof.
+    /// As in [`Proven`].
     grant: Option<Grant<Arc<Secret>>>,
     /// What the user should know of where they were before.
     left_over: Option<Text>,
@@ -63,8 +72,17 @@ impl Change {
         fetches: &AtomicU64,
     ) -> Changed {
         match self {
-            Self::Store { store, deadline, reply } => {
-                let result = shared.keep(profile, held, store, deadline, fetches).await.map(Box::new);
+            Self::Store { store, deadline, mut reply } => {
+                let proven = tokio::select! {
+                    biased;
+                    // Nothing is changed yet.
+                    () = reply.closed() => Err(left_early(profile)),
+                    proven = shared.prove(profile, held, store, deadline, fetches) => proven,
+                };
+                let result = match proven {
+                    Ok(proven) => shared.keep(profile, proven, deadline).await.map(Box::new),
+                    Err(failure) => Err(failure),
+                };
                 Changed::Stored { result, reply }
             }
             Self::Erase { also, deadline, reply } => {
@@ -130,6 +148,12 @@ fn late(profile: &Profile) -> String {
     )
 }
 
+/// Nobody hears it.
+fn left_early(profile: &Profile) -> Failure {
+    tracing::info!(%profile, "not stored: who wanted it left before it was");
+    Failure::new(FailureKind::Other, "nothing was changed")
+}
+
 /// What is kept of a profile whose keyring cannot be read: nothing, for whoever says where the secret goes. What is not
 /// said would be another place than the one that is kept.
 fn unknown(given: &Attributes, failure: Failure) -> Result<Option<Item>, Failure> {
@@ -144,18 +168,15 @@ fn unknown(given: &Attributes, failure: Failure) -> Result<Option<Item>, Failure
 }
 
 impl Shared {
-    /// Proves credentials and keeps them. Nothing is changed where any of it fails.
-    ///
-    /// Whoever asked for it is told by the deadline that it failed, so it must not be made after that. A keyring that
-    /// asks a person may still take the item later; nothing goes by it then, and the next `store` replaces it.
-    async fn keep(
+    /// Proves credentials. Nothing is changed.
+    async fn prove(
         &self,
         profile: &Profile,
         held: Option<Item>,
         store: Box<Store>,
         deadline: Duration,
         fetches: &AtomicU64,
-    ) -> Result<Kept, Failure> {
+    ) -> Result<Proven, Failure> {
         // Others may have changed it for so long that nobody waits any more.
         if left(deadline).is_zero() {
             return Err(Failure::new(FailureKind::TryLater, late(profile)));
@@ -182,10 +203,20 @@ impl Shared {
             self.keyrings.writable(keyring).await.map_err(|error| locked(profile, &error))?;
         }
         let grant =
-            if store.check { Some(self.prove(profile, &item, deadline, fetches).await?) } else { None };
+            if store.check { Some(self.grant(profile, &item, deadline, fetches).await?) } else { None };
+        Ok(Proven { item, grant, before: existing.map(|item| item.keyring) })
+    }
+
+    /// Keeps credentials that were proven. Nothing is changed where it fails.
+    ///
+    /// Whoever asked for it is told by the deadline that it failed, so it must not be made after that. A keyring that
+    /// asks a person may still take the item later; nothing goes by it then, and the next `store` replaces it.
+    async fn keep(&self, profile: &Profile, proven: Proven, deadline: Duration) -> Result<Kept, Failure> {
+        let Proven { item, grant, before } = proven;
+        let keyring = item.keyring;
         let mut left_over = None;
         if keyring != Keyring::Memory {
-            let before = [self.recorded(profile).await, existing.as_ref().map(|item| item.keyring)];
+            let before = [self.recorded(profile).await, before];
             let secret = item.credentials.to_item();
             let write = self.keyrings.write(keyring, profile, &secret, left(deadline));
             write.await.map_err(|error| locked(profile, &error))?;
@@ -218,7 +249,7 @@ impl Shared {
         }
     }
 
-    async fn prove(
+    async fn grant(
         &self,
         profile: &Profile,
         item: &Item,

@@ -61,22 +61,22 @@ pub fn run(mut command: Command, stdin: impl AsRef<[u8]>) -> Output {
     ended(child, &words)
 }
 
-/// What a child leaves whose output and errors are piped, once it has ended and nobody holds them open any more.
+/// What a child leaves, of its output and errors what is piped, once it has ended and nobody holds them open any more.
 ///
 /// # Panics
 /// When [`BOUND`] has passed; it is killed then.
 #[track_caller]
 pub(super) fn ended(mut child: Child, words: &[String]) -> Output {
     let name = words.join(" ");
-    let stdout = drained(child.stdout.take().expect("piped"));
-    let stderr = drained(child.stderr.take().expect("piped"));
+    let (stdout, stderr) = (child.stdout.take().map(drained), child.stderr.take().map(drained));
     let end = Instant::now() + BOUND;
     let ended = process(&child).is_none_or(|process| process.ended(BOUND));
     if !ended {
         let _ = child.kill();
     }
     let status = child.wait().unwrap_or_else(|error| panic!("cannot wait for {name}: {error}"));
-    let taken = |output: mpsc::Receiver<Vec<u8>>, channel| {
+    let taken = |output: Option<mpsc::Receiver<Vec<u8>>>, channel| {
+        let Some(output) = output else { return Some(String::new()) };
         let left = end.saturating_duration_since(Instant::now());
         let bytes = output.recv_timeout(left).ok()?;
         transcript::keep(words, channel, status.code(), &bytes);

@@ -9,8 +9,9 @@ use std::{
 };
 
 use rustix::{
+    process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid},
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
-    termios::{LocalModes, tcgetattr},
+    termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize},
 };
 
 use super::{
@@ -18,6 +19,8 @@ use super::{
     process::{ended, words},
 };
 use crate::transcript::{self, Channel};
+
+mod screen;
 
 /// A terminal, and what it has shown.
 pub struct Terminal {
@@ -43,18 +46,41 @@ impl Terminal {
         Self { person: person.into(), terminal, shown: String::new() }
     }
 
-    /// Starts a command with this terminal as its controlling one.
+    /// Starts a command with this terminal as its controlling one; its output and errors go elsewhere.
     ///
     /// # Panics
     /// Where it cannot be started.
     pub fn start(&self, command: &Command) -> Started {
+        self.start_with(command, Stdio::piped(), Stdio::piped())
+    }
+
+    /// Starts a command as [`Self::start`]; its output goes to this terminal.
+    ///
+    /// # Panics
+    /// Where it cannot be started.
+    pub fn start_here(&self, command: &Command) -> Started {
+        self.start_with(command, self.side().into(), Stdio::piped())
+    }
+
+    /// Starts a command as [`Self::start`]; its errors go to this terminal.
+    ///
+    /// # Panics
+    /// Where it cannot be started.
+    pub fn start_telling(&self, command: &Command) -> Started {
+        self.start_with(command, Stdio::piped(), self.side().into())
+    }
+
+    fn side(&self) -> File {
+        self.terminal.try_clone().expect("a terminal")
+    }
+
+    fn start_with(&self, command: &Command, stdout: Stdio, stderr: Stdio) -> Started {
         // It gives the child the terminal that is its standard input.
         let mut setsid = Command::new("setsid");
         setsid.args(["--ctty", "--wait"]).arg(command.get_program()).args(command.get_args());
         setsid.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         setsid.current_dir(command.get_current_dir().unwrap_or("/".as_ref()));
-        setsid.stdin(self.terminal.try_clone().expect("a terminal"));
-        setsid.stdout(Stdio::piped()).stderr(Stdio::piped());
+        setsid.stdin(self.side()).stdout(stdout).stderr(stderr);
         Started(setsid.spawn().expect("setsid, of util-linux"), words(command))
     }
 
@@ -74,6 +100,38 @@ impl Terminal {
                 return;
             }
         }
+    }
+
+    /// Looks at the screen, as the text down to the cursor, after whatever comes until it is as `wanted`.
+    ///
+    /// # Panics
+    /// Where nothing more comes.
+    #[track_caller]
+    pub fn until_screen(&mut self, wanted: impl Fn(&str) -> bool) -> String {
+        loop {
+            let screen = screen::shown(&self.bytes());
+            if wanted(&screen) {
+                return screen;
+            }
+            assert!(platform::readable(&self.person, BOUND), "waited {} s after {screen}", BOUND.as_secs());
+            let mut some = [0; 4096];
+            let read = self.person.read(&mut some).expect("more to see");
+            self.shown.extend(some[..read].iter().copied().map(char::from));
+        }
+    }
+
+    /// Makes it as large as this.
+    ///
+    /// # Panics
+    /// Where the terminal is gone.
+    pub fn resize(&self, columns: u16, rows: u16) {
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&self.terminal, size).expect("resized");
+    }
+
+    /// What was sent to it: each character of what is shown is a byte.
+    fn bytes(&self) -> Vec<u8> {
+        self.shown.chars().filter_map(|byte| u8::try_from(byte).ok()).collect()
     }
 
     /// What was shown so far, as far as [`Self::until`] has read.
@@ -102,8 +160,7 @@ impl Terminal {
 impl Drop for Terminal {
     /// The screen as it is in the end.
     fn drop(&mut self) {
-        // Each character is a byte that was shown.
-        let mut shown: Vec<u8> = self.shown.chars().filter_map(|byte| u8::try_from(byte).ok()).collect();
+        let mut shown = self.bytes();
         let mut more = [0; 4096];
         while platform::readable(&self.person, Duration::ZERO) {
             match self.person.read(&mut more) {
@@ -123,6 +180,30 @@ impl Started {
     #[track_caller]
     pub fn ended(self) -> Output {
         ended(self.0, &self.1)
+    }
+
+    /// Waits for its end by a signal, and which one; what it said elsewhere than on the terminal.
+    ///
+    /// # Panics
+    /// Where it ends by itself, or when [`BOUND`] has passed.
+    #[track_caller]
+    pub fn ended_by(self) -> (i32, Output) {
+        let pid = Pid::from_child(&self.0);
+        let gone = platform::Process::of(pid).is_none_or(|process| process.ended(BOUND));
+        assert!(gone, "waited {} s for {:?} to end", BOUND.as_secs(), self.1);
+        // Looked at only: it is reaped below.
+        let status = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
+        let signal = status.expect("it is there").expect("it has ended").terminating_signal();
+        let output = self.ended();
+        (signal.unwrap_or_else(|| panic!("it ended by itself: {output:?}")), output)
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Panics
+    /// Where it is gone.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.0), signal).expect("it is there");
     }
 }
 

@@ -10,6 +10,10 @@ mod frames;
 mod git_credential;
 mod hostile_text;
 mod inspect;
+#[cfg(target_os = "linux")]
+mod interrupted;
+#[cfg(target_os = "linux")]
+mod json;
 mod kubectl_credential;
 mod life;
 mod log;
@@ -21,9 +25,13 @@ mod panics;
 #[cfg(target_os = "linux")]
 mod place;
 #[cfg(target_os = "linux")]
+mod spinner;
+#[cfg(target_os = "linux")]
 mod starter;
 mod status;
 #[cfg(target_os = "linux")]
 mod strangers;
 mod streams;
 mod test;
+#[cfg(target_os = "linux")]
+mod watch;

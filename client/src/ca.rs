@@ -34,7 +34,12 @@ pub(crate) fn settle(attributes: &mut Attributes) -> Result<(), Failure> {
     // An empty one takes the kept one away.
     let Some(given) = attributes.ca_file.take_if(|given| !given.is_empty()) else { return Ok(()) };
     let usage = |what: String| Failure::new(FailureKind::Usage, what);
-    let unwritable = || usage(format!("the CA file's path {} cannot be made absolute", Text::new(&given)));
+    let unwritable = || {
+        usage(format!(
+            "the CA file's path {} cannot be made absolute: give it from the root on",
+            Text::new(&given)
+        ))
+    };
     let absolute = std::path::absolute(&given).map_err(|_| unwritable())?;
     let place = if platform::may_daemon_read(&absolute) { absolute } else { copied(absolute)? };
     attributes.ca_file = Some(place.into_os_string().into_string().map_err(|_| unwritable())?);
@@ -47,7 +52,7 @@ fn copied(file: PathBuf) -> Result<PathBuf, Failure> {
     let Some(state) = state_folder() else { return Ok(file) };
     let failed = |copy: &Path, error: &dyn std::fmt::Display| {
         let what = format!(
-            "the CA file {file:?} cannot be copied to {copy:?}, where the daemon may read it: {error}"
+            "the CA file {file:?} cannot be copied to {copy:?}, where the daemon may read it: {error}; see to the folder's owner and to the space on the disk"
         );
         Failure::new(FailureKind::Other, what)
     };

@@ -8,7 +8,7 @@ mod values;
 
 use std::{ffi::OsString, time::Duration};
 
-use clap::{Args, FromArgMatches, Parser, Subcommand, ValueHint, error::ErrorKind};
+use clap::{ArgAction, Args, FromArgMatches, Parser, Subcommand, ValueHint, error::ErrorKind};
 use dt_cred_proto::{
     message::{ClientAuth, Failure, FailureKind, Keyring},
     profile::Profile,
@@ -19,7 +19,7 @@ use crate::{
     completions::CompletionShell,
     format::{Format, Shell},
     man::Page,
-    settings::seconds,
+    settings::{seconds, whole},
 };
 
 /// Prints a fresh access token that dt-credd keeps: curl -H "$(dt-cred get)" …
@@ -46,6 +46,9 @@ pub(crate) struct Globals {
     /// Start no daemon where none listens [env: DT_CRED_NO_START=1]
     #[arg(long, global = true, display_order = 900)]
     pub(crate) no_start: bool,
+    /// Tell on standard error what is done; twice for more [env: DT_CRED_LOG=debug or trace]
+    #[arg(short, long, global = true, display_order = 900, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
 }
 
 /// What there is to do.
@@ -122,7 +125,7 @@ DATATRAILS_AUTHTOKEN: the raw token, kept fresh until the program and all that i
 #[derive(Args, Debug, PartialEq)]
 pub(crate) struct ExecArguments {
     /// Only with a token that is valid for at least so many seconds
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = whole::<u32>)]
     pub(crate) min_ttl: Option<u32>,
     /// Give the token in a file that is kept fresh, and none in the environment
     #[arg(long)]
@@ -142,7 +145,7 @@ pub(crate) struct GetArguments {
     #[arg(long, value_name = "SHELL", value_parser = one_of::<Shell>(), hide_possible_values = true)]
     pub(crate) shell: Option<Shell>,
     /// Only a token that is valid for at least so many seconds
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = whole::<u32>)]
     pub(crate) min_ttl: Option<u32>,
     /// Only a token that is asked for from now on
     #[arg(long)]
@@ -153,7 +156,7 @@ pub(crate) struct GetArguments {
 #[derive(Args, Debug, PartialEq)]
 pub(crate) struct RejectArguments {
     /// The refused token's generation (get --format json): nothing is done unless it is the one held
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<u64>)]
     pub(crate) generation: Option<u64>,
     /// Also ask again where the issuer refused the credentials for good; at most once a minute
     #[arg(long)]
@@ -296,7 +299,7 @@ pub(crate) struct CurlArguments {
     pub(crate) allow_host: Vec<String>,
     /// curl's own
     #[arg(value_name = "CURL'S ARGUMENTS")]
-    pub(crate) arguments: Vec<OsString>,
+    pub(crate) arguments: Vec<String>,
 }
 
 /// The arguments of `completions`.
@@ -341,11 +344,10 @@ pub(crate) fn read(arguments: &[OsString]) -> Result<Asked, Failure> {
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             Ok(Asked::Print(error.to_string()))
         }
-        Err(error) if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            Err(Failure::new(FailureKind::Usage, "no command was given: see dt-cred --help"))
-        }
         Err(error) => {
-            Err(Failure::new(FailureKind::Usage, one_line(&error, meant::meant(&error, &command, arguments))))
+            let meant = meant::meant(&error, &command, arguments);
+            let message = one_line(&error, meant.as_deref(), &meant::path(&command, arguments));
+            Err(Failure::new(FailureKind::Usage, message))
         }
     }
 }
@@ -389,13 +391,21 @@ fn command_at(arguments: &[OsString]) -> usize {
     at
 }
 
-/// clap's message without its `error:`, its usage and its tips.
-fn one_line(error: &clap::Error, meant: Option<String>) -> String {
-    let message = error.to_string();
-    let words: Vec<_> = message.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
-    let words = words.join(" ");
+/// clap's message in one line: what is wrong, what may be meant, and whose help says more.
+fn one_line(error: &clap::Error, meant: Option<&str>, command: &str) -> String {
+    let text = error.to_string();
+    let what = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            "no command was given".to_owned()
+        }
+        _ => {
+            let words: Vec<_> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+            let words = words.join(" ");
+            words.strip_prefix("error: ").unwrap_or(&words).to_owned()
+        }
+    };
     let meant = meant.map_or(String::new(), |meant| format!(" did you mean {meant}?"));
-    format!("{}:{meant} see dt-cred --help", words.strip_prefix("error: ").unwrap_or(&words))
+    format!("{what}:{meant} see {command} --help")
 }
 
 /// The whole command line, as the manual and a shell's completion see it.
@@ -417,6 +427,20 @@ mod tests {
     fn clap_finds_nothing_wrong_with_the_command_line_itself() {
         help::command().debug_assert();
     }
+
+    const COMMANDS: &[&str] = &[
+        "get",
+        "reject",
+        "status",
+        "start",
+        "login",
+        "keyring",
+        "move",
+        "inspect",
+        "git-credential",
+        "doctor",
+        "exec",
+    ];
 
     #[test]
     fn what_cannot_be_understood_is_told_in_one_line_with_exit_code_2() {
@@ -452,10 +476,11 @@ mod tests {
             let failure = read(words).expect_err(&words.join(" "));
             assert_eq!(failure.kind, FailureKind::Usage);
             let message = failure.message.as_str();
-            assert!(
-                message.ends_with(": see dt-cred --help") || message.ends_with("? see dt-cred --help"),
-                "{message}"
-            );
+            // Of the command that was meant, if one was.
+            let command: Vec<_> = words.iter().filter(|word| COMMANDS.contains(word)).copied().collect();
+            let help = [&["dt-cred"][..], &command, &["--help"]].concat().join(" ");
+            let ends = [format!(": see {help}"), format!("? see {help}")];
+            assert!(ends.iter().any(|end| message.ends_with(end)), "{message}");
             assert!(!message.contains(['\u{fffd}', '\n']) && !message.starts_with("error"), "{message}");
         }
     }
@@ -467,13 +492,17 @@ mod tests {
             (&["stat"], "unrecognized subcommand 'stat': did you mean status? see dt-cred --help"),
             (
                 &["get", "--fromat", "raw"],
-                "unexpected argument '--fromat' found: did you mean --format? see dt-cred --help",
+                "unexpected argument '--fromat' found: did you mean --format? see dt-cred get --help",
             ),
             (
                 &["get", "--format", "jsn"],
-                "[possible values: header, raw, bearer, json, env, curl]: did you mean json? see dt-cred --help",
+                "[possible values: header, raw, bearer, json, env, curl]: did you mean json? see dt-cred get --help",
             ),
-            (&["get", "--zzz"], "unexpected argument '--zzz' found: see dt-cred --help"),
+            (&["get", "--zzz"], "unexpected argument '--zzz' found: see dt-cred get --help"),
+            (
+                &["status", "--json", "--check"],
+                "the argument '--json' cannot be used with '--check': see dt-cred status --help",
+            ),
         ] {
             let message = read(words).expect_err(&words.join(" ")).message.to_string();
             assert!(message.ends_with(told), "{message}");

@@ -48,7 +48,7 @@ pub(crate) enum ConnectError {
 #[derive(Debug, Error)]
 pub(crate) enum ExchangeError {
     /// The request is too long to be sent.
-    #[error("the request cannot be sent: {0}")]
+    #[error("the request cannot be sent: {0}; give shorter values")]
     Unsendable(FrameError),
     /// The daemon closed the connection before it answered.
     #[error("the daemon ended the connection without an answer: try again")]
@@ -63,7 +63,7 @@ pub(crate) enum ExchangeError {
     #[error("the daemon's answer cannot be understood ({0}): run dt-cred stop, then again")]
     Answer(FrameError),
     /// The system refuses.
-    #[error("cannot talk to the daemon: {0}")]
+    #[error("cannot talk to the daemon: {0}; try again, or run dt-cred stop first")]
     Io(io::Error),
 }
 

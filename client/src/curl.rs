@@ -35,9 +35,6 @@ use program::{Run, Written};
 /// Why curl is not run.
 #[derive(Debug, Error)]
 pub(crate) enum CurlError {
-    /// An argument that cannot be looked at.
-    #[error("argument {0} of curl's is not UTF-8: name files and data in UTF-8, or run curl itself")]
-    NotUtf8(usize),
     /// An `--allow-host` that is none.
     #[error("--allow-host \"{host}\" is no HOST or HOST:PORT: {source}")]
     AllowHost {
@@ -93,18 +90,18 @@ struct Call {
 
 impl Call {
     fn read(arguments: &CurlArguments) -> Result<Self, CurlError> {
-        let words = arguments.arguments.iter().enumerate();
-        let words = words.map(|(at, word)| word.to_str().ok_or(CurlError::NotUtf8(at + 1)));
-        let line = Line::read(&words.collect::<Result<Vec<_>, _>>()?)?;
+        let line = Line::read(&arguments.arguments)?;
         if line.reads_standard_input() && !platform::LEAVES_INPUT {
             return Err(CurlError::InputTaken);
         }
-        let origins = |host: &String| {
-            curl_line::allowed(host)
-                .map_err(|source| CurlError::AllowHost { host: host.as_str().into(), source })
-        };
-        let allowed = arguments.allow_host.iter().map(origins).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { line, allowed: allowed.concat() })
+        let mut allowed = Vec::new();
+        for host in &arguments.allow_host {
+            let origins = curl_line::allowed(host);
+            allowed.extend(
+                origins.map_err(|source| CurlError::AllowHost { host: host.as_str().into(), source })?,
+            );
+        }
+        Ok(Self { line, allowed })
     }
 
     /// curl's arguments and its line with the token, where every URL is one for it.

@@ -51,8 +51,8 @@ pub enum LineError {
     #[error("--{0} has no value behind it: see curl --help all")]
     NoValue(&'static str),
     /// A flag with `=`, or an option with a value and `--no-`.
-    #[error("{0} is not how curl takes it: see curl --help all")]
-    Misused(Text),
+    #[error("{0} {1}")]
+    Misused(Text, &'static str),
     /// It may not be there at all.
     #[error("--{option} is refused: {reason}")]
     Refused {
@@ -103,6 +103,8 @@ const HEADER_FILE: &str = "the file may hold an Authorization, or another one wh
 const HEADER_LINES: &str =
     "a line ends in it, and another header would begin: give each by a --header of its own";
 const THROUGH_PROXY: &str = "by http the proxy would read the token: leave it out, or use https";
+const VALUE_LESS: &str = "takes no value: leave out the = and what stands behind it";
+const UNSWITCHED: &str = "is none of curl's options: what takes a value cannot be switched off, leave it out";
 const EXPANDED: &str = "what curl makes of it cannot be looked at: let the shell expand it";
 
 /// How a command line looks.
@@ -123,9 +125,9 @@ impl Line {
     ///
     /// # Errors
     /// [`LineError`], for the first word that is refused or cannot be understood.
-    pub fn read(words: &[impl AsRef<str>]) -> Result<Self, LineError> {
+    pub fn read(words: &[String]) -> Result<Self, LineError> {
         let mut given = Vec::with_capacity(words.len());
-        let mut words = words.iter().map(AsRef::as_ref);
+        let mut words = words.iter().map(String::as_str);
         let mut options = true;
         while let Some(word) = words.next() {
             if !options || !word.starts_with('-') {
@@ -154,25 +156,30 @@ impl Line {
         let origin = Origin::of(own).ok().filter(Origin::takes_tokens).ok_or(LineError::Own)?;
         let base = own.trim_end_matches('/');
         let whole = |url: &str| if is_path(url) { format!("{base}{url}") } else { url.to_owned() };
-        let targets = self.urls().enumerate().map(|(at, url)| {
-            let number = at + 1;
-            let target = Origin::of(&whole(url)).map_err(|source| LineError::Url { number, source })?;
-            admitted(target, &origin, allowed)
-        });
-        let targets = targets.collect::<Result<Vec<_>, _>>()?;
-        let by_http = !targets.iter().all(Origin::is_https);
-        if by_http && let Some(option) = self.values(Effect::Proxy).next() {
-            return Err(refused(option.0, THROUGH_PROXY));
+        let mut by_http = false;
+        for (at, url) in self.urls().enumerate() {
+            let target =
+                Origin::of(&whole(url)).map_err(|source| LineError::Url { number: at + 1, source })?;
+            by_http |= !target.is_https();
+            admitted(target, &origin, allowed)?;
         }
-        let arguments = self.given.iter().flat_map(|given| match given {
-            Given::Flag { option, on: true } => vec![format!("--{}", option.name)],
-            Given::Flag { option, on: false } => vec![format!("--no-{}", option.name)],
-            Given::Value { option, value } if option.effect == Effect::Url => {
-                vec!["--url".to_owned(), whole(value)]
+        if by_http && let Some((option, _)) = self.values(Effect::Proxy).next() {
+            return Err(refused(option, THROUGH_PROXY));
+        }
+        let mut arguments = Vec::with_capacity(2 * self.given.len());
+        for given in &self.given {
+            match given {
+                Given::Flag { option, on } => {
+                    arguments.push(format!("--{}{}", if *on { "" } else { "no-" }, option.name));
+                }
+                Given::Value { option, value } => {
+                    arguments.push(format!("--{}", option.name));
+                    let url = option.effect == Effect::Url;
+                    arguments.push(if url { whole(value) } else { value.clone() });
+                }
             }
-            Given::Value { option, value } => vec![format!("--{}", option.name), value.clone()],
-        });
-        Ok(Admitted { arguments: arguments.collect(), by_http })
+        }
+        Ok(Admitted { arguments, by_http })
     }
 
     /// The files that are read, where the same can be sent again without anybody noticing: one URL, nothing written or
@@ -191,12 +198,15 @@ impl Line {
         if once || !one {
             return None;
         }
-        let files = self.read_by_curl().filter_map(|input| match input {
-            Input::None => None,
-            Input::File(name) => Some(Some(name)),
-            Input::Standard | Input::Many => Some(None),
-        });
-        files.collect()
+        let mut files = Vec::new();
+        for input in self.read_by_curl() {
+            match input {
+                Input::None => {}
+                Input::File(name) => files.push(name),
+                Input::Standard | Input::Many => return None,
+            }
+        }
+        Some(files)
     }
 
     /// Whether curl reads standard input.
@@ -260,12 +270,12 @@ fn is_path(url: &str) -> bool {
     url.starts_with('/') && !url.starts_with("//")
 }
 
-fn admitted(target: Origin, own: &Origin, allowed: &[Origin]) -> Result<Origin, LineError> {
+fn admitted(target: Origin, own: &Origin, allowed: &[Origin]) -> Result<(), LineError> {
     if !target.takes_tokens() {
         return Err(LineError::Http(target));
     }
     if target == *own || allowed.contains(&target) {
-        return Ok(target);
+        return Ok(());
     }
     let authority = target.to_string();
     let authority = authority.split_once("://").map_or("", |(_, authority)| authority).to_owned();
@@ -278,7 +288,7 @@ fn url(word: &str) -> Result<Given, LineError> {
 }
 
 /// `--name`, `--no-name`, `--name value`, and `--name=value` as curl 8.16 takes it.
-fn long<'a>(word: &str, rest: &mut impl Iterator<Item = &'a str>) -> Result<Given, LineError> {
+fn long(word: &str, rest: &mut dyn Iterator<Item = &str>) -> Result<Given, LineError> {
     let (name, attached) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
     let written = || Text::from(format!("--{name}"));
     if name.starts_with("expand-") {
@@ -293,17 +303,17 @@ fn long<'a>(word: &str, rest: &mut impl Iterator<Item = &'a str>) -> Result<Give
     };
     match (option.takes_value, attached) {
         (false, None) => flag(option, on),
-        (false, Some(_)) => Err(LineError::Misused(written())),
-        (true, _) if !on => Err(LineError::Misused(written())),
+        (false, Some(_)) => Err(LineError::Misused(written(), VALUE_LESS)),
+        (true, _) if !on => Err(LineError::Misused(written(), UNSWITCHED)),
         (true, Some(value)) => with_value(option, value.to_owned()),
         (true, None) => with_value(option, rest.next().ok_or(LineError::NoValue(option.name))?.to_owned()),
     }
 }
 
 /// `-sSfL`, and `-XPOST` or `-X POST` at the end of it.
-fn short<'a>(
+fn short(
     letters: &str,
-    rest: &mut impl Iterator<Item = &'a str>,
+    rest: &mut dyn Iterator<Item = &str>,
     given: &mut Vec<Given>,
 ) -> Result<(), LineError> {
     if letters.is_empty() {

@@ -9,7 +9,7 @@ use crate::{
     connection::{ConnectError, Connection, ExchangeError},
     deadline::Deadline,
     settings::Settings,
-    spawn,
+    spawn, verbose,
 };
 
 /// How often a daemon is started for one command: others may end it meanwhile, but not for ever.
@@ -65,11 +65,12 @@ pub(crate) fn hold(
     let again = is_repeatable(&operation);
     let mut request = Request { deadline_ms: 0, operation };
     let mut connection = reach(settings, deadline)?;
-    let answer = match connection.exchange(&mut request, deadline) {
+    let answer = match exchange(&mut connection, &mut request, deadline) {
         // It ended in that moment, or another one took its place.
         Err(ExchangeError::Closed) if again => {
+            verbose::tell(|| "the daemon ended in that moment: asking once more".to_owned());
             connection = reach(settings, deadline)?;
-            connection.exchange(&mut request, deadline)
+            exchange(&mut connection, &mut request, deadline)
         }
         other => other,
     };
@@ -96,7 +97,7 @@ pub(crate) fn ask_over(
     operation: Operation,
     deadline: Deadline,
 ) -> Result<Response, Failure> {
-    judge(connection.exchange(&mut Request { deadline_ms: 0, operation }, deadline)?)
+    judge(exchange(connection, &mut Request { deadline_ms: 0, operation }, deadline)?)
 }
 
 /// The daemon that listens now; none where none does.
@@ -104,10 +105,45 @@ pub(crate) fn ask_over(
 /// # Errors
 /// [`ConnectError`], but never that nobody listens.
 pub(crate) fn running(settings: &Settings, deadline: Deadline) -> Result<Option<Connection>, ConnectError> {
-    match Connection::open(&settings.endpoint.path, settings.server_uid, deadline) {
+    let opened = Connection::open(&settings.endpoint.path, settings.server_uid, deadline);
+    verbose::tell(|| found(settings, &opened));
+    match opened {
         Err(ConnectError::Nobody(_)) => Ok(None),
         other => other.map(Some),
     }
+}
+
+/// Which socket it is, why that one, and who was found there.
+fn found(settings: &Settings, opened: &Result<Connection, ConnectError>) -> String {
+    let listens = match opened {
+        Ok(connection) => match connection.listener() {
+            Some(pid) => format!("pid {pid} listens"),
+            None => "a daemon listens".to_owned(),
+        },
+        Err(ConnectError::Nobody(_)) => "nobody listens".to_owned(),
+        Err(_) => "not connected".to_owned(),
+    };
+    let endpoint = &settings.endpoint;
+    format!("socket {:?} ({}): {listens}", endpoint.path, verbose::why(endpoint))
+}
+
+/// One exchange, told as it goes.
+fn exchange(
+    connection: &mut Connection,
+    request: &mut Request,
+    deadline: Deadline,
+) -> Result<Response, ExchangeError> {
+    let name = request.operation.name();
+    let began =
+        verbose::begun(|| format!("asking for {name}, within {}", verbose::in_ms(deadline.remaining())));
+    let answer = connection.exchange(request, deadline);
+    verbose::ended(began, || match &answer {
+        Ok(Response::Failed(failure)) => format!("{name} failed (exit code {})", failure.kind.exit_code()),
+        Ok(Response::Unsupported | Response::Version { .. }) => format!("{name} was not understood"),
+        Ok(_) => format!("{name} was answered"),
+        Err(_) => format!("{name} has no answer"),
+    });
+    answer
 }
 
 /// Starts a daemon and connects to it, or to one that was started in the same moment.

@@ -11,21 +11,24 @@ use serde_json::{Value, json};
 /// Tells `failure` and gives its exit code.
 pub(crate) fn report(failure: &Failure) -> ExitCode {
     let hint = hint(failure.kind, std::env::var_os("SUDO_USER").as_deref());
-    // Nobody can be told that standard error is closed; the exit code says it all the same.
-    let _ = writeln!(std::io::stderr(), "dt-cred: {failure}{hint}");
+    say(&format!("{failure}{hint}"));
     ExitCode::from(failure.kind.exit_code())
 }
 
 /// Tells the user something that is no failure.
 pub(crate) fn warn(text: &Text) {
-    // As in `report`.
-    let _ = writeln!(std::io::stderr(), "dt-cred: {text}");
+    say(text.as_str());
 }
 
 /// Tells of a panic, by its place.
 pub(crate) fn bug(place: &str) {
-    // As in `report`.
-    let _ = writeln!(std::io::stderr(), "dt-cred: this is a bug, at {place}: please report it");
+    say(&format!("this is a bug, at {place}: please report it"));
+}
+
+/// One line on standard error, in one piece: many clients may write to the same one at once.
+pub(crate) fn say(line: &str) {
+    // Nobody can be told that standard error is closed; the exit code says it all the same.
+    let _ = std::io::stderr().write_all(format!("dt-cred: {line}\n").as_bytes());
 }
 
 /// What the daemon cannot know: under sudo, the profiles of the user who called are not those of root.

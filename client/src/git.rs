@@ -68,8 +68,12 @@ pub enum GitError {
 
 impl From<GitError> for Failure {
     fn from(error: GitError) -> Self {
-        let kind = if error == GitError::NotAToken { FailureKind::Other } else { FailureKind::Usage };
-        Self::new(kind, error.to_string())
+        match error {
+            GitError::NotAToken => Self::new(FailureKind::Other, error.to_string()),
+            _ => {
+                Self::new(FailureKind::Usage, format!("{error}; git writes it, see git help git-credential"))
+            }
+        }
     }
 }
 

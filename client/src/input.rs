@@ -10,7 +10,7 @@ use crate::platform;
 
 /// It cannot be read.
 #[derive(Debug, Error)]
-#[error("cannot read standard input: {0}")]
+#[error("cannot read standard input: {0}; see what it comes from, then try again")]
 pub(crate) struct ReadError(#[from] io::Error);
 
 impl From<ReadError> for Failure {

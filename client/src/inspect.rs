@@ -47,7 +47,12 @@ fn now() -> i64 {
 }
 
 fn given(error: JwtError) -> Failure {
-    Failure::new(FailureKind::Usage, format!("standard input is no token that can be shown: {error}"))
+    Failure::new(
+        FailureKind::Usage,
+        format!(
+            "standard input is no token that can be shown: {error}; give it one, as dt-cred get prints it"
+        ),
+    )
 }
 
 fn opaque(profile: &str, error: &JwtError) -> Failure {

@@ -37,13 +37,13 @@ pub struct ExecInfo {
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum KubectlError {
     /// More than [`LIMIT`] bytes.
-    #[error("{VARIABLE} is longer than {LIMIT} bytes")]
+    #[error("{VARIABLE} is longer than {LIMIT} bytes: leave it to kubectl to set it")]
     TooLong,
     /// No JSON of that form.
-    #[error("{VARIABLE} is no ExecCredential: {0}")]
+    #[error("{VARIABLE} is no ExecCredential ({0}): leave it to kubectl to set it")]
     Json(Text),
     /// Another object.
-    #[error("{VARIABLE} is a {0}, not an {KIND}")]
+    #[error("{VARIABLE} is a {0}, not an {KIND}: leave it to kubectl to set it")]
     Kind(Text),
     /// Another version.
     #[error("{VARIABLE} is of {0}: set apiVersion: {API_VERSION} beside command: in the kubeconfig's user")]
@@ -211,11 +211,11 @@ mod tests {
         let twice = "{\"apiVersion\":\"a\",\"kind\":\"b\",\"kind\":\"b\"}".to_owned();
         let deep = format!("{{\"spec\":{}", "[".repeat(50_000));
         let cases = [
-            (String::new(), "is no ExecCredential: EOF"),
-            ("[]".to_owned(), "is no ExecCredential: invalid length 0"),
-            ("{}".to_owned(), "is no ExecCredential: missing field `apiVersion`"),
-            (deep, "is no ExecCredential: "),
-            (twice, "is no ExecCredential: duplicate field `kind`"),
+            (String::new(), "is no ExecCredential (EOF"),
+            ("[]".to_owned(), "is no ExecCredential (invalid length 0"),
+            ("{}".to_owned(), "is no ExecCredential (missing field `apiVersion`"),
+            (deep, "is no ExecCredential ("),
+            (twice, "is no ExecCredential (duplicate field `kind`"),
             (version, "set apiVersion: client.authentication.k8s.io/v1 "),
             (kind, "is a Config, not an ExecCredential"),
             ("x".repeat(LIMIT + 1), "is longer than"),

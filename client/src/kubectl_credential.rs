@@ -18,11 +18,11 @@ use crate::{daemon, deadline::Deadline, error, output, settings::Settings};
 pub(crate) enum PluginError {
     /// Nobody asks.
     #[error(
-        "{VARIABLE} is not set: kubectl sets it for the command: that a kubeconfig's user names, see dt-cred's README"
+        "{VARIABLE} is not set: kubectl sets it for the command that a kubeconfig's user names: see dt-cred's README"
     )]
     NotAsked,
     /// Not text.
-    #[error("{VARIABLE} is not UTF-8")]
+    #[error("{VARIABLE} is not UTF-8: leave it to kubectl to set it")]
     NotUtf8,
     /// What kubectl says, or what it would be answered.
     #[error(transparent)]

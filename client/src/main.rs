@@ -39,6 +39,7 @@ mod store;
 mod terminal;
 mod test;
 mod unlock;
+mod verbose;
 
 #[cfg(unix)]
 #[path = "unix.rs"]
@@ -74,17 +75,23 @@ fn main() -> ExitCode {
 fn told() -> ExitCode {
     let arguments = git_credential::by_name(std::env::args_os());
     match run(&arguments) {
-        Ok(code) => code,
+        Ok(code) => {
+            verbose::tell(|| "done".to_owned());
+            code
+        }
         Err(failure) => {
-            let code = error::report(&failure);
-            if cli::runs_another(&arguments) { cli::NOTHING_RUN.into() } else { code }
+            let other = cli::runs_another(&arguments).then_some(cli::NOTHING_RUN);
+            let code = other.unwrap_or_else(|| failure.kind.exit_code());
+            verbose::tell(|| format!("exit code {code}"));
+            error::report(&failure);
+            code.into()
         }
     }
 }
 
 fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
     if let Some((globals, get)) = fast::read(arguments) {
-        get::run(&Settings::of_process(&globals)?, &get)?;
+        get::run(&settings(&globals)?, &get)?;
         return Ok(ExitCode::SUCCESS);
     }
     if let Some((first, words)) = arguments.split_first()
@@ -103,8 +110,16 @@ fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn dispatch(globals: &Globals, command: Command) -> Result<ExitCode, Failure> {
+/// What every command goes by, once it is known how much it tells.
+fn settings(globals: &Globals) -> Result<Settings, Failure> {
+    verbose::begin(globals.verbose)?;
     let settings = Settings::of_process(globals)?;
+    verbose::introduce(&settings);
+    Ok(settings)
+}
+
+fn dispatch(globals: &Globals, command: Command) -> Result<ExitCode, Failure> {
+    let settings = settings(globals)?;
     let done = match command {
         Command::Get(arguments) => get::run(&settings, &arguments),
         Command::Exec(arguments) => exec::run(&settings, arguments),

@@ -9,7 +9,7 @@ use crate::platform;
 
 /// Standard output takes no more: a full disk, say.
 #[derive(Debug, Error)]
-#[error("cannot write to standard output: {0}")]
+#[error("cannot write to standard output: {0}; see where it goes, then try again")]
 pub(crate) struct OutputError(#[from] io::Error);
 
 impl From<OutputError> for Failure {

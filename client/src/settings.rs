@@ -71,7 +71,7 @@ impl Settings {
             timeout: options.timeout.unwrap_or(timeout),
             patience: options.timeout.unwrap_or(timeout + PROMPT),
             start: !(options.no_start || no_start),
-            server_uid: read(&variable, "DT_CRED_SERVER_UID", u32::from_str)?,
+            server_uid: read(&variable, "DT_CRED_SERVER_UID", whole)?,
             endpoint: resolve(variable)?,
         })
     }
@@ -98,6 +98,14 @@ pub(crate) fn seconds(word: &str) -> Result<Duration, &'static str> {
     Ok(Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST).clamp(Duration::from_millis(1), LONGEST))
 }
 
+/// A whole number.
+///
+/// # Errors
+/// That it is none, or too large.
+pub(crate) fn whole<T: FromStr>(word: &str) -> Result<T, &'static str> {
+    word.parse().map_err(|_| "it must be a whole number, and not too large")
+}
+
 fn flag(word: &str) -> Result<bool, &'static str> {
     match word {
         "1" | "true" => Ok(true),
@@ -121,8 +129,12 @@ mod tests {
 
     #[test]
     fn an_option_wins_over_its_variable() {
-        let options =
-            Globals { profile: "a".parse().ok(), timeout: Some(Duration::from_secs(1)), no_start: true };
+        let options = Globals {
+            profile: "a".parse().ok(),
+            timeout: Some(Duration::from_secs(1)),
+            no_start: true,
+            verbose: 0,
+        };
         let variables = [("DT_CRED_PROFILE", "b"), ("DT_CRED_TIMEOUT", "2"), ("DT_CRED_NO_START", "0")];
         let both = settings(&options, &variables).unwrap();
         assert_eq!(both.profile, "a".parse().ok());

@@ -17,7 +17,7 @@ use thiserror::Error;
 use crate::{
     deadline::Deadline,
     platform::{self, DAEMON, TrustError},
-    spinner,
+    spinner, verbose,
 };
 
 /// Where the daemon is looked for when it does not lie beside the client: fixed when the client is built.
@@ -36,7 +36,7 @@ pub(crate) enum SpawnError {
     #[error("the daemon is not started: {0}")]
     Untrusted(#[from] TrustError),
     /// The system refuses.
-    #[error("cannot start {path:?}: {source}")]
+    #[error("cannot start {path:?}: {source}; see to its owner and mode, or install it again")]
     Io { path: PathBuf, source: io::Error },
     /// It ended, or said something else.
     #[error("{0:?} ended before it was ready: run it in a terminal to see why")]
@@ -67,6 +67,8 @@ impl From<SpawnError> for Failure {
 pub(crate) fn start(deadline: Deadline) -> Result<(), SpawnError> {
     let path = program()?;
     platform::trusted_program(&path)?;
+    let began =
+        verbose::begun(|| format!("starting {path:?}, within {}", verbose::in_ms(deadline.remaining())));
     let io = |source| SpawnError::Io { path: path.clone(), source };
     let mut command = Command::new(&path);
     command
@@ -80,11 +82,13 @@ pub(crate) fn start(deadline: Deadline) -> Result<(), SpawnError> {
         .stderr(Stdio::null());
     let child = platform::start_detached(&mut command).map_err(io)?;
     let output = child.stdout.ok_or_else(|| SpawnError::Wordless(path.clone()))?;
-    match word(output, deadline) {
+    let said = match word(output, deadline) {
         Ok(word) => judge(&word, &path),
         Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(SpawnError::Slow(deadline.in_words())),
         Err(error) => Err(io(error)),
-    }
+    };
+    verbose::ended(began, || if said.is_ok() { "it is ready" } else { "it is not ready" }.to_owned());
+    said
 }
 
 /// The daemon's program: beside this one, symbolic links followed, else where the build says. Never by PATH.

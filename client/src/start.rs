@@ -25,7 +25,7 @@ pub(crate) enum SourceError {
     #[error("{0} is not set: start --from-env takes {CLIENT_ID}, {CLIENT_SECRET} and, if set, {URL}")]
     Missing(&'static str),
     /// A variable is not text.
-    #[error("{0} is not UTF-8")]
+    #[error("{0} is not UTF-8: set it to text")]
     NotUtf8(&'static str),
     /// The lines name no client.
     #[error("standard input holds no client_id: give the lines client_id=… and client_secret=…")]

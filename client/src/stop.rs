@@ -21,7 +21,7 @@ pub(crate) enum StopError {
     #[error("{DAEMON} (pid {pid}) did not end within {within}: end it by its pid")]
     Slow { pid: u32, within: String },
     /// The system refuses.
-    #[error("cannot wait for {DAEMON} (pid {pid}): {source}")]
+    #[error("cannot wait for {DAEMON} (pid {pid}): {source}; see by its pid whether it still runs")]
     Io { pid: u32, source: io::Error },
 }
 

@@ -74,7 +74,7 @@ fn a_daemon_is_started_with_a_clean_environment_where_none_listens() {
     client
         .env("HOME", "/home/a")
         .env("LANG", "C.UTF-8")
-        .env("DT_CRED_LOG", "debug")
+        .env("DT_CRED_LOG", "dt-credd=debug")
         .env("https_proxy", "http://p:1");
     client.env("LD_LIBRARY_PATH", "/evil").env("SSL_CERT_FILE", "/evil").env("DATATRAILS_CLIENT_SECRET", "x");
     client.env("PATH", "/evil:/usr/bin:/bin").env("LC_ALL", "C");
@@ -91,7 +91,7 @@ fn a_daemon_is_started_with_a_clean_environment_where_none_listens() {
     let expected = [
         "/",
         "--background",
-        "DT_CRED_LOG=debug",
+        "DT_CRED_LOG=dt-credd=debug",
         "HOME=/home/a",
         "LANG=C.UTF-8",
         "PATH=/usr/bin:/bin",

@@ -289,7 +289,10 @@ impl Keeper {
                 Entry::Occupied(task) => task.into_mut(),
                 Entry::Vacant(place) => {
                     let task = profile::start(Arc::clone(&self.0), place.key().clone()).map_err(|error| {
-                        let message = format!("no timer is to be had ({error}): too many files are open");
+                        let message = format!(
+                            "no timer is to be had ({error}): raise the limit of open files (ulimit -n), run dt-cred \
+                             stop, then again"
+                        );
                         Failure::new(FailureKind::TryLater, message)
                     })?;
                     place.insert(task)

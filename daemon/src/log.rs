@@ -6,24 +6,37 @@ use std::{
     fs,
     io::{self, Write},
     path::{Path, PathBuf},
-    str::FromStr,
     sync::Mutex,
 };
 
+use dt_cred_proto::log::{DAEMON, LOG_VARIABLE, Level, LevelError, level};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::platform;
 
-/// Environment variable with the level: error, warn, info (the default), debug, trace or off.
-pub const LEVEL_VARIABLE: &str = "DT_CRED_LOG";
-
 /// The log file is renamed away when it would become longer, in bytes.
 pub const FILE_LIMIT: u64 = 1_000_000;
 
+/// How much is logged, as the environment says: info where it says nothing.
+///
+/// # Errors
+/// A variable that cannot be understood.
+pub fn wanted() -> Result<LevelFilter, LevelError> {
+    let value = std::env::var_os(LOG_VARIABLE).unwrap_or_default();
+    Ok(match level(&value.to_string_lossy(), DAEMON)? {
+        Some(Level::Off) => LevelFilter::OFF,
+        Some(Level::Error) => LevelFilter::ERROR,
+        Some(Level::Warn) => LevelFilter::WARN,
+        Some(Level::Info) | None => LevelFilter::INFO,
+        Some(Level::Debug) => LevelFilter::DEBUG,
+        Some(Level::Trace) => LevelFilter::TRACE,
+    })
+}
+
 /// Starts logging to standard error.
-pub fn to_stderr() {
-    start(io::stderr, true);
+pub fn to_stderr(level: LevelFilter) {
+    start(level, io::stderr, true);
 }
 
 /// The log file's name in the state folder.
@@ -33,9 +46,9 @@ pub const NAME: &str = "dt-credd.log";
 ///
 /// # Errors
 /// Where the file cannot be opened or is not a regular file of ours.
-pub fn to_file(path: &Path) -> io::Result<()> {
+pub fn to_file(level: LevelFilter, path: &Path) -> io::Result<()> {
     let file = LogFile::open(path.to_owned())?;
-    start(Mutex::new(file), false);
+    start(level, Mutex::new(file), false);
     Ok(())
 }
 
@@ -49,12 +62,10 @@ pub fn bug(place: &str) {
     }
 }
 
-fn start<W>(writer: W, terminal: bool)
+fn start<W>(level: LevelFilter, writer: W, terminal: bool)
 where
     W: for<'a> fmt::MakeWriter<'a> + Send + Sync + 'static,
 {
-    let level = std::env::var(LEVEL_VARIABLE).unwrap_or_default();
-    let level = LevelFilter::from_str(&level).ok().filter(|_| !level.is_empty()).unwrap_or(LevelFilter::INFO);
     let own = Targets::new().with_target("dt_credd", level);
     let lines = fmt::layer().with_writer(writer).with_ansi(false).with_target(!terminal);
     // A second call, as by tests in one process, keeps the first one's log.

@@ -26,6 +26,9 @@ use dt_credd::{
 #[global_allocator]
 static ALLOCATOR: Wiping = Wiping;
 
+/// What there is to do where the system refuses what it always gives.
+const AGAIN: &str = "try again, and report it if it stays so";
+
 const HELP: &str = "\
 dt-credd keeps a fresh access token for dt-cred, which starts it when it is needed.
 
@@ -46,7 +49,7 @@ fn main() -> ExitCode {
         [word] if word == "-V" || word == "--version" => return print(&format!("dt-credd {RELEASE}\n")),
         [word] if word == "-h" || word == "--help" => return print(HELP),
         _ => {
-            eprintln!("dt-credd: unknown argument: see dt-credd --help");
+            tell("unknown argument: see dt-credd --help");
             return ExitCode::from(FailureKind::Usage.exit_code());
         }
     };
@@ -57,7 +60,7 @@ fn main() -> ExitCode {
                 say(background, &format!("failed {} {}", failure.kind.exit_code(), failure.message));
                 tracing::error!(error = %failure, "cannot serve");
             } else {
-                eprintln!("dt-credd: {failure}");
+                tell(&failure.to_string());
             }
             ExitCode::from(failure.kind.exit_code())
         }
@@ -65,8 +68,8 @@ fn main() -> ExitCode {
 }
 
 fn run(background: bool) -> Result<(), Failure> {
-    let other = |what: &str, error: &dyn std::fmt::Display| {
-        Failure::new(FailureKind::Other, format!("{what}: {error}"))
+    let other = |what: &str, error: &dyn std::fmt::Display, mend: &str| {
+        Failure::new(FailureKind::Other, format!("{what}: {error}; {mend}"))
     };
     // Before anything is opened. Whom a client starts nobody gives a socket, and what was left open is closed below.
     let activated = if background { Ok(None) } else { platform::activated() };
@@ -76,9 +79,10 @@ fn run(background: bool) -> Result<(), Failure> {
         false => Starter::Person,
     };
     if background {
-        platform::detach().map_err(|error| other("cannot leave the terminal", &error))?;
+        platform::detach().map_err(|error| other("cannot leave the terminal", &error, AGAIN))?;
     }
     platform::settle();
+    let level = log::wanted().map_err(|error| Failure::new(FailureKind::Usage, error.to_string()))?;
     // Before any thread: it sets what libdbus reads from the environment.
     keyring::prepare();
     // In a container there may be no home, or one that nobody can write to.
@@ -91,10 +95,10 @@ fn run(background: bool) -> Result<(), Failure> {
     platform::private_folder(&folder, true).map_err(trust)?;
     if background {
         let path = folder.join(log::NAME);
-        log::to_file(&path)
-            .map_err(|error| other(&format!("cannot open the log {path:?}; move it away"), &error))?;
+        log::to_file(level, &path)
+            .map_err(|error| other(&format!("cannot open the log {path:?}"), &error, "move it away"))?;
     } else {
-        log::to_stderr();
+        log::to_stderr(level);
     }
     let config = Config::load_default().map_err(|error| wrong(error.to_string()))?;
     let state = State::open(&folder).map_err(|error| wrong(error.to_string()))?;
@@ -110,9 +114,9 @@ fn run(background: bool) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| other("cannot start", &error))?;
+        .map_err(|error| other("cannot start", &error, AGAIN))?;
     let served = runtime.block_on(async {
-        let signals = Signals::new().map_err(|error| other("cannot take signals", &error))?;
+        let signals = Signals::new().map_err(|error| other("cannot take signals", &error, AGAIN))?;
         let socket = match Socket::take(&endpoint, activated).await {
             Ok(socket) => socket,
             // Whoever wanted a daemon has one.
@@ -125,7 +129,7 @@ fn run(background: bool) -> Result<(), Failure> {
         tracing::info!(release = RELEASE, socket = ?endpoint.path, "listening");
         say(background, "ready");
         if background {
-            platform::close_output().map_err(|error| other("cannot leave standard output", &error))?;
+            platform::close_output().map_err(|error| other("cannot leave standard output", &error, AGAIN))?;
         }
         let keeper = Keeper::new(config, state, keyrings, lent);
         let service = service::Service::new(keeper, confinement, starter);
@@ -136,7 +140,7 @@ fn run(background: bool) -> Result<(), Failure> {
             // So that a service manager does.
             Ended::Outgrown => Err(Failure::new(
                 FailureKind::TryLater,
-                "what is needed now takes rights that this daemon gave up when it started: the next one has them",
+                "what is needed now takes rights that this daemon gave up when it started: start it again, the next one has them",
             )),
         }
     });
@@ -156,6 +160,15 @@ fn say(background: bool, word: &str) {
 fn print(text: &str) -> ExitCode {
     match std::io::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::from(FailureKind::Other.exit_code()),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            tell(&format!("cannot write to standard output: {error}; see where it goes, then try again"));
+            ExitCode::from(FailureKind::Other.exit_code())
+        }
     }
+}
+
+/// One line on standard error; where that takes none the exit code says it.
+fn tell(line: &str) {
+    let _ = std::io::stderr().write_all(format!("dt-credd: {line}\n").as_bytes());
 }

@@ -132,7 +132,9 @@ async fn refuse<S: AsyncWrite + Unpin>(stream: &mut S, error: &FrameError) -> io
         FrameError::Version(_) => Response::Version { version: VERSION, release: RELEASE.into() },
         other => Response::Failed(Failure::new(
             FailureKind::Other,
-            format!("dt-credd refused the request: {other}"),
+            format!(
+                "dt-credd refused the request: {other}; see that dt-cred is of its release, run dt-cred stop, then again"
+            ),
         )),
     };
     send(stream, response).await.map(|()| Next::Close)

@@ -42,7 +42,7 @@ pub struct Place {
 #[derive(Debug, Error)]
 pub enum StartError {
     /// Another daemon serves already.
-    #[error("another dt-credd is already listening on {0:?}")]
+    #[error("another dt-credd is already listening on {0:?}: use that one, or end it by dt-cred stop")]
     Answered(PathBuf),
     /// Another daemon holds the lock and never listened.
     #[error("another dt-credd holds {0:?} and does not listen: end it, then try again")]
@@ -51,7 +51,9 @@ pub enum StartError {
     #[error(transparent)]
     Trust(#[from] TrustError),
     /// The system refused.
-    #[error("cannot listen on {path:?}: {source}")]
+    #[error(
+        "cannot listen on {path:?}: {source}; see what lies there and whose folder it is, or set DT_CRED_SOCKET to another place"
+    )]
     Io {
         /// The socket's path.
         path: PathBuf,

@@ -40,7 +40,7 @@ pub enum EndpointError {
     #[error(r"{SOCKET_VARIABLE} is {0:?}: it must be a pipe's name, as in \\.\pipe\NAME")]
     NotAPipe(PathBuf),
     /// The system does not tell whose process this is.
-    #[error("there is no name for the pipe: the user's SID is not known ({0})")]
+    #[error("there is no name for the pipe: the user's SID is not known ({0}); set {SOCKET_VARIABLE}")]
     NoUser(String),
     /// Neither a runtime folder nor a home.
     #[error(

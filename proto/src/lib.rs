@@ -39,6 +39,7 @@ pub mod endpoint;
 pub mod environment;
 pub mod frame;
 mod lengths;
+pub mod log;
 pub mod message;
 pub mod panic;
 pub mod profile;

@@ -57,6 +57,31 @@ pub enum Operation {
     Lend(Lend),
 }
 
+impl Operation {
+    /// Its name for people, with nothing of what it holds.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Get(_) => "get",
+            Self::Reject(_) => "reject",
+            Self::Store(_) => "store",
+            Self::Erase(_) => "erase",
+            Self::Describe(_) => "describe",
+            Self::Status => "status",
+            Self::Stop => "stop",
+            Self::Unlock(_) => "unlock",
+            Self::Files => "files",
+            Self::Preview(_) => "preview",
+            Self::Keyrings => "keyrings",
+            Self::Move(_) => "move",
+            Self::Defences => "defences",
+            Self::Log => "log",
+            Self::Test(_) => "test",
+            Self::Examine(_) => "examine",
+            Self::Lend(_) => "lend",
+        }
+    }
+}
+
 /// Asks for a token.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Get {

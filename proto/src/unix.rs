@@ -151,7 +151,7 @@ pub enum TrustError {
     #[error("{0:?} is not a folder: move it away, or choose another place")]
     NotAFolder(PathBuf),
     /// The system refused to look or to make it.
-    #[error("cannot use {path:?}: {source}")]
+    #[error("cannot use {path:?}: {source}; see that it is there, and to its owner and mode")]
     Io {
         /// What.
         path: PathBuf,

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{
     Command,
-    error::{ContextKind, ContextValue, Error},
+    error::{ContextKind, ContextValue, Error, ErrorKind},
 };
 
 /// The word that was perhaps meant by the one that `error` is about, among those that may stand there.
@@ -21,10 +21,25 @@ pub(super) fn meant(error: &Error, root: &Command, arguments: &[OsString]) -> Op
     {
         likeliest(word, values.iter().cloned())
     } else {
-        let word = text(ContextKind::InvalidArg).filter(|word| word.starts_with("--"))?;
+        // What stands in the way of another one is right as it is.
+        let unknown = text(ContextKind::InvalidArg).filter(|_| error.kind() == ErrorKind::UnknownArgument);
+        let word = unknown.filter(|word| word.starts_with("--"))?;
         let options = command.get_arguments().filter(|known| !known.is_hide_set());
         likeliest(word, options.filter_map(|known| Some(format!("--{}", known.get_long()?))))
     }
+}
+
+/// The command that the arguments have come to, as it is typed.
+pub(super) fn path(root: &Command, arguments: &[OsString]) -> String {
+    let mut words = vec![root.get_name()];
+    arguments.iter().fold(root, |command, word| match command.find_subcommand(word) {
+        Some(below) => {
+            words.push(below.get_name());
+            below
+        }
+        None => command,
+    });
+    words.join(" ")
 }
 
 /// The command that the arguments have come to.

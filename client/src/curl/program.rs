@@ -1,8 +1,6 @@
 //! One run of curl: the token's line goes to it outside of its arguments and its environment.
 
 use std::{
-    env,
-    ffi::OsString,
     io::{self, Read, Write},
     process::{Child, Command, Stdio},
 };
@@ -72,10 +70,10 @@ impl Written {
 /// # Errors
 /// [`ProgramError`].
 pub(super) fn streaming(admitted: &Admitted, line: &[u8], follows: bool) -> Result<Run, ProgramError> {
-    let mut command = curl(admitted);
+    let mut command = curl();
     let way = Line::open(&mut command)?;
     let watch = Watch::open(&mut command)?;
-    let mut curl = start(command.args(&admitted.arguments))?;
+    let mut curl = start(&mut command, admitted)?;
     way.send(&mut curl, line);
     let refused = watch.map_or(Ok(false), |watch| watch.refused(follows))?;
     Ok(Run { code: platform::exit_code(curl.wait()?), refused, held: None })
@@ -86,7 +84,7 @@ pub(super) fn streaming(admitted: &Admitted, line: &[u8], follows: bool) -> Resu
 /// # Errors
 /// [`ProgramError`].
 pub(super) fn holding(admitted: &Admitted, line: &[u8], silent: bool) -> Result<Run, ProgramError> {
-    let mut command = curl(admitted);
+    let mut command = curl();
     let way = Line::open(&mut command)?;
     command.args(["--write-out", WRITE_OUT]).stdout(Stdio::piped());
     if silent {
@@ -95,15 +93,25 @@ pub(super) fn holding(admitted: &Admitted, line: &[u8], silent: bool) -> Result<
         // As curl would do by itself if it wrote there.
         command.arg("--no-progress-meter");
     }
-    let mut curl = start(command.args(&admitted.arguments))?;
+    let mut curl = start(&mut command, admitted)?;
     way.send(&mut curl, line);
-    let held = answer(&mut curl)?;
-    let mut errors = Vec::new();
+    let (mut held, mut errors) = (Held::default(), Vec::new());
+    let mut taken = true;
+    if let Some(mut stream) = curl.stdout.take() {
+        // Where our own output takes no more, curl meets the end of its own.
+        drain(&mut stream, &mut |bytes| {
+            taken = pass(&held.push(bytes));
+            taken
+        })?;
+    }
     if let Some(mut stream) = curl.stderr.take() {
-        stream.read_to_end(&mut errors)?;
+        drain(&mut stream, &mut |bytes| {
+            errors.extend_from_slice(bytes);
+            true
+        })?;
     }
     let code = platform::exit_code(curl.wait()?);
-    let Ended { rest, whole, refused } = held.end();
+    let Ended { rest, whole, refused } = if taken { held } else { Held::default() }.end();
     let written = Written { output: rest, errors };
     if refused && whole {
         return Ok(Run { code, refused, held: Some(written) });
@@ -111,19 +119,14 @@ pub(super) fn holding(admitted: &Admitted, line: &[u8], silent: bool) -> Result<
     Ok(Run { code: written.show(code), refused, held: None })
 }
 
-/// curl's answer as far as it is held: nothing where our own output took no more, as curl's then does.
-fn answer(curl: &mut Child) -> io::Result<Held> {
-    let mut held = Held::default();
-    let Some(mut stream) = curl.stdout.take() else { return Ok(held) };
+/// Reads to the end, or until it is told that it is enough.
+fn drain(stream: &mut dyn Read, take: &mut dyn FnMut(&[u8]) -> bool) -> io::Result<()> {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         match stream.read(&mut buffer) {
-            Ok(0) => return Ok(held),
-            Ok(some) => {
-                if !pass(&held.push(&buffer[..some])) {
-                    return Ok(Held::default());
-                }
-            }
+            Ok(0) => return Ok(()),
+            Ok(some) if take(&buffer[..some]) => {}
+            Ok(_) => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
@@ -142,26 +145,22 @@ fn pass(bytes: &[u8]) -> bool {
     }
 }
 
-/// curl without the user's own `~/.curlrc`, and by http without a proxy, which would read the token.
-fn curl(admitted: &Admitted) -> Command {
+/// curl without the user's own `~/.curlrc`.
+fn curl() -> Command {
     let mut command = Command::new(PROGRAM);
     platform::tie(&mut command);
     // curl looks for it as its first argument alone.
     command.arg("-q");
-    if admitted.by_http {
-        for name in env::vars_os().map(|(name, _)| name).filter(is_proxy_of_http) {
-            command.env_remove(name);
-        }
-    }
     command
 }
 
-/// Whether curl goes by this variable for http, in any system's spelling.
-fn is_proxy_of_http(name: &OsString) -> bool {
-    ["http_proxy", "all_proxy"].iter().any(|known| name.eq_ignore_ascii_case(known))
-}
-
-fn start(command: &mut Command) -> Result<Child, ProgramError> {
+fn start(command: &mut Command, admitted: &Admitted) -> Result<Child, ProgramError> {
+    command.args(&admitted.arguments);
+    if admitted.by_http {
+        // A proxy of the environment would read the token; what goes by https beside it does without one too. Behind what
+        // the user says: the last word counts.
+        command.args(["--noproxy", "*"]);
+    }
     command.spawn().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => ProgramError::Missing,
         _ => ProgramError::Io(error),

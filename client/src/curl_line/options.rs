@@ -142,14 +142,18 @@ const GROUPS: [(bool, Effect, &str); 25] = [
     (false, Effect::Refused(NOTHING_SENT), "dump-ca-embed h/help M/manual V/version"),
 ];
 
-fn all() -> impl Iterator<Item = (Option<char>, Entry)> {
-    GROUPS.iter().flat_map(|&(takes_value, effect, names)| {
-        names.split(' ').map(move |word| {
-            let (letter, name) =
-                word.split_once('/').map_or((None, word), |(letter, name)| (letter.chars().next(), name));
-            (letter, Entry { name, takes_value, effect })
-        })
-    })
+/// The first option that is `wanted`, by its letter and itself.
+fn first(wanted: &mut dyn FnMut(&str, Entry) -> bool) -> Option<Entry> {
+    for (takes_value, effect, names) in GROUPS {
+        for word in names.split(' ') {
+            let (letter, name) = word.split_once('/').unwrap_or(("", word));
+            let entry = Entry { name, takes_value, effect };
+            if wanted(letter, entry) {
+                return Some(entry);
+            }
+        }
+    }
+    None
 }
 
 /// What a long name means.
@@ -165,20 +169,19 @@ pub(super) enum Named {
 
 /// The option that curl takes this name for.
 pub(super) fn named(word: &str) -> Named {
-    if let Some(entry) = exact(word) {
-        return Named::One(entry);
-    }
-    let mut known = all().map(|(_, entry)| entry).filter(|entry| entry.name.starts_with(word));
-    match (known.next(), known.next()) {
-        (None, _) => Named::Nothing,
-        (Some(entry), None) => Named::One(entry),
-        (Some(_), Some(_)) => Named::Several,
-    }
+    let mut found = Named::Nothing;
+    let exact = first(&mut |_, entry| {
+        if entry.name.starts_with(word) {
+            found = if found == Named::Nothing { Named::One(entry) } else { Named::Several };
+        }
+        entry.name == word
+    });
+    exact.map_or(found, Named::One)
 }
 
 /// The option of this name.
 pub(super) fn exact(name: &str) -> Option<Entry> {
-    all().map(|(_, entry)| entry).find(|entry| entry.name == name)
+    first(&mut |_, entry| entry.name == name)
 }
 
 /// The option of a letter, and whether the letter switches it on: `-N` is `--no-buffer`.
@@ -186,5 +189,6 @@ pub(super) fn lettered(wanted: char) -> Option<(Entry, bool)> {
     if wanted == 'N' {
         return exact("buffer").map(|entry| (entry, false));
     }
-    all().find(|(letter, _)| *letter == Some(wanted)).map(|(_, entry)| (entry, true))
+    let entry = first(&mut |letter, _| letter.starts_with(wanted));
+    entry.map(|entry| (entry, true))
 }

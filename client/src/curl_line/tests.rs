@@ -5,7 +5,7 @@ use super::*;
 const OWN: &str = "https://app.datatrails.ai";
 
 fn read(words: &[&str]) -> Result<Line, LineError> {
-    Line::read(words)
+    Line::read(&words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>())
 }
 
 fn line(words: &[&str]) -> Line {
@@ -63,8 +63,11 @@ fn what_could_be_taken_for_something_else_is_refused() {
         (&["--no-sil", OWN], "--no-sil is none"),
         (&["--no-", OWN], "--no- is the start of several"),
         (&["--da", "x", OWN], "--da is the start of several"),
-        (&["--silent=1", OWN], "--silent is not how curl takes it"),
-        (&["--no-data", OWN], "--no-data is not how curl takes it"),
+        (&["--silent=1", OWN], "--silent takes no value: leave out the ="),
+        (
+            &["--no-data", OWN],
+            "--no-data is none of curl's options: what takes a value cannot be switched off",
+        ),
         (&["-X"], "--request has no value behind it"),
         (&["--data"], "--data has no value behind it"),
         (&[], "no URL is given: write dt-cred curl /archivist/v2/assets"),
@@ -223,7 +226,7 @@ fn by_http_no_proxy_may_stand_between() {
     ] {
         let words: Vec<_> = proxy.iter().copied().chain(["/x"]).collect();
         // Abbreviated, it is the start of several.
-        let Ok(line) = Line::read(&words) else { continue };
+        let Ok(line) = read(&words) else { continue };
         assert!(
             line.admit(own, &[]).is_err_and(|error| error.to_string().contains("the proxy would read")),
             "{proxy:?}"

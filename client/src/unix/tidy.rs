@@ -11,7 +11,13 @@ use std::{
 };
 
 use libc::{SA_NODEFER, SA_RESETHAND, SIG_DFL, SIG_IGN, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, c_int};
-use rustix::termios::{OptionalActions, Termios, tcsetattr};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    termios::{OptionalActions, Termios, tcsetattr},
+};
+
+/// No time.
+const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
 /// What there is to undo now.
 static UNDO: AtomicPtr<Undo> = AtomicPtr::new(ptr::null_mut());
@@ -108,7 +114,10 @@ impl Undo {
         if let Some(modes) = modes {
             let _ = tcsetattr(terminal, OptionalActions::Now, modes);
         }
-        if !text.is_empty() {
+        // One that stands still, by Ctrl-S, must not keep the process from its end.
+        let has_room =
+            |fd| matches!(poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::OUT)], Some(&NOW)), Ok(1..));
+        if !text.is_empty() && has_room(terminal) {
             let _ = rustix::io::write(terminal, text.as_bytes());
         }
     }

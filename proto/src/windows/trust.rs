@@ -69,7 +69,7 @@ pub enum TrustError {
     #[error("{} is not a folder: move it away, or choose another place", shown(.0))]
     NotAFolder(PathBuf),
     /// The system refused to look or to make it.
-    #[error("cannot use {}: {source}", shown(path))]
+    #[error("cannot use {}: {source}; see that it is there, and to its owner and rights", shown(path))]
     Io {
         /// What.
         path: PathBuf,

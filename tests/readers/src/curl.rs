@@ -20,7 +20,7 @@ pub fn curl(data: &[u8]) -> bool {
     /// What a word of one letter is held as, and an abbreviation is looked up in.
     const WORD: usize = 256;
     let Ok(text) = std::str::from_utf8(data) else { return false };
-    let words: Vec<_> = text.split('\0').filter(|_| !text.is_empty()).collect();
+    let words: Vec<_> = text.split('\0').filter(|_| !text.is_empty()).map(str::to_owned).collect();
     let allowed: Vec<_> = ALLOWED.iter().flat_map(|host| allowed(host).expect("a host")).collect();
     let most = SLACK + WORD * data.len();
     let admitted = within(most, || Line::read(&words)).and_then(|line| {
@@ -55,7 +55,8 @@ fn urls(arguments: &[String]) -> impl Iterator<Item = &str> {
             let name = words.next()?;
             assert!(name.starts_with("--") && name.len() > 3, "{name}");
             // Whoever takes a value says so where none is there.
-            let valued = Line::read(&[name]).is_err_and(|error| error.to_string().contains("has no value"));
+            let valued =
+                Line::read(&[name.to_owned()]).is_err_and(|error| error.to_string().contains("has no value"));
             let value = if valued { words.next() } else { None };
             if name == "--url" {
                 return value;

@@ -47,7 +47,7 @@ impl Home {
         let folder = tempfile::Builder::new().prefix("dtc-").tempdir_in(platform::temporary());
         let folder = folder.expect("a temporary folder");
         let variables = platform::furnish(folder.path());
-        let trace = ("DT_CRED_LOG", "trace".into());
+        let trace = ("DT_CRED_LOG", "dt-credd=trace".into());
         let variables =
             variables.into_iter().chain([trace]).map(|(name, value)| (name.into(), value)).collect();
         let socket = platform::socket(folder.path());

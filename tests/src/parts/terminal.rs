@@ -5,7 +5,7 @@ use std::{
     io::{Read, Write},
     os::unix::fs::OpenOptionsExt,
     process::{Child, Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::{
@@ -35,7 +35,9 @@ impl Terminal {
     /// # Panics
     /// Where the system has none.
     pub fn new() -> Self {
-        let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        // Nobody else may hold it: what runs at it ends with it.
+        let person =
+            openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a terminal");
         grantpt(&person).expect("granted");
         unlockpt(&person).expect("unlocked");
         let name = ptsname(&person, Vec::new()).expect("a name").into_string().expect("text");
@@ -81,7 +83,7 @@ impl Terminal {
         setsid.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         setsid.current_dir(command.get_current_dir().unwrap_or("/".as_ref()));
         setsid.stdin(self.side()).stdout(stdout).stderr(stderr);
-        Started(setsid.spawn().expect("setsid, of util-linux"), words(command))
+        Started(Some(setsid.spawn().expect("setsid, of util-linux")), words(command))
     }
 
     /// Reads what is shown from now on until it ends so: a prompt that was answered counts no more.
@@ -108,12 +110,19 @@ impl Terminal {
     /// Where nothing more comes.
     #[track_caller]
     pub fn until_screen(&mut self, wanted: impl Fn(&str) -> bool) -> String {
+        // One that is drawn on again and again always has more.
+        let end = Instant::now() + BOUND;
         loop {
             let screen = screen::shown(&self.bytes());
             if wanted(&screen) {
                 return screen;
             }
-            assert!(platform::readable(&self.person, BOUND), "waited {} s after {screen}", BOUND.as_secs());
+            let left = end.saturating_duration_since(Instant::now());
+            assert!(
+                platform::readable(&self.person, left) && !left.is_zero(),
+                "waited {} s after {screen}",
+                BOUND.as_secs()
+            );
             let mut some = [0; 4096];
             let read = self.person.read(&mut some).expect("more to see");
             self.shown.extend(some[..read].iter().copied().map(char::from));
@@ -127,6 +136,16 @@ impl Terminal {
     pub fn resize(&self, columns: u16, rows: u16) {
         let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         tcsetwinsize(&self.terminal, size).expect("resized");
+    }
+
+    /// Writes to it until it takes no more, as one does that stands still (Ctrl-S).
+    ///
+    /// # Panics
+    /// Where the terminal is gone.
+    pub fn fill(&self) {
+        while platform::writable(&self.terminal) {
+            (&self.terminal).write_all(b"x").expect("written");
+        }
     }
 
     /// What was sent to it: each character of what is shown is a byte.
@@ -172,14 +191,14 @@ impl Drop for Terminal {
     }
 }
 
-/// A command that runs at a terminal.
-pub struct Started(Child, Vec<String>);
+/// A command that runs at a terminal. It is killed on drop.
+pub struct Started(Option<Child>, Vec<String>);
 
 impl Started {
     /// Waits for its end; what it said elsewhere than on the terminal.
     #[track_caller]
-    pub fn ended(self) -> Output {
-        ended(self.0, &self.1)
+    pub fn ended(mut self) -> Output {
+        ended(self.0.take().expect("not waited for yet"), &self.1)
     }
 
     /// Waits for its end by a signal, and which one; what it said elsewhere than on the terminal.
@@ -188,7 +207,7 @@ impl Started {
     /// Where it ends by itself, or when [`BOUND`] has passed.
     #[track_caller]
     pub fn ended_by(self) -> (i32, Output) {
-        let pid = Pid::from_child(&self.0);
+        let pid = self.pid();
         let gone = platform::Process::of(pid).is_none_or(|process| process.ended(BOUND));
         assert!(gone, "waited {} s for {:?} to end", BOUND.as_secs(), self.1);
         // Looked at only: it is reaped below.
@@ -203,7 +222,20 @@ impl Started {
     /// # Panics
     /// Where it is gone.
     pub fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.0), signal).expect("it is there");
+        kill_process(self.pid(), signal).expect("it is there");
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(self.0.as_ref().expect("not waited for yet"))
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 

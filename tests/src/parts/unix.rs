@@ -122,6 +122,13 @@ pub(super) fn connect(socket: &Path) -> io::Result<Connection> {
     Ok(stream)
 }
 
+/// Whether something can be written now.
+#[cfg(target_os = "linux")]
+pub(super) fn writable(descriptor: impl AsFd) -> bool {
+    let now = Timespec::try_from(Duration::ZERO).expect("no time");
+    poll(&mut [PollFd::new(&descriptor, PollFlags::OUT)], Some(&now)).expect("polled") > 0
+}
+
 /// Whether something can be read within `limit`, or the other end is gone.
 pub(super) fn readable(descriptor: impl AsFd, limit: Duration) -> bool {
     let end = Instant::now() + limit;

@@ -214,7 +214,7 @@ fn what_stands_behind_curl_is_its_own_and_every_mistake_is_125() {
         ),
         (&["curl", "--da", "/x"], "--da is the start of several of curl's options: write it out"),
         (&["curl", "-d"], "--data has no value behind it: see curl --help all"),
-        (&["curl", "--silent=1", "/x"], "--silent is not how curl takes it: see curl --help all"),
+        (&["curl", "--silent=1", "/x"], "--silent takes no value: leave out the = and what stands behind it"),
     ] {
         refused(&user.dt_cred(words), message);
     }

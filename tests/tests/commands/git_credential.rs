@@ -179,7 +179,9 @@ fn a_control_character_in_any_line_is_refused() {
             assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""), "{description:?}");
             assert_eq!(
                 refused.stderr,
-                format!("dt-cred: line {line} of git's description holds a control character\n")
+                format!(
+                    "dt-cred: line {line} of git's description holds a control character; git writes it, see git help git-credential\n"
+                )
             );
         }
     }

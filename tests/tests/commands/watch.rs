@@ -64,6 +64,19 @@ fn every_signal_that_ends_it_leaves_the_terminal_as_it_was() {
 }
 
 #[test]
+fn a_terminal_that_takes_nothing_keeps_it_from_no_end() {
+    let user = User::in_memory();
+    let mut terminal = Terminal::new();
+    let watch = terminal.start_here(&status(&user, &["--watch"], "xterm"));
+    terminal.until("no daemon is running");
+    // Ctrl-S: what is written from now on waits in the end, where there is no room left.
+    terminal.press("\x13");
+    terminal.fill();
+    watch.signal(Signal::TERM);
+    assert_eq!(watch.ended_by().0, Signal::TERM.as_raw());
+}
+
+#[test]
 fn what_was_stopped_leaves_the_terminal_and_comes_back() {
     let user = User::in_memory();
     let mut terminal = Terminal::new();

@@ -168,6 +168,7 @@ fn neither_a_curlrc_nor_a_proxy_of_the_environment_gets_in_between() {
         user.home.set(name, other.url());
     }
     user.log_in(&Account::at(&sandbox));
+    fs::create_dir_all(user.home.path().join("config")).expect("a folder");
     for name in [".curlrc", "config/curlrc"] {
         fs::write(user.home.path().join(name), format!("url = {}\nlocation-trusted\n", other.assets_url()))
             .expect("written");
@@ -280,5 +281,5 @@ fn an_argument_that_cannot_be_looked_at_is_refused() {
     let mut command = user.home.client(&["curl", ASSETS, "-o"]);
     command.arg(OsString::from(OsStr::from_bytes(b"\xff")));
     let output: Output = run(command, "");
-    refused(&output, "argument 3 of curl's is not UTF-8: name files and data in UTF-8, or run curl itself");
+    refused(&output, "invalid UTF-8 was detected in one or more arguments: see dt-cred --help");
 }

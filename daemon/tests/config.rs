@@ -112,12 +112,17 @@ fn every_key_is_read_and_a_profile_without_a_table_has_the_defaults() {
 }
 
 #[test]
-fn the_contracts_example_is_the_defaults() {
-    let text = "default_profile = \"default\"\n[profile.default]\nmin_ttl = \"60s\"\ndefault_lifetime = \"10m\"\n\
-                keep_warm = 24\nproxy = \"env\"\nkeyring = \"auto\"\n";
-    let config = load(text).unwrap();
+fn the_documentations_example_names_every_preference_and_is_the_defaults() {
+    let page = include_str!("../../docs/configuration.md");
+    let (_, section) = page.split_once("## Preferences").unwrap();
+    let lines = section.lines().take_while(|line| !line.starts_with('#'));
+    let lines: Vec<_> = lines.filter_map(|line| line.strip_prefix("    ")).collect();
+    let config = load(&lines.join("\n")).unwrap();
     assert_eq!(config.profile(&profile("default")), Preferences::default());
     assert_eq!(config.default_profile, profile("default"));
+    let named: Vec<_> = lines.iter().filter_map(|line| line.split_once(" = ")).map(|(key, _)| key).collect();
+    let keys = ["default_profile", "min_ttl", "default_lifetime", "keep_warm", "proxy", "keyring"];
+    assert_eq!(named, keys);
 }
 
 #[test]
@@ -137,10 +142,9 @@ fn a_command_is_a_program_by_its_absolute_path_and_arguments_that_no_shell_reads
 
 #[cfg(unix)]
 #[test]
-fn every_command_of_the_readme_can_be_configured() {
-    let readme = include_str!("../../README.md");
-    let lines =
-        readme.split(['`', '\n']).map(str::trim).filter(|text| text.starts_with("keyring_command = ["));
+fn every_command_of_the_documentation_can_be_configured() {
+    let page = include_str!("../../docs/keyrings.md");
+    let lines = page.split(['`', '\n']).map(str::trim).filter(|text| text.starts_with("keyring_command = ["));
     let commands: Vec<_> =
         lines.map(|line| preferring(&format!("keyring = \"command\"\n{line}")).expect(line)).collect();
     assert_eq!(commands.len(), 5);

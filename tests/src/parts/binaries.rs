@@ -33,6 +33,14 @@ pub fn console_witness() -> PathBuf {
     program("console-witness")
 }
 
+/// Cargo's target folder, where `tests/run` lays what it installs for the tests alone.
+///
+/// # Panics
+/// Where this executable does not lie in it.
+pub fn target() -> PathBuf {
+    profile_folder().parent().expect("the profile's folder lies in the target folder").to_owned()
+}
+
 fn program(name: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     // A failure is a panic in the first test; the others then try again and fail alike.

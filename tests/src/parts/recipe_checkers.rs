@@ -1,7 +1,6 @@
-//! What reads and checks the recipes of `packaging/recipes`: tools of PyPI, with the schemas of those who will run them.
+//! What reads, checks and runs the recipes: tools of PyPI, with the schemas of those who will run them, and DataTrails' SDK.
 
 use std::{
-    env,
     ffi::OsStr,
     path::{Path, PathBuf},
     process::Command,
@@ -9,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::{Output, on_path, require, run};
+use super::{Output, binaries, on_path, require, run};
 
 /// The checkers, where `tests/run` installs them.
 pub struct RecipeCheckers {
@@ -22,12 +21,14 @@ impl RecipeCheckers {
     /// # Panics
     /// Where this executable does not lie in cargo's target folder.
     pub fn find() -> Option<Self> {
-        let this = env::current_exe().expect("this executable has a path");
-        // Of target/debug/deps/NAME.
-        let target = this.ancestors().nth(3).expect("it lies in the target folder");
-        let packages = target.join("recipe-checkers");
+        let packages = binaries::target().join("recipe-checkers");
         let present = on_path(&["python3"]) && packages.join("installed").is_file();
         require("Python with the packages of tests/recipe-checkers", present).then_some(Self { packages })
+    }
+
+    /// Where Python finds them, and the SDK of DataTrails beside them.
+    pub fn packages(&self) -> &Path {
+        &self.packages
     }
 
     /// The document in this file, by YAML 1.2.

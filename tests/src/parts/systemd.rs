@@ -69,11 +69,17 @@ impl Systemd {
 
     /// Runs a shell script in it as root; this project's programs lie in `/programs` there. A unit must have no default
     /// dependencies: what they are is not started.
+    #[track_caller]
     pub fn run(&self, script: &str, stdin: impl AsRef<[u8]>) -> Output {
+        run(self.command(script), stdin)
+    }
+
+    /// The same, not yet started.
+    pub fn command(&self, script: &str) -> Command {
         let mut enter = Command::new("nsenter");
         enter.args(["--all", "--target", &self.init.as_raw_nonzero().to_string(), "sh", "-c", script]);
         enter.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-        run(enter, stdin)
+        enter
     }
 }
 

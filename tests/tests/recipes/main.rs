@@ -1,4 +1,5 @@
-//! The recipes of `packaging/recipes`, checked by their own schemas and run as those who run them would.
+//! The recipes of `packaging/recipes` and of `docs/recipes.md`, checked by their own schemas and run as those who run them
+//! would.
 #![cfg(target_os = "linux")]
 
 mod container;
@@ -6,6 +7,7 @@ mod docker;
 mod github;
 mod gitlab;
 mod kubernetes;
+mod page;
 mod schemas;
 
 use std::{

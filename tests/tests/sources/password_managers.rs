@@ -1,4 +1,4 @@
-//! Real programs as a `keyring_command`: pass and age, as the README has them.
+//! Real programs as a `keyring_command`: pass and age, as docs/keyrings.md has them.
 
 use std::{fs, process::Command};
 

@@ -42,11 +42,6 @@ impl Check {
         Self { name: name.into(), verdict: Verdict::Warning, found: found.into(), mend }
     }
 
-    fn fails(name: impl Into<Text>, found: impl Into<Text>, mend: impl Into<Text>) -> Self {
-        let mend = Some(mend.into());
-        Self { name: name.into(), verdict: Verdict::Fails, found: found.into(), mend }
-    }
-
     /// What a message says that holds its mend already.
     fn told(name: impl Into<Text>, verdict: Verdict, message: impl Into<Text>) -> Self {
         Self { name: name.into(), verdict, found: message.into(), mend: None }

@@ -22,6 +22,8 @@ use windows_sys::Win32::{
 
 #[path = "windows/canvas.rs"]
 mod canvas;
+#[path = "windows/clock.rs"]
+mod clock;
 #[path = "windows/console.rs"]
 mod console;
 #[path = "windows/exec.rs"]
@@ -32,6 +34,7 @@ mod lines;
 mod pipe;
 
 pub(crate) use canvas::{Canvas, size};
+pub(crate) use clock::east_of_utc;
 pub(crate) use console::{Keys, Screen, Silence, terminal};
 pub(crate) use dt_cred_proto::platform::{TrustError, trusted_program};
 pub(crate) use exec::replace_self;
@@ -52,11 +55,6 @@ pub(crate) fn service_files(
     _variable: impl Fn(&str) -> Option<std::ffi::OsString>,
 ) -> Vec<std::path::PathBuf> {
     Vec::new()
-}
-
-/// How far the local clock is ahead of UTC, in seconds: what is told here is in UTC.
-pub(crate) fn east_of_utc(_seconds: i64) -> i32 {
-    0
 }
 
 /// What to look at where the pipe cannot be reached.

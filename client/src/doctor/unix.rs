@@ -9,6 +9,7 @@ use std::{
 use dt_cred_proto::{
     message::Verdict,
     platform::{own_uid, trusted_parents},
+    text::Text,
 };
 
 use super::Check;
@@ -18,6 +19,13 @@ const NAME: &str = "socket";
 
 /// What everybody but the owner may do.
 const OTHERS: u32 = 0o077;
+
+impl Check {
+    fn fails(name: impl Into<Text>, found: impl Into<Text>, mend: impl Into<Text>) -> Self {
+        let mend = Some(mend.into());
+        Self { name: name.into(), verdict: Verdict::Fails, found: found.into(), mend }
+    }
+}
 
 /// The socket: where it is, whose, and for whom.
 pub(super) fn socket(settings: &Settings) -> Check {

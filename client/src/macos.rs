@@ -50,6 +50,13 @@ impl Process {
     }
 }
 
+/// The files by which launchd would start the daemon for this user (launchd.plist(5)), whether they are there or not.
+pub(crate) fn service_files(variable: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
+    let own = dt_cred_proto::platform::home(variable).map(|home| home.join("Library/LaunchAgents"));
+    let folders = own.into_iter().chain([PathBuf::from("/Library/LaunchAgents")]);
+    folders.map(|folder| folder.join("dt-credd.plist")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs::File;
@@ -70,11 +77,4 @@ mod tests {
         drop(lock);
         assert!(!is_held(&socket));
     }
-}
-
-/// The files by which launchd would start the daemon for this user (launchd.plist(5)), whether they are there or not.
-pub(crate) fn service_files(variable: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
-    let own = dt_cred_proto::platform::home(variable).map(|home| home.join("Library/LaunchAgents"));
-    let folders = own.into_iter().chain([PathBuf::from("/Library/LaunchAgents")]);
-    folders.map(|folder| folder.join("dt-credd.plist")).collect()
 }

@@ -74,7 +74,9 @@ fn clipped(text: &str, columns: usize) -> String {
 /// What the daemon does for an operation that it does not answer at once.
 pub(crate) fn waiting_for(operation: &Operation) -> Text {
     match operation {
-        Operation::Get(_) => "asking the issuer for a token".into(),
+        Operation::Get(_) | Operation::Lend(_) => "asking the issuer for a token".into(),
+        Operation::Test(_) => "asking the API".into(),
+        Operation::Examine(_) => "looking at what is between you and a token".into(),
         Operation::Store(store) => proof(store),
         Operation::Describe(_) | Operation::Unlock(_) | Operation::Erase(_) | Operation::Move(_) => {
             "waiting for the keyring, which may show a prompt".into()
@@ -93,7 +95,7 @@ fn proof(store: &Store) -> Text {
 
 #[cfg(test)]
 mod tests {
-    use dt_cred_proto::message::{Attributes, Get};
+    use dt_cred_proto::message::{Attributes, Get, Test};
 
     use super::*;
 
@@ -108,6 +110,7 @@ mod tests {
             (store(true, None), "asking the issuer for a token"),
             (store(true, Some("https://a.example/t\x1b")), "asking https://a.example/t\u{fffd} for a token"),
             (store(false, Some("https://a.example/t")), "waiting for the keyring, which may show a prompt"),
+            (Operation::Test(Test::default()), "asking the API"),
             (Operation::Status, "waiting for the daemon"),
         ] {
             assert_eq!(waiting_for(&operation).as_str(), expected);

@@ -79,7 +79,9 @@ impl Terminal {
     fn start_with(&self, command: &Command, stdout: Stdio, stderr: Stdio) -> Started {
         // It gives the child the terminal that is its standard input.
         let mut setsid = Command::new("setsid");
-        setsid.args(["--ctty", "--wait"]).arg(command.get_program()).args(command.get_args());
+        // Whoever runs the tests may ignore some signals: a shell does for what it runs in the background.
+        setsid.args(["--ctty", "--wait", "env", "--default-signal"]);
+        setsid.arg(command.get_program()).args(command.get_args());
         setsid.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         setsid.current_dir(command.get_current_dir().unwrap_or("/".as_ref()));
         setsid.stdin(self.side()).stdout(stdout).stderr(stderr);

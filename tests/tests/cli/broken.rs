@@ -3,12 +3,11 @@
 use std::{io::Write as _, os::unix::net::UnixListener, thread};
 
 use dt_cred_tests::{
+    commands::leaves,
     issuer::{Fault, Sandbox},
     parts::private_folder,
     user::{Account, User},
 };
-
-use crate::commands::leaves;
 
 /// What is wrong with a world.
 #[derive(Clone, Copy, Debug)]

@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use dt_cred_tests::user::User;
+use dt_cred_tests::{commands, user::User};
 
-use crate::{commands, snapshot};
+use crate::snapshot;
 
 fn name(command: &[String]) -> String {
     let words: Vec<_> = ["dt-cred".to_owned()].into_iter().chain(command.iter().cloned()).collect();

@@ -7,7 +7,6 @@ mod answers;
 mod broken;
 #[cfg(target_os = "linux")]
 mod catalogue;
-mod commands;
 mod failures;
 mod help;
 mod snapshot;

@@ -3,12 +3,11 @@
 use std::{fs, path::Path};
 
 use dt_cred_tests::{
+    commands::leaves,
     issuer::Sandbox,
     parts::{Output, binaries, on_path, require},
     user::{Account, User},
 };
-
-use crate::commands::leaves;
 
 /// Each command that prints where all is well, with what it reads.
 const PRINT: &[(&str, &str)] = &[

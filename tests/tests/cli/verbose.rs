@@ -1,6 +1,7 @@
 //! `-v` and DT_CRED_LOG: what is done is told on standard error, and nothing of it is a secret.
 
 use dt_cred_tests::{
+    commands::leaves,
     issuer::Sandbox,
     parts::{binaries, run},
     user::{Account, User},
@@ -90,7 +91,7 @@ fn no_command_tells_a_secret_or_a_token_however_much_it_tells() {
     let lines = format!("{}keyring=memory\n", account.lines());
     let host = account.url.trim_start_matches("http://");
     let git = format!("protocol=http\nhost={host}\npassword={}\n\n", sandbox.tokens()[0]);
-    for command in crate::commands::leaves(&user) {
+    for command in leaves(&user) {
         let (words, stdin) = arguments(&command, &lines, &git);
         said += &user.home.dt_cred_with(&words, stdin).stderr;
         said += &user.home.dt_cred_with(&[&words[..], &["-vv"]].concat(), stdin).stderr;

@@ -281,5 +281,5 @@ fn an_argument_that_cannot_be_looked_at_is_refused() {
     let mut command = user.home.client(&["curl", ASSETS, "-o"]);
     command.arg(OsString::from(OsStr::from_bytes(b"\xff")));
     let output: Output = run(command, "");
-    refused(&output, "invalid UTF-8 was detected in one or more arguments: see dt-cred --help");
+    refused(&output, "invalid UTF-8 was detected in one or more arguments: see dt-cred curl --help");
 }

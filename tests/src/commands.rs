@@ -1,9 +1,9 @@
 //! Which commands there are: as the program itself tells it, so that a new one is in every test here.
 
-use dt_cred_tests::user::User;
+use crate::user::User;
 
 /// Every command, each as the words that name it; the program itself is the empty one.
-pub(crate) fn all(user: &User) -> Vec<Vec<String>> {
+pub fn all(user: &User) -> Vec<Vec<String>> {
     let mut found = vec![Vec::new()];
     let mut next = 0;
     while let Some(command) = found.get(next).cloned() {
@@ -15,7 +15,7 @@ pub(crate) fn all(user: &User) -> Vec<Vec<String>> {
 }
 
 /// Those that do something: what only holds others is a usage error by itself.
-pub(crate) fn leaves(user: &User) -> Vec<String> {
+pub fn leaves(user: &User) -> Vec<String> {
     let all = all(user);
     let is_leaf = |command: &&Vec<String>| {
         !all.iter().any(|other| other.len() > command.len() && other.starts_with(command))
@@ -24,7 +24,7 @@ pub(crate) fn leaves(user: &User) -> Vec<String> {
 }
 
 /// The help of a command.
-pub(crate) fn help(user: &User, command: &[String], option: &str) -> String {
+pub fn help(user: &User, command: &[String], option: &str) -> String {
     let words: Vec<_> = command.iter().map(String::as_str).chain([option]).collect();
     user.dt_cred(&words).done()
 }

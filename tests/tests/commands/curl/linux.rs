@@ -60,7 +60,9 @@ fn a_signal_that_ends_curl_is_told_as_a_shell_tells_it() {
         return;
     }
     let sandbox = Sandbox::http();
-    let user = logged_in(&sandbox);
+    let mut user = logged_in(&sandbox);
+    // Whoever runs the tests may ignore some: a shell does for what it runs in the background.
+    user.home.run_by(&["env", "--default-signal"]);
     sandbox.set(|settings| settings.assets_fault = Some(Fault::Silence));
     for (options, signal, code) in
         [("-sS", Signal::TERM, 143), ("-sSN", Signal::INT, 130), ("-sSi", Signal::KILL, 137)]
@@ -94,7 +96,9 @@ fn no_curl_outlives_whoever_waits_for_it() {
         return;
     }
     let sandbox = Sandbox::http();
-    let user = logged_in(&sandbox);
+    let mut user = logged_in(&sandbox);
+    // Whoever runs the tests may ignore some: a shell does for what it runs in the background.
+    user.home.run_by(&["env", "--default-signal"]);
     sandbox.set(|settings| settings.assets_fault = Some(Fault::Silence));
     for (options, signal) in [("-sS", Signal::TERM), ("-sSN", Signal::INT), ("-sSi", Signal::KILL)] {
         let (mut client, curl) = waiting(&sandbox, &user, options);

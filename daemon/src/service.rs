@@ -111,8 +111,13 @@ impl Service {
                 Response::Lent(Lent { profile, url, path, warning })
             }
             Operation::Files => Response::Files(keeper.files().await),
-            Operation::Test(test) => Response::Tested(Box::new(keeper.test(test.profile, deadline).await?)),
-            Operation::Examine(examine) => Response::Examined(self.examine(examine, deadline).await),
+            // What asks somebody itself is large, and each of thousands of sessions would have the room for it.
+            Operation::Test(test) => {
+                Response::Tested(Box::new(Box::pin(keeper.test(test.profile, deadline)).await?))
+            }
+            Operation::Examine(examine) => {
+                Response::Examined(Box::pin(self.examine(examine, deadline)).await)
+            }
             Operation::Defences => Response::Defences(self.confinement.defences()),
             Operation::Stop => Response::Stopping { pid: std::process::id() },
             Operation::Status => Response::Status(Box::new(Status {

@@ -116,10 +116,11 @@ else run it again.";
 const STORE_HELP: &str = "An empty line or the end ends them. The keys: client_id, client_secret, url, token_url, auth, scope, audience, resource, ca_file, \
 keyring, no_check (true or false). On an existing profile everything but the secret is kept unless it is given.";
 
-const EXEC_HELP: &str = "-p, --timeout and --no-start stand before `exec`. dt-cred becomes the program, which gets DATATRAILS_AUTHTOKEN and DATATRAILS_URL, and no DATATRAILS_CLIENT_*. \
+const EXEC_HELP: &str = "Options of dt-cred's own stand before the program. dt-cred becomes the program, which gets DATATRAILS_AUTHTOKEN and DATATRAILS_URL, and no DATATRAILS_CLIENT_*. \
 Its exit code is its own; 127: it was not found; 126: it cannot be run; 125: there was no token, and nothing was run.\n\n\
 A token in an environment is never renewed. With --file the program gets DATATRAILS_AUTHTOKEN_FILENAME in place of \
-DATATRAILS_AUTHTOKEN: the raw token, kept fresh until the program and all that it started have ended.";
+DATATRAILS_AUTHTOKEN: the raw token, kept fresh until the program and all that it started have ended, unless it closes what it \
+inherited, as sudo does.";
 
 /// The options of `exec`.
 #[derive(Args, Debug, PartialEq)]
@@ -404,7 +405,10 @@ fn one_line(error: &clap::Error, meant: Option<&str>, command: &str) -> String {
             words.strip_prefix("error: ").unwrap_or(&words).to_owned()
         }
     };
-    let meant = meant.map_or(String::new(), |meant| format!(" did you mean {meant}?"));
+    let meant = meant.map_or(String::new(), |meant| match meant.ends_with('?') {
+        true => format!(" {meant}"),
+        false => format!(" {meant},"),
+    });
     format!("{what}:{meant} see {command} --help")
 }
 
@@ -499,6 +503,13 @@ mod tests {
                 "[possible values: header, raw, bearer, json, env, curl]: did you mean json? see dt-cred get --help",
             ),
             (&["get", "--zzz"], "unexpected argument '--zzz' found: see dt-cred get --help"),
+            (&["-p", "exec", "get", "--bad"], "unexpected argument '--bad' found: see dt-cred get --help"),
+            (&["-p", "status"], "no command was given: see dt-cred --help"),
+            (
+                &["--json", "status"],
+                "unexpected argument '--json' found: write it behind status, see dt-cred status --help",
+            ),
+            (&["service", "status"], "unrecognized subcommand 'service': see dt-cred --help"),
             (
                 &["status", "--json", "--check"],
                 "the argument '--json' cannot be used with '--check': see dt-cred status --help",

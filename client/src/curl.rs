@@ -71,12 +71,14 @@ pub(crate) fn run(settings: &Settings, arguments: &CurlArguments) -> Result<Exit
     let token = token(settings)?;
     let (admitted, header) = call.with(&token)?;
     if !call.repeats() {
-        // Where the user dumps the headers, theirs is the last word, and nothing is seen.
-        let run = program::streaming(&admitted, &header, call.follows())?;
+        let mut run = program::streaming(&admitted, &header, call.follows())?;
+        // Where the user dumps the headers, theirs is the last word, and they are to be seen there.
+        run.refused |= call.line.dumps_headers_to().is_some_and(|file| program::dumped(file, call.follows()));
         return Ok(told(settings, &token, &run).into());
     }
-    let silent = call.line.is_on("silent");
-    match program::holding(&admitted, &header, silent)? {
+    // With --fail curl tells of the 401 that is healed.
+    let quiet = ["silent", "fail", "fail-with-body"].iter().any(|option| call.line.is_on(option));
+    match program::holding(&admitted, &header, quiet)? {
         Run { code, refused: true, held: Some(held) } => again(settings, &call, &token, held, code),
         run => Ok(told(settings, &token, &run).into()),
     }

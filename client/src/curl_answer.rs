@@ -51,7 +51,8 @@ impl Held {
         let trailer = mark.map(|at| bytes.split_off(at)).unwrap_or_default();
         // Behind a redirect it is another server's word, or one about a request without the token.
         let refused = trailer.strip_prefix(&[MARK]).is_some_and(|said| said == b"401 0");
-        Ended { rest: bytes, whole: !overflowed, refused }
+        let whole = !overflowed && bytes.len() < LIMIT;
+        Ended { rest: bytes, whole, refused }
     }
 }
 
@@ -127,9 +128,10 @@ mod tests {
 
     #[test]
     fn an_answer_longer_than_the_limit_is_let_through_and_its_status_known_all_the_same() {
-        let longest = vec![b'a'; LIMIT];
-        let (out, end) = ended(&[&longest, b"\x1f401 0"]);
-        assert_eq!((out.len(), end.rest.len(), end.whole, end.refused), (0, LIMIT, true, true));
+        for (length, whole) in [(LIMIT - 1, true), (LIMIT, false), (LIMIT + 1, false)] {
+            let (out, end) = ended(&[&vec![b'a'; length], b"\x1f401 0"]);
+            assert_eq!((out.len(), end.rest.len(), end.whole, end.refused), (0, length, whole, true));
+        }
         let longer = vec![b'a'; LIMIT + 40];
         let (out, end) = ended(&[&longer, &longer, b"\x1f401 0"]);
         assert_eq!(out.len() + end.rest.len(), 2 * longer.len());

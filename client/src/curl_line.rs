@@ -102,6 +102,8 @@ const OWN_HEADER: &str =
 const HEADER_FILE: &str = "the file may hold an Authorization, or another one when curl reads it: write each header as --header 'NAME: VALUE'";
 const HEADER_LINES: &str =
     "a line ends in it, and another header would begin: give each by a --header of its own";
+/// Options whose value curl writes among the headers as it is.
+const HEADERS: [&str; 6] = ["cookie", "range", "referer", "request", "request-target", "user-agent"];
 const THROUGH_PROXY: &str = "by http the proxy would read the token: leave it out, or use https";
 const VALUE_LESS: &str = "takes no value: leave out the = and what stands behind it";
 const UNSWITCHED: &str = "is none of curl's options: what takes a value cannot be switched off, leave it out";
@@ -141,6 +143,15 @@ impl Line {
             }
         }
         let line = Self { given };
+        let broken = line.given.iter().find_map(|given| match given {
+            Given::Value { option, value } if HEADERS.contains(&option.name) => {
+                value.contains(['\r', '\n']).then_some(option.name)
+            }
+            _ => None,
+        });
+        if let Some(option) = broken {
+            return Err(refused(option, HEADER_LINES));
+        }
         if line.urls().next().is_none() {
             return Err(LineError::NoUrl { example: EXAMPLE });
         }
@@ -222,6 +233,14 @@ impl Line {
             {
                 Some(option.name)
             }
+            _ => None,
+        })
+    }
+
+    /// The file that the headers are dumped to, where the user says one.
+    pub fn dumps_headers_to(&self) -> Option<&str> {
+        self.given.iter().rev().find_map(|given| match given {
+            Given::Value { option, value } if option.name == "dump-header" => Some(value.as_str()),
             _ => None,
         })
     }

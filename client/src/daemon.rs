@@ -177,7 +177,7 @@ pub(crate) fn unexpected() -> Failure {
 pub(crate) fn reach(settings: &Settings, deadline: Deadline) -> Result<Connection, Failure> {
     match running(settings, deadline)? {
         Some(connection) => Ok(connection),
-        None if settings.start && !settings.endpoint.explicit => start(settings, deadline),
+        None if settings.starts_one() => start(settings, deadline),
         None => Err(nobody(settings)),
     }
 }

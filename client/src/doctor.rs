@@ -1,5 +1,5 @@
 //! `dt-cred doctor`: everything between the user and a token, one line each with its mend. It asks for a token as a `get`
-//! does, and changes nothing else.
+//! does, and has one that the API refuses replaced; it changes nothing else.
 
 mod daemon;
 mod environment;
@@ -62,7 +62,7 @@ pub(crate) fn run(settings: &Settings, arguments: &DoctorArguments) -> Result<()
         seen.iter().flat_map(keyrings::checks).collect(),
         seen.iter().flat_map(|seen| profiles::checks(&seen.state, &seen.examined.profile)).collect(),
         seen.iter().flat_map(|seen| findings::checks(&seen.examined)).collect(),
-        vec![service::check(variable)],
+        vec![service::check(settings.starts_one(), variable)],
         environment::checks(variable, kept),
     ]
     .concat();

@@ -66,6 +66,13 @@ pub(crate) fn run(settings: &Settings, arguments: ExecArguments) -> Result<(), F
 /// Why the program was not run.
 fn told(program: &OsStr, error: &io::Error) -> (i32, Text) {
     let name = Text::new(&program.to_string_lossy());
+    if error.kind() == io::ErrorKind::NotFound
+        && Path::new(program).components().count() > 1
+        && Path::new(program).exists()
+    {
+        let mend = "see that the interpreter that its first line names is installed, and written right";
+        return (NOT_FOUND, format!("cannot run \"{name}\": what it is run by is not there: {mend}").into());
+    }
     if error.kind() == io::ErrorKind::NotFound {
         let mend = "see that it is installed and on PATH, and written right";
         return (NOT_FOUND, format!("cannot run \"{name}\": it is not there: {mend}").into());

@@ -98,6 +98,11 @@ impl From<FormatError> for Failure {
     }
 }
 
+/// Whether every character of `text` means itself to every shell.
+pub(crate) fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/._-".contains(&byte))
+}
+
 /// What stands around a token at most, in bytes, where texts of the answer stand there too: they are cut at
 /// [`Text::LIMIT`] characters.
 const AROUND: usize = 24 * Text::LIMIT;

@@ -12,6 +12,8 @@ const MOST: usize = 32;
 pub(crate) struct Masked {
     /// Of its full size from the start: a buffer that grows leaves copies of what it held behind.
     typed: Zeroizing<Vec<u8>>,
+    /// Whether more came than there is room for: the rest of the line is taken, or whoever reads next would get it.
+    is_too_long: bool,
     sequence: Sequence,
 }
 
@@ -34,7 +36,7 @@ pub(crate) enum Pressed {
     Ended,
     /// What would be a signal: Ctrl-C, Ctrl-\ and Ctrl-Z.
     Signal(Signal),
-    /// There is no room for it.
+    /// Enter, after more than there was room for.
     TooLong,
 }
 
@@ -52,7 +54,11 @@ pub(crate) enum Signal {
 impl Masked {
     /// Nothing yet.
     pub(crate) fn new() -> Self {
-        Self { typed: Zeroizing::new(Vec::with_capacity(LIMIT)), sequence: Sequence::Outside }
+        Self {
+            typed: Zeroizing::new(Vec::with_capacity(LIMIT)),
+            is_too_long: false,
+            sequence: Sequence::Outside,
+        }
     }
 
     /// Takes the next byte that a key has sent.
@@ -62,6 +68,7 @@ impl Masked {
             return Pressed::Shown(String::new());
         }
         match byte {
+            b'\r' | b'\n' if self.is_too_long => return Pressed::TooLong,
             b'\r' | b'\n' => return Pressed::Entered,
             0x03 => return Pressed::Signal(Signal::Interrupt),
             0x1c => return Pressed::Signal(Signal::Quit),
@@ -69,14 +76,17 @@ impl Masked {
             0x04 if self.typed.is_empty() => return Pressed::Ended,
             0x08 | 0x7f => while self.typed.pop().is_some_and(|byte| !is_first(byte)) {},
             // Ctrl-U.
-            0x15 => self.typed.clear(),
+            0x15 => {
+                self.typed.clear();
+                self.is_too_long = false;
+            }
             // Ctrl-W: the last word, and what follows it.
             0x17 => {
                 while self.typed.pop_if(|byte| *byte == b' ').is_some() {}
                 while self.typed.pop_if(|byte| *byte != b' ').is_some() {}
             }
             ..b' ' => {}
-            _ if self.typed.len() == LIMIT => return Pressed::TooLong,
+            _ if self.typed.len() == LIMIT => self.is_too_long = true,
             _ => self.typed.push(byte),
         }
         let after = self.stars();
@@ -184,7 +194,8 @@ mod tests {
     fn what_has_no_room_is_refused_and_never_cut_off() {
         let mut masked = Masked::new();
         assert!((0..LIMIT).all(|_| matches!(masked.press(b'x'), Pressed::Shown(_))));
-        assert_eq!(masked.press(b'x'), Pressed::TooLong);
+        assert!(matches!(masked.press(b'x'), Pressed::Shown(_)), "the rest of the line is taken as well");
+        assert_eq!(masked.press(b'\r'), Pressed::TooLong);
         assert_eq!(masked.into_typed().len(), LIMIT);
     }
 

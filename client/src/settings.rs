@@ -56,6 +56,11 @@ impl From<SettingsError> for Failure {
 }
 
 impl Settings {
+    /// Whether a command that needs a daemon starts one where none listens.
+    pub(crate) fn starts_one(&self) -> bool {
+        self.start && !self.endpoint.explicit
+    }
+
     /// The settings of this process.
     pub(crate) fn of_process(options: &Globals) -> Result<Self, SettingsError> {
         Self::new(options, |name| std::env::var_os(name).filter(|value| !value.is_empty()))

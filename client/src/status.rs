@@ -39,7 +39,11 @@ pub(crate) fn run(
         return if arguments.check {
             Err(daemon::nobody(settings))
         } else {
-            Ok(output::write(if arguments.json { json::nobody() } else { table::nobody() })?)
+            Ok(output::write(if arguments.json {
+                json::nobody()
+            } else {
+                table::nobody(settings.starts_one())
+            })?)
         };
     };
     if arguments.check {
@@ -55,7 +59,7 @@ pub(crate) fn run(
         true => Look::of_terminal(Size::of(Standard::Output), canvas.is_some()),
         false => Look::Plain,
     };
-    Ok(output::write(table::render(&state, look))?)
+    Ok(output::write(table::render(&state, globals.profile.as_ref(), look))?)
 }
 
 /// Everything that the daemon tells of itself.

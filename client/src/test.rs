@@ -1,8 +1,11 @@
 //! `dt-cred test`: has the daemon use the token, and says what the API's answer means.
 
-use dt_cred_proto::message::{Failure, Operation, Response, Test, Tested};
+use dt_cred_proto::{
+    message::{Failure, Operation, Response, Test, Tested},
+    text::Text,
+};
 
-use crate::{daemon, deadline::Deadline, output, settings::Settings};
+use crate::{daemon, deadline::Deadline, format, output, settings::Settings};
 
 /// Has the API asked, and tells what it said.
 ///
@@ -22,15 +25,22 @@ fn told(tested: &Tested) -> String {
     let works = format!("{renewed}works: {url} takes the token of profile {profile} and lists");
     match (assets, more) {
         (Some(0), false) => format!("{works} nothing\n{}", no_policy(tested)),
-        (Some(1), false) => format!("{works} 1 asset\n"),
-        (Some(count), false) => format!("{works} {count} assets\n"),
-        (Some(count), true) => format!("{works} {count} assets, and there are more\n"),
+        (Some(count), more) => {
+            let (s, more) =
+                (if *count == 1 { "" } else { "s" }, if *more { ", and there are more" } else { "" });
+            format!("{works} {count} asset{s}{more}\n")
+        }
         (None, _) => format!("{works} more assets than are counted here\n"),
     }
 }
 
 /// Why a list may be empty, and how that is changed: by the web application, or by the Access Policies API.
 fn no_policy(Tested { url, client_id, .. }: &Tested) -> String {
+    // What a shell would take for something else is not there to be copied.
+    let plain = |text: &Text, other: &'static str| {
+        if format::is_plain(text.as_str()) { text.to_string() } else { other.to_owned() }
+    };
+    let (url, client_id) = (plain(url, "URL"), plain(client_id, "CLIENT_ID"));
     format!(
         "no access policy grants this client anything yet, or there is no asset that one grants; an Owner of the tenancy adds one,\n\
          in the web application under Access Policies for the subject {client_id}, or with an Owner's profile:\n\
@@ -46,15 +56,19 @@ fn no_policy(Tested { url, client_id, .. }: &Tested) -> String {
 mod tests {
     use super::*;
 
-    fn tested(assets: Option<u64>, more: bool, renewed: bool) -> String {
-        told(&Tested {
+    fn of(client_id: &str) -> Tested {
+        Tested {
             profile: "work".parse().expect("a name"),
             url: "https://app.example".into(),
-            client_id: "0d7bca98".into(),
-            assets,
-            more,
-            renewed,
-        })
+            client_id: client_id.into(),
+            assets: Some(0),
+            more: false,
+            renewed: false,
+        }
+    }
+
+    fn tested(assets: Option<u64>, more: bool, renewed: bool) -> String {
+        told(&Tested { assets, more, renewed, ..of("0d7bca98") })
     }
 
     #[test]
@@ -80,5 +94,6 @@ mod tests {
         let policy: serde_json::Value = serde_json::from_str(body).expect("JSON");
         assert_eq!(policy["access_permissions"][0]["user_attributes"][0]["or"][0], "subject=0d7bca98");
         assert_eq!(tested(Some(0), true, false).lines().count(), 1, "an empty page of many is no empty list");
+        assert!(!no_policy(&of("0d7'; id; '")).contains("; id"), "what a shell would run is not there");
     }
 }

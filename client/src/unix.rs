@@ -73,6 +73,10 @@ pub(crate) fn read_child(
 
 /// Becomes this program; the standard library gives it SIGPIPE back, which Rust's runtime ignores. Returns only why not.
 pub(crate) fn replace_self(command: &mut Command) -> io::Error {
+    if CLOSED.load(Ordering::Relaxed) {
+        // The program is to find it as we did. Where that cannot be it writes to nobody.
+        let _ = rustix::io::fcntl_setfd(rustix::stdio::stdout(), rustix::io::FdFlags::CLOEXEC);
+    }
     command.exec()
 }
 

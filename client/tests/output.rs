@@ -82,8 +82,7 @@ fn an_empty_variable_is_none() {
     for name in ["DT_CRED_TIMEOUT", "DT_CRED_PROFILE", "DT_CRED_NO_START", "DT_CRED_SERVER_UID"] {
         client.env(name, "");
     }
-    Outcome::from(client.output().expect("the client"))
-        .said("no daemon is running; the next dt-cred get starts one\n");
+    Outcome::from(client.output().expect("the client")).said("no daemon is running; run dt-cred start\n");
 }
 
 #[test]

@@ -225,7 +225,7 @@ fn where_nothing_listens_it_is_said_and_status_and_stop_are_content() {
     for arguments in [&["get"][..], &["reject"], &["erase"], &["unlock"], &["status", "--check"]] {
         sandbox.run(arguments).failed(3, "no daemon listens on");
     }
-    sandbox.run(&["status"]).said("no daemon is running; the next dt-cred get starts one\n");
+    sandbox.run(&["status"]).said("no daemon is running; run dt-cred start\n");
     sandbox
         .run(&["status", "--json"])
         .said("{\"daemon\":null,\"defences\":[],\"files\":[],\"profiles\":[],\"schema\":1}\n");

@@ -51,7 +51,7 @@ vault kv get -field=lines kv/datatrails | dt-cred store -p ci",
     ),
     (
         "completions",
-        "source <(dt-cred completions bash)       in ~/.bashrc
+        "eval \"$(dt-cred completions bash)\"       in ~/.bashrc
 source <(dt-cred completions zsh)        in ~/.zshrc, after compinit
 dt-cred completions fish | source        in ~/.config/fish/config.fish
 dt-cred completions powershell | Out-String | Invoke-Expression    in $PROFILE",

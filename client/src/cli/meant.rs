@@ -7,44 +7,72 @@ use clap::{
     error::{ContextKind, ContextValue, Error, ErrorKind},
 };
 
-/// The word that was perhaps meant by the one that `error` is about, among those that may stand there.
+/// What was perhaps meant by the word that `error` is about, as it is told: one of those that may stand there, or the same
+/// one elsewhere.
 pub(super) fn meant(error: &Error, root: &Command, arguments: &[OsString]) -> Option<String> {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(word)) => Some(word.as_str()),
         _ => None,
     };
     let command = reached(root, arguments);
-    if let Some(word) = text(ContextKind::InvalidSubcommand) {
-        likeliest(word, command.get_subcommands().map(|known| known.get_name().to_owned()))
+    let (word, likeliest) = if let Some(word) = text(ContextKind::InvalidSubcommand) {
+        (word, likeliest(word, command.get_subcommands().map(|known| known.get_name().to_owned())))
     } else if let (Some(word), Some(ContextValue::Strings(values))) =
         (text(ContextKind::InvalidValue), error.get(ContextKind::ValidValue))
     {
-        likeliest(word, values.iter().cloned())
+        (word, likeliest(word, values.iter().cloned()))
     } else {
         // What stands in the way of another one is right as it is.
         let unknown = text(ContextKind::InvalidArg).filter(|_| error.kind() == ErrorKind::UnknownArgument);
         let word = unknown.filter(|word| word.starts_with("--"))?;
         let options = command.get_arguments().filter(|known| !known.is_hide_set());
-        likeliest(word, options.filter_map(|known| Some(format!("--{}", known.get_long()?))))
-    }
+        (word, likeliest(word, options.filter_map(|known| Some(format!("--{}", known.get_long()?)))))
+    };
+    Some(match likeliest? {
+        same if same == word => format!("write it behind {}", command.get_name()),
+        other => format!("did you mean {other}?"),
+    })
 }
 
 /// The command that the arguments have come to, as it is typed.
 pub(super) fn path(root: &Command, arguments: &[OsString]) -> String {
-    let mut words = vec![root.get_name()];
-    arguments.iter().fold(root, |command, word| match command.find_subcommand(word) {
-        Some(below) => {
-            words.push(below.get_name());
-            below
-        }
-        None => command,
-    });
-    words.join(" ")
+    let names = walked(root, arguments).into_iter().map(Command::get_name);
+    names.collect::<Vec<_>>().join(" ")
 }
 
 /// The command that the arguments have come to.
 fn reached<'a>(root: &'a Command, arguments: &[OsString]) -> &'a Command {
-    arguments.iter().fold(root, |command, word| command.find_subcommand(word).unwrap_or(command))
+    walked(root, arguments).pop().unwrap_or(root)
+}
+
+/// Every command on the way: words that are no value of an option, as far as they are known.
+fn walked<'a>(root: &'a Command, arguments: &[OsString]) -> Vec<&'a Command> {
+    let mut commands = vec![root];
+    let mut words = arguments.iter();
+    while let (Some(word), Some(command)) = (words.next(), commands.last()) {
+        let text = word.to_string_lossy();
+        if text.starts_with('-') {
+            if takes_the_next(commands.first().copied().into_iter().chain([*command]), &text) {
+                words.next();
+            }
+        } else if let Some(below) = command.find_subcommand(word) {
+            commands.push(below);
+        } else {
+            break;
+        }
+    }
+    commands
+}
+
+/// Whether the word behind this option is its value, to one of these commands.
+fn takes_the_next<'a>(commands: impl Iterator<Item = &'a Command>, option: &str) -> bool {
+    let is_it = |known: &clap::Arg| {
+        let long = known.get_long().is_some_and(|long| option.strip_prefix("--") == Some(long));
+        let short =
+            known.get_short().is_some_and(|short| option.strip_prefix('-') == Some(&short.to_string()));
+        (long || short) && known.get_action().takes_values()
+    };
+    commands.flat_map(Command::get_arguments).any(is_it)
 }
 
 /// What begins with `word`, else what one slip, in a long word two, makes of it.

@@ -1,4 +1,4 @@
-# bash completion for dt-cred: source <(dt-cred completions bash)
+# bash completion for dt-cred: eval "$(dt-cred completions bash)"
 # It asks dt-cred what may stand where the cursor is. Made for bash 3.2 and newer.
 _dt_cred() {
   local IFS=$' \t\n' i word line rest= attach= program="${1/#\~\//$HOME/}"

@@ -1,12 +1,13 @@
 //! One run of curl: the token's line goes to it outside of its arguments and its environment.
 
 use std::{
+    fs::File,
     io::{self, Read, Write},
     process::{Child, Command, Stdio},
 };
 
 use dt_cred::{
-    curl_answer::{Ended, Held, WRITE_OUT},
+    curl_answer::{Ended, Heads, Held, WRITE_OUT},
     curl_line::Admitted,
 };
 use dt_cred_proto::message::{Failure, FailureKind};
@@ -17,6 +18,9 @@ use crate::{error, output};
 
 /// The program, as PATH has it: it is the user's own.
 const PROGRAM: &str = "curl";
+
+/// As much as is looked at of a dump of headers, in bytes: curl takes 300 KB of one answer.
+const DUMP: u64 = 1024 * 1024;
 
 /// What curl exits with where its output takes no more (curl(1)).
 const UNWRITTEN: u8 = 23;
@@ -79,15 +83,15 @@ pub(super) fn streaming(admitted: &Admitted, line: &[u8], follows: bool) -> Resu
     Ok(Run { code: platform::exit_code(curl.wait()?), refused, held: None })
 }
 
-/// Runs it and holds its answer until the status is known; and its errors, where it is told to be `silent` but for them.
+/// Runs it and holds its answer until the status is known; and what it tells besides, where it is told to be `quiet`.
 ///
 /// # Errors
 /// [`ProgramError`].
-pub(super) fn holding(admitted: &Admitted, line: &[u8], silent: bool) -> Result<Run, ProgramError> {
+pub(super) fn holding(admitted: &Admitted, line: &[u8], quiet: bool) -> Result<Run, ProgramError> {
     let mut command = curl();
     let way = Line::open(&mut command)?;
     command.args(["--write-out", WRITE_OUT]).stdout(Stdio::piped());
-    if silent {
+    if quiet {
         command.stderr(Stdio::piped());
     } else if io::IsTerminal::is_terminal(&io::stdout()) {
         // As curl would do by itself if it wrote there.
@@ -133,8 +137,14 @@ fn drain(stream: &mut dyn Read, take: &mut dyn FnMut(&[u8]) -> bool) -> io::Resu
     }
 }
 
-/// Writes to standard output; whether it took all.
+/// Writes to standard output; whether it took all. As curl does it spares a terminal what is no text: that may drive it.
 fn pass(bytes: &[u8]) -> bool {
+    if bytes.contains(&0) && io::IsTerminal::is_terminal(&io::stdout()) {
+        error::warn(
+            &"the answer is binary, and would drive the terminal: give curl a file by --output".into(),
+        );
+        return false;
+    }
     match output::whole(bytes) {
         Ok(()) => true,
         Err(failure) if failure.is_reader_gone() => false,
@@ -143,6 +153,19 @@ fn pass(bytes: &[u8]) -> bool {
             false
         }
     }
+}
+
+/// Whether the headers that curl has dumped to this file are those of an answer to a refused token.
+pub(super) fn dumped(file: &str, follows: bool) -> bool {
+    let Ok(file) = File::open(file) else { return false };
+    // Standard output, say, is no file: nobody reads it twice.
+    if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+        return false;
+    }
+    let (mut heads, mut dump) = (Heads::default(), Vec::new());
+    let read = file.take(DUMP).read_to_end(&mut dump);
+    heads.push(&dump);
+    read.is_ok() && heads.refused(follows)
 }
 
 /// curl without the user's own `~/.curlrc`.

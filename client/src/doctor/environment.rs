@@ -9,6 +9,10 @@ use super::Check;
 /// Variables that every program started here can read.
 const VARIABLES: [&str; 2] = ["DATATRAILS_CLIENT_SECRET", "DATATRAILS_AUTHTOKEN"];
 
+/// What the guides call a secret and a token. Others may call something else so, unless [`CLIENT_ID`] stands beside it.
+const BY_HAND: [&str; 3] = ["CLIENT_SECRET", "SECRET", "TOKEN"];
+const CLIENT_ID: &str = "CLIENT_ID";
+
 /// Where the guides have a token written, below the home folder.
 const FILE: &str = ".datatrails/bearer-token.txt";
 
@@ -24,7 +28,8 @@ pub(super) fn checks(
 
 fn environment(variable: impl Fn(&str) -> Option<OsString>) -> Vec<Check> {
     const NAME: &str = "environment";
-    let set = VARIABLES.into_iter().filter(|name| variable(name).is_some());
+    let by_hand = BY_HAND.into_iter().filter(|_| variable(CLIENT_ID).is_some());
+    let set = VARIABLES.into_iter().chain(by_hand).filter(|name| variable(name).is_some());
     let warnings: Vec<_> = set
         .map(|name| {
             let found = format!("{name} is set: every program that is started here can read it");
@@ -60,6 +65,8 @@ mod tests {
         let set =
             |names: &'static [&str]| environment(move |name| names.contains(&name).then(|| "hunter2".into()));
         assert_eq!(set(&["DATATRAILS_URL", "HOME"])[0].verdict, Verdict::Ok);
+        assert_eq!(set(&["SECRET", "TOKEN"])[0].verdict, Verdict::Ok, "of whatever program");
+        assert_eq!(set(&["CLIENT_ID", "SECRET", "TOKEN"]).len(), 2);
         let warned = set(&VARIABLES);
         assert_eq!(warned.len(), 2);
         for (check, name) in warned.iter().zip(VARIABLES) {

@@ -8,7 +8,7 @@ use dt_cred_proto::{
 };
 use serde_json::Value;
 
-use crate::{duration, kept};
+use crate::{duration, format, kept};
 
 /// The claims of a DataTrails token by which people know their tenant, and what each is called.
 const CLAIMS: [(&str, &str); 3] = [("jit_tenant_id", "tenant"), ("jit_tier", "tier"), ("name", "name")];
@@ -31,7 +31,7 @@ pub(super) fn lines(stored: &Stored, token: Option<&Token>, url: &Text, named: O
     let option = named.map(|name| format!(" -p {name}")).unwrap_or_default();
     let path = if claims.iter().any(|(name, _)| *name == "tenant") { "/archivist/v2/assets" } else { "/…" };
     // What a shell would take for something else is not there to be copied.
-    let url = if is_plain(url.as_str()) { format!("{url}{path}") } else { "https://…".to_owned() };
+    let url = if format::is_plain(url.as_str()) { format!("{url}{path}") } else { "https://…".to_owned() };
     let next = format!("dt-cred test{option}; {CURL} -H \"$(dt-cred get{option})\" {url}");
     format!("{proof}\nkept as profile {profile} in {place}, {lasts}\nnext: {next}\n")
 }
@@ -41,15 +41,14 @@ fn claims(token: &Token) -> Vec<(&'static str, Text)> {
     // An opaque one says nothing to anybody but its issuer.
     let Ok(read) = jwt::read(token.access_token.expose().as_bytes()) else { return Vec::new() };
     let claim = |(claim, name)| match read.payload.iter().find(|(known, _)| known == claim) {
-        Some((_, Value::String(value))) if !value.trim().is_empty() => Some((name, Text::new(value))),
+        Some((_, Value::String(value))) if !value.trim().is_empty() => {
+            // `tenant/UUID` says itself what it is.
+            let own = value.strip_prefix(name).and_then(|rest| rest.strip_prefix('/'));
+            Some((name, Text::new(own.unwrap_or(value))))
+        }
         _ => None,
     };
     CLAIMS.into_iter().filter_map(claim).collect()
-}
-
-/// Whether every character of `url` means itself to every shell.
-fn is_plain(url: &str) -> bool {
-    url.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/._-".contains(&byte))
 }
 
 #[cfg(test)]
@@ -96,7 +95,7 @@ mod tests {
     fn what_was_proven_where_it_is_kept_and_what_to_type_next_is_told_in_three_lines() {
         let token = claiming(r#"{"jit_tenant_id":"tenant/7","name":"ours","jit_tier":"FREE"}"#);
         let expected = format!(
-            "proven: the token is valid for 1 h 1 min, tenant tenant/7, tier FREE, name ours\n\
+            "proven: the token is valid for 1 h 1 min, tenant 7, tier FREE, name ours\n\
              kept as profile staging in the Secret Service, until it is erased\n\
              next: dt-cred test; {CURL} -H \"$(dt-cred get)\" {ASSETS}\n"
         );

@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use dt_cred_proto::message::{FileStatus, ProfileStatus, Status};
+use dt_cred_proto::{
+    message::{FileStatus, ProfileStatus, Status},
+    profile::Profile,
+};
 
 use super::{
     State,
@@ -27,12 +30,13 @@ const HEADER: [&str; COLUMNS] =
     ["PROFILE", "STATE", "TIME LEFT", "NEXT REFRESH", "SERVED", "FETCHES", "PROXY", "KEPT IN"];
 
 /// That no daemon runs.
-pub(super) fn nobody() -> String {
-    "no daemon is running; the next dt-cred get starts one\n".to_owned()
+pub(super) fn nobody(starts: bool) -> String {
+    let next = if starts { "the next dt-cred get starts one" } else { "run dt-cred start" };
+    format!("no daemon is running; {next}\n")
 }
 
 /// The state as text, as it looks there.
-pub(super) fn render(state: &State, look: Look) -> String {
+pub(super) fn render(state: &State, named: Option<&Profile>, look: Look) -> String {
     let State { status, files, defences } = state;
     let mut text = format!(
         "dt-credd {}, pid {}, up {}, {} requests\n",
@@ -51,7 +55,9 @@ pub(super) fn render(state: &State, look: Look) -> String {
         others.iter().map(|other| format!("{} ({})", other.name, other.note)).collect(),
     );
     if status.profiles.is_empty() {
-        text.push_str("no profile: run dt-cred login\n");
+        text += &named.map_or("no profile: run dt-cred login\n".to_owned(), |name| {
+            format!("nothing is stored for profile {name}: run dt-cred login -p {name}\n")
+        });
         return text;
     }
     text.push_str(&profiles(status, look));
@@ -175,7 +181,7 @@ staging: last error: the issuer refused the credentials: log in
 default: file /home/u/.datatrails/bearer-token.txt (header): fresh
 default: file /home/u/raw (raw): the disk is full
 ";
-        assert_eq!(render(&state(), terminal(132)), expected);
+        assert_eq!(render(&state(), None, terminal(132)), expected);
     }
 
     #[test]
@@ -189,7 +195,7 @@ staging: proxy http://proxy:3128
 staging: kept in the kernel keyring, until the next boot
 staging: last error: the issuer refused the credentials: log in
 ";
-        let text = render(&state(), terminal(80));
+        let text = render(&state(), None, terminal(80));
         assert!(text.contains(expected), "{text}");
     }
 
@@ -207,27 +213,27 @@ default *
 staging
   state         refused
 ";
-        let text = render(&state(), terminal(40));
+        let text = render(&state(), None, terminal(40));
         assert!(text.contains(expected), "{text}");
     }
 
     #[test]
     fn states_and_bars_are_coloured_where_colours_are_wanted_and_change_no_width() {
         for columns in [132, 80, 40] {
-            let coloured = render(&state(), Look::Terminal { columns, coloured: true });
+            let coloured = render(&state(), None, Look::Terminal { columns, coloured: true });
             for word in ["\x1b[32mvalid", "\x1b[31mrefused", "\x1b[32m███████░░░"] {
                 assert!(coloured.contains(word), "{word:?} is not in {coloured}");
             }
             let codes = ["\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[0m"];
             let plain = codes.iter().fold(coloured, |text, code| text.replace(code, ""));
             let trimmed: Vec<_> = plain.lines().map(str::trim_end).collect();
-            assert_eq!(trimmed, render(&state(), terminal(columns)).lines().collect::<Vec<_>>());
+            assert_eq!(trimmed, render(&state(), None, terminal(columns)).lines().collect::<Vec<_>>());
         }
     }
 
     #[test]
     fn without_a_terminal_there_is_no_bar_and_one_table() {
-        let text = render(&state(), Look::Plain);
+        let text = render(&state(), None, Look::Plain);
         assert!(!text.contains(['█', '░', '\x1b']) && text.contains("PROXY"), "{text}");
     }
 
@@ -242,9 +248,13 @@ staging
 
     #[test]
     fn no_daemon_and_no_profile_are_told_with_what_to_do() {
-        assert_eq!(nobody(), "no daemon is running; the next dt-cred get starts one\n");
+        assert_eq!(nobody(true), "no daemon is running; the next dt-cred get starts one\n");
+        assert_eq!(nobody(false), "no daemon is running; run dt-cred start\n");
         let mut empty = state();
         empty.status.profiles.clear();
-        assert!(render(&empty, terminal(80)).ends_with("no profile: run dt-cred login\n"));
+        assert!(render(&empty, None, terminal(80)).ends_with("no profile: run dt-cred login\n"));
+        let nope = "nope".parse().expect("a name");
+        let told = render(&empty, Some(&nope), terminal(80));
+        assert!(told.ends_with("nothing is stored for profile nope: run dt-cred login -p nope\n"), "{told}");
     }
 }

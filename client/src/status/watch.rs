@@ -39,9 +39,9 @@ pub(super) fn run(settings: &Settings, named: Option<&Profile>) -> Result<(), Fa
         let text = match state {
             Some(mut state) => {
                 state.keep(named);
-                table::render(&state, Look::of_terminal(size, true))
+                table::render(&state, named, Look::of_terminal(size, true))
             }
-            None => table::nobody(),
+            None => table::nobody(settings.starts_one()),
         };
         canvas.draw(&picture(&text, size)).map_err(OutputError::from)?;
         platform::pause(PAUSE, Deadline::after(PAUSE));

@@ -3,19 +3,22 @@
 use std::time::{Duration, SystemTime};
 
 use dt_cred_proto::{
-    message::{Failure, Finding, Get, Reject, Subject, Tested, Token, Verdict},
+    message::{Failure, FailureKind, Finding, Get, Reject, Subject, Tested, Token, Verdict},
     profile::Profile,
     text::Text,
 };
 use tokio::time::timeout;
 
-use super::{Keeper, item::Item, profile::Command, proxy};
+use super::{Keeper, item::Item, profile::Command, proxy, refusal::hung};
 use crate::{
     api::{Assets, Refused, Why},
     clock,
     credentials::host,
     http::{Fault, Stage},
 };
+
+/// How long before the deadline a step gives up: what was found until then is told in that time.
+const ANSWER: Duration = Duration::from_millis(200);
 
 /// How far the clocks of this machine and of an issuer may be apart: who validates a token allows as much.
 const APART: Duration = Duration::from_secs(60);
@@ -31,16 +34,16 @@ impl Keeper {
     }
 
     async fn try_token(&self, profile: &Profile, deadline: Duration) -> Result<Tested, Refused> {
-        let held = self.any_token(profile, deadline).await?;
-        let item = self.item(profile).await?;
-        let (listed, renewed) = match self.assets(profile, &item, &held).await {
+        let (held, item) = self.token_and_item(profile, deadline).await?;
+        let (item, listed, renewed) = match self.assets(profile, &item, &held, deadline).await {
             Err(refused) if refused.why == Why::Unauthorized => {
                 let generation = Some(held.generation);
                 self.reject(Reject { profile: Some(profile.clone()), generation, force: false }).await?;
-                let other = self.any_token(profile, deadline).await?;
-                (self.assets(profile, &item, &other).await, true)
+                let (other, item) = self.token_and_item(profile, deadline).await?;
+                let listed = self.assets(profile, &item, &other, deadline).await;
+                (item, listed, true)
             }
-            listed => (listed, false),
+            listed => (item, listed, false),
         };
         let Assets { count: assets, more } = listed?;
         let (url, client_id) =
@@ -48,9 +51,36 @@ impl Keeper {
         Ok(Tested { profile: profile.clone(), url, client_id, assets, more, renewed })
     }
 
-    async fn assets(&self, profile: &Profile, item: &Item, token: &Token) -> Result<Assets, Refused> {
+    /// A token, and the credentials that it was got by: it goes to no other address than theirs.
+    async fn token_and_item(&self, profile: &Profile, deadline: Duration) -> Result<(Token, Item), Failure> {
+        let token = self.any_token(profile, deadline).await?;
+        let generation = Some(token.generation);
+        match self.ask(Some(profile.clone()), |reply| Command::Item { generation, reply }).await? {
+            Some(item) => Ok((token, item)),
+            // Another login, or a token that has just expired.
+            None => Err(Failure::new(
+                FailureKind::TryLater,
+                format!("profile {profile}: it was changed in this moment: try again"),
+            )),
+        }
+    }
+
+    async fn assets(
+        &self,
+        profile: &Profile,
+        item: &Item,
+        token: &Token,
+        deadline: Duration,
+    ) -> Result<Assets, Refused> {
         let proxy = self.0.config().profile(profile).proxy;
-        self.0.api.assets(profile, &item.credentials, &proxy, &token.access_token).await
+        let listed = self.0.api.assets(profile, &item.credentials, &proxy, &token.access_token);
+        timeout(left(deadline), listed).await.unwrap_or_else(|_| {
+            let host = host(&item.credentials.url);
+            let what = format!(
+                "profile {profile}: {host} gave no answer in time: try again, or with a longer --timeout"
+            );
+            Err(Failure::new(FailureKind::TryLater, what).into())
+        })
     }
 
     async fn any_token(&self, profile: &Profile, deadline: Duration) -> Result<Token, Failure> {
@@ -58,16 +88,19 @@ impl Keeper {
     }
 
     /// What is held of a profile's credentials, else what its keyring gives.
-    async fn item(&self, profile: &Profile) -> Result<Item, Failure> {
-        match self.ask(Some(profile.clone()), |reply| Command::Item { reply }).await? {
+    async fn item(&self, profile: &Profile, deadline: Duration) -> Result<Item, Failure> {
+        match self.ask(Some(profile.clone()), |reply| Command::Item { generation: None, reply }).await? {
             Some(item) => Ok(item),
-            None => self.0.load(profile).await,
+            None => timeout(left(deadline), self.0.load(profile))
+                .await
+                .unwrap_or_else(|_| Err(hung(profile, self.0.source(profile)))),
         }
     }
 
     /// Looks at everything between a profile and a token, up to the first that keeps the next from it.
     pub async fn examine(&self, profile: &Profile, deadline: Duration) -> Vec<Finding> {
-        let item = match self.item(profile).await {
+        let deadline = deadline.saturating_sub(ANSWER);
+        let item = match self.item(profile, deadline).await {
             Ok(item) => item,
             Err(failure) => return vec![fails(Subject::Credentials, failure.message)],
         };
@@ -75,8 +108,8 @@ impl Keeper {
         let preferred = self.0.config().profile(profile).proxy;
         let by = proxy::in_use(&preferred, &item.credentials.token_url);
         let before = clock::now();
-        let left = deadline.saturating_sub(before.boot);
-        let reached = timeout(left, self.0.issuer.reach(profile, &item.credentials, &preferred)).await;
+        let reached =
+            timeout(left(deadline), self.0.issuer.reach(profile, &item.credentials, &preferred)).await;
         let reached = reached.unwrap_or_else(|_| {
             let what = "the issuer gave no answer in time; give it longer with --timeout".to_owned();
             Err(Fault { stage: Stage::Answer, passes: true, what })
@@ -94,6 +127,11 @@ impl Keeper {
         }
         findings
     }
+}
+
+/// What is left until then.
+fn left(deadline: Duration) -> Duration {
+    deadline.saturating_sub(clock::now().boot)
 }
 
 fn ok(subject: Subject, message: impl Into<Text>) -> Finding {
@@ -158,6 +196,10 @@ fn of_api(tried: Result<Tested, Refused>) -> Finding {
             format!(
                 "it takes the token, and no access policy grants anything yet: dt-cred -p {profile} test tells how"
             ),
+        ),
+        Ok(Tested { url, renewed: true, .. }) => warning(
+            Subject::Api,
+            format!("{url} refused the token that was held, and takes the one that was got in its place"),
         ),
         Ok(Tested { url, .. }) => ok(Subject::Api, format!("{url} takes the token")),
         Err(Refused { why: Why::Forbidden | Why::NotThere, failure }) => {

@@ -87,8 +87,9 @@ pub(super) enum Command {
     Status {
         reply: oneshot::Sender<ProfileStatus>,
     },
-    /// What is held of the credentials.
+    /// What is held of the credentials; where a generation is given, only if the token of that one is held by them.
     Item {
+        generation: Option<u64>,
         reply: oneshot::Sender<Option<Item>>,
     },
     Files {
@@ -256,8 +257,10 @@ impl Task {
             Command::Status { reply } => {
                 let _ = reply.send(self.status(now));
             }
-            Command::Item { reply } => {
-                let _ = reply.send(self.item.clone());
+            Command::Item { generation, reply } => {
+                let held = self.lifecycle.held(now).map(|held| held.generation);
+                let item = self.item.as_ref().filter(|_| generation.is_none() || generation == held);
+                let _ = reply.send(item.cloned());
             }
             Command::Files { reply } => {
                 let _ = reply.send(self.files.statuses());

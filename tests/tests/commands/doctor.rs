@@ -167,6 +167,31 @@ fn what_keeps_a_token_from_its_user_is_told_by_the_step_that_fails() {
 }
 
 #[test]
+fn what_does_not_answer_in_time_is_told_by_its_own_line_and_the_rest_is_told_too() {
+    let sandbox = Sandbox::http();
+    let user = User::in_memory();
+    user.log_in(&Account::at(&sandbox));
+    sandbox.set(|settings| settings.assets_fault = Some(Fault::Silence));
+    let output = user.dt_cred(&["doctor", "--timeout", "3"]);
+    let told = lines(&output.stdout);
+    let fails: Vec<_> = told.iter().filter(|line| line.starts_with("fails ")).collect();
+    assert!(
+        fails.len() == 1 && fails[0].starts_with("fails API ") && fails[0].contains("in time"),
+        "{told:?}"
+    );
+    assert!(told.iter().any(|line| line.contains(" token of ")), "{told:?}");
+    let sandbox = Sandbox::http();
+    let account = Account::at(&sandbox);
+    user.log_in(&account);
+    sandbox.revoke_tokens(&account.client_id);
+    let told = lines(&user.dt_cred(&["doctor"]).done());
+    assert!(
+        told.iter().any(|line| line.starts_with("warning API ") && line.contains("refused the token")),
+        "{told:?}"
+    );
+}
+
+#[test]
 fn a_configuration_that_was_changed_or_spoilt_since_it_was_read_is_told() {
     let user = User::in_memory();
     user.log_in(&Account::at(&Sandbox::http()));

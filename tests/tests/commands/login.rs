@@ -44,7 +44,7 @@ fn id_and_secret_are_asked_for_proven_and_kept_and_the_secret_is_not_shown() {
     let said = client.ended().done();
     let [proven, kept, next] = said.lines().collect::<Vec<_>>()[..] else { panic!("{said}") };
     assert!(proven.starts_with("proven: the token is valid for 1 h"), "{said}");
-    assert!(proven.contains(", tenant tenant/") && proven.contains(", tier FREE, name "), "{said}");
+    assert!(proven.contains(", tenant ") && proven.contains(", tier FREE, name "), "{said}");
     let place = format!("kept as profile {} in the kernel keyring, until a reboot", user.profile());
     assert!(kept.starts_with(&place), "{said}");
     let (name, url) = (user.profile(), &account.url);

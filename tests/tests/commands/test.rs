@@ -2,6 +2,7 @@
 
 use dt_cred_tests::{
     issuer::{Door, Fault, Sandbox},
+    parts::Running,
     user::{Account, User},
 };
 
@@ -15,7 +16,7 @@ fn a_token_that_the_api_takes_works_and_its_assets_are_counted() {
     assert_eq!(user.dt_cred(&["test"]).done(), format!("{works} 2 assets\n"));
     let page = "{\"assets\":[{}],\"next_page_token\":\"more\"}";
     for (body, end) in [
-        (page.to_owned(), "1 assets, and there are more\n"),
+        (page.to_owned(), "1 asset, and there are more\n"),
         ("{\"assets\":[{\"identity\":1}]}".to_owned(), "1 asset\n"),
         (format!("{{\"assets\":[\"{}\"]}}", "a".repeat(1 << 20)), "more assets than are counted here\n"),
     ] {
@@ -50,6 +51,21 @@ fn a_token_that_is_refused_is_replaced_once_and_that_is_told() {
     assert_ne!(user.token(), before, "everybody has the new one");
     let counts = sandbox.counts();
     assert_eq!((counts.tokens.total, counts.assets.total), (2, 2));
+}
+
+#[test]
+fn a_token_of_another_login_goes_to_that_ones_address_alone() {
+    let (old, new) = (Sandbox::http(), Sandbox::http());
+    let user = User::in_memory();
+    user.log_in(&Account::at(&old));
+    old.set(|settings| (settings.assets_fault, settings.hold) = (Some(Fault::empty(401)), true));
+    let mut test = Running::start(user.home.client(&["test"]), "");
+    old.wait_until("another token to be asked for", |counts| counts.tokens.total == 2);
+    let account = Account::at(&new);
+    user.log_in(&account);
+    old.set(|settings| settings.hold = false);
+    assert!(test.wait().success());
+    assert_eq!((old.counts().assets.total, new.counts().assets.total), (1, 1));
 }
 
 #[test]

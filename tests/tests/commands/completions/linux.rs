@@ -75,7 +75,7 @@ fn bash_completes_commands_options_values_files_and_profiles() {
     let sandbox = Sandbox::http();
     let user = user(&sandbox);
     let lines = typed(user.profile());
-    let begin = "exec 2>/dev/tty; source <(dt-cred completions bash); n=0 PS1='<$n>'\n";
+    let begin = "exec 2>/dev/tty; eval \"$(dt-cred completions bash)\"; n=0 PS1='<$n>'\n";
     // Its prompt goes to standard error. The whole line in quotes, to be printed.
     let print = "\u{1}echo '\u{5}'; n=$((n + 1))\n";
     let bash = shell(&user.home, &["bash", "--norc", "--noprofile", "-i"]);

@@ -129,3 +129,26 @@ fn on_a_terminal_the_answer_is_shown_and_no_progress() {
         assert!(shown.starts_with("{\"assets\":") && !shown.contains("% Total"), "{shown}");
     }
 }
+
+#[test]
+fn what_is_no_text_is_not_written_to_a_terminal() {
+    if !is_here() {
+        return;
+    }
+    let sandbox = Sandbox::http();
+    let user = logged_in(&sandbox);
+    let body = "a\0\u{1b}[2Jb".to_owned();
+    sandbox.set(|settings| {
+        settings.assets_fault = Some(Fault::Answer { status: 200, headers: Vec::new(), body })
+    });
+    let mut terminal = Terminal::new();
+    let script = format!("{{ dt-cred curl -sS {ASSETS}; echo \"code $?\"; }} >/dev/tty 2>&1");
+    let shell = terminal.start(&user.shell_command(&script));
+    terminal.until("code 23");
+    shell.ended().done();
+    assert!(
+        !terminal.shown().contains('\u{1b}') && terminal.shown().contains("--output"),
+        "{:?}",
+        terminal.shown()
+    );
+}

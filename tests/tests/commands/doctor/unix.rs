@@ -13,7 +13,7 @@ fn the_lines_where_no_daemon_may_be_started_are_these_to_the_letter() {
     let expected = format!(
         "ok     socket       {socket} is not there: no daemon listens\n\
          fails  daemon       no daemon listens on {socket:?}: run dt-cred start\n\
-         ok     service      none is installed, and none is needed: dt-cred starts the daemon\n\
+         ok     service      none is installed\n\
          ok     environment  neither a secret nor a token is in it\n"
     );
     let doctor = user.dt_cred(&["doctor", "--no-start"]);

@@ -139,3 +139,10 @@ fn a_program_that_is_asked_for_a_token_by_name_finds_it_in_neither_arguments_nor
     assert!(output.stderr.is_empty());
     assert!(!output.done().contains(&token));
 }
+
+#[test]
+fn a_closed_standard_output_is_closed_for_the_program_too() {
+    let (_sandbox, user) = user();
+    let output = user.shell("dt-cred exec -- sh -c 'echo lost; echo \"code $?\" >&2' >&-");
+    assert!(output.stderr.contains("code 1"), "nothing is lost in silence: {}", output.stderr);
+}

@@ -5,6 +5,9 @@ use clap::{Arg, Command, ValueHint};
 /// Commands that programs call and nobody types.
 const CALLED: [&str; 2] = ["git-credential", "kubectl-credential"];
 
+/// The option of `curl` that is ours.
+const ALLOW_HOST: &str = "--allow-host";
+
 /// What may stand where the cursor is.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) enum Completion {
@@ -59,9 +62,12 @@ pub(super) fn complete(root: &Command, before: &[String], current: &str) -> Comp
             pending = waiting(command, word);
         } else if let Some(next) = command.find_subcommand(word).filter(|_| !only_values) {
             command = next;
-            // Its arguments are curl's, which the shell may know.
+            // Its arguments are curl's, which the shell may know, but for one of ours directly behind it.
             if command.get_name() == "curl" {
-                return Completion::Command(at);
+                let ours = options(command, current).into_iter().filter(|(name, _)| name == ALLOW_HOST);
+                let ours: Vec<_> =
+                    ours.filter(|_| at + 1 == before.len() && current.len() > "--a".len()).collect();
+                return if ours.is_empty() { Completion::Command(at) } else { Completion::Words(ours) };
             }
         } else if has_own_words(command) {
             return Completion::Command(at);
@@ -171,7 +177,7 @@ mod tests {
             )
             .subcommand(Command::new("completions").arg(Arg::new("shell").value_parser(["bash", "zsh"])))
             .subcommand(Command::new("exec").arg(Arg::new("file").long("file")).arg(own.clone()))
-            .subcommand(Command::new("curl").arg(own))
+            .subcommand(Command::new("curl").arg(Arg::new("host").long("allow-host")).arg(own))
             .subcommand(Command::new("git-credential"))
             .subcommand(Command::new("secret").hide(true));
         root.build();
@@ -233,6 +239,9 @@ mod tests {
             ("exec", "--fi", "--file"),
             // With its own name, so that what completes curl completes it.
             ("curl", "--anya", ":command 0"),
+            ("curl", "--al", "--allow-host"),
+            ("curl", "--a", ":command 0"),
+            ("-p a curl -o", "--al", ":command 2"),
             ("-p a curl -o", "x", ":command 2"),
         ] {
             assert_eq!(told(before, current), wanted, "{before:?} {current:?}");

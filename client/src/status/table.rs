@@ -226,7 +226,7 @@ staging
             }
             let codes = ["\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[0m"];
             let plain = codes.iter().fold(coloured, |text, code| text.replace(code, ""));
-            let trimmed: Vec<_> = plain.lines().map(str::trim_end).collect();
+            let trimmed: Vec<_> = plain.lines().collect();
             assert_eq!(trimmed, render(&state(), None, terminal(columns)).lines().collect::<Vec<_>>());
         }
     }

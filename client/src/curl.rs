@@ -17,6 +17,7 @@ use dt_cred::{
 };
 use dt_cred_proto::{
     message::{Failure, FailureKind, Get, Operation, Reject, Response, Token},
+    profile::Profile,
     text::Text,
 };
 use thiserror::Error;
@@ -35,6 +36,9 @@ use program::{Run, Written};
 /// Why curl is not run.
 #[derive(Debug, Error)]
 pub(crate) enum CurlError {
+    /// A profile behind `curl`, where `-p` is curl's own.
+    #[error("-p NAME stands before curl: dt-cred -p {0} curl …; curl's own -p is --proxytunnel")]
+    Profile(Profile),
     /// An `--allow-host` that is none.
     #[error("--allow-host \"{host}\" is no HOST or HOST:PORT: {source}")]
     AllowHost {
@@ -92,6 +96,12 @@ struct Call {
 
 impl Call {
     fn read(arguments: &CurlArguments) -> Result<Self, CurlError> {
+        if let [first, second, ..] = arguments.arguments.as_slice()
+            && first == "-p"
+            && let Ok(profile) = second.parse()
+        {
+            return Err(CurlError::Profile(profile));
+        }
         let line = Line::read(&arguments.arguments)?;
         if line.reads_standard_input() && !platform::LEAVES_INPUT {
             return Err(CurlError::InputTaken);

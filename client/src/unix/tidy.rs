@@ -10,7 +10,10 @@ use std::{
     },
 };
 
-use libc::{SA_NODEFER, SA_RESETHAND, SIG_DFL, SIG_IGN, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, c_int};
+use libc::{
+    SA_NODEFER, SA_RESETHAND, SIG_DFL, SIG_IGN, SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1,
+    SIGUSR2, SIGXCPU, c_int,
+};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     termios::{OptionalActions, Termios, tcsetattr},
@@ -48,7 +51,7 @@ impl Tidy {
         // Never given back: a signal may look at it at any moment. A command makes a few of them.
         let before = UNDO.swap(Box::leak(Box::new(undo)), Ordering::AcqRel);
         INSTALLED.call_once(|| {
-            for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP] {
+            for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGUSR1, SIGUSR2, SIGXCPU, SIGTSTP] {
                 install(signal);
             }
         });

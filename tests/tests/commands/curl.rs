@@ -212,6 +212,10 @@ fn what_stands_behind_curl_is_its_own_and_every_mistake_is_125() {
             &["curl", "--prof", "/x"],
             "--prof is none of curl's options that are known here, and could carry the token elsewhere: leave it out, or see dt-cred curl --help",
         ),
+        (
+            &["curl", "-p", "staging", "/x"],
+            "-p NAME stands before curl: dt-cred -p staging curl …; curl's own -p is --proxytunnel",
+        ),
         (&["curl", "--da", "/x"], "--da is the start of several of curl's options: write it out"),
         (&["curl", "-d"], "--data has no value behind it: see curl --help all"),
         (&["curl", "--silent=1", "/x"], "--silent takes no value: leave out the = and what stands behind it"),

@@ -52,7 +52,7 @@ fn every_key_that_is_a_signal_ends_login_by_it_at_every_prompt() {
 fn every_signal_that_ends_login_leaves_the_terminal_as_it_was_at_every_prompt() {
     let user = User::in_memory();
     for (prompt, arguments) in PROMPTS {
-        for signal in [Signal::TERM, Signal::HUP, Signal::INT, Signal::QUIT] {
+        for signal in [Signal::TERM, Signal::HUP, Signal::INT, Signal::QUIT, Signal::USR1, Signal::ALARM] {
             let (client, terminal) = at(&user, prompt, arguments);
             client.signal(signal);
             is_left(client, &terminal, signal);

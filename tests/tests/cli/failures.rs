@@ -143,6 +143,26 @@ fn where_no_program_was_run_the_exit_code_is_125() {
     fail(&user, None, 125, &commands.map(|command| (command, "")));
 }
 
+/// Each system has a keyring of its own; this one can be without.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_keyring_that_is_not_there_is_exit_6() {
+    let user = User::in_memory();
+    user.home.configure(&format!("[profile.{}]\nkeyring = \"secret-service\"\n", user.profile()));
+    let commands = ["get", "inspect", "test", "unlock", "erase"].map(|command| (command, ""));
+    fail(&user, None, 6, &commands);
+}
+
+#[test]
+fn what_nothing_else_says_is_exit_8() {
+    let sandbox = Sandbox::http();
+    let (user, _) = unproven(&sandbox);
+    sandbox.set(|settings| settings.opaque = true);
+    user.token();
+    sandbox.set(|settings| settings.assets_fault = Some(Fault::empty(418)));
+    fail(&user, Some(&sandbox), 8, &[("inspect", ""), ("test", "")]);
+}
+
 #[test]
 fn an_endpoint_that_is_none_is_exit_7() {
     let sandbox = Sandbox::http();

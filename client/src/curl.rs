@@ -75,9 +75,7 @@ pub(crate) fn run(settings: &Settings, arguments: &CurlArguments) -> Result<Exit
     let token = token(settings)?;
     let (admitted, header) = call.with(&token)?;
     if !call.repeats() {
-        let mut run = program::streaming(&admitted, &header, call.follows())?;
-        // Where the user dumps the headers, theirs is the last word, and they are to be seen there.
-        run.refused |= call.line.dumps_headers_to().is_some_and(|file| program::dumped(file, call.follows()));
+        let run = program::streaming(&call.line, &admitted, &header)?;
         return Ok(told(settings, &token, &run).into());
     }
     // With --fail curl tells of the 401 that is healed.
@@ -128,10 +126,6 @@ impl Call {
         let files = self.line.inputs();
         files.is_some_and(|files| files.into_iter().all(is_kept))
     }
-
-    fn follows(&self) -> bool {
-        self.line.is_on("location") || self.line.is_on("follow")
-    }
 }
 
 /// Whether it reads the same a second time: what a shell's `<(…)` names does not.
@@ -175,7 +169,7 @@ fn again(
         .and_then(|token| Ok((call.with(&token)?, token)));
     match fresh {
         Ok(((admitted, header), token)) if token.access_token != refused.access_token => {
-            let run = program::streaming(&admitted, &header, call.follows())?;
+            let run = program::streaming(&call.line, &admitted, &header)?;
             if run.refused {
                 error::warn(&"the API refused a new token as well (401): see dt-cred inspect, and what the integration may do".into());
             }

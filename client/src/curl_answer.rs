@@ -1,23 +1,121 @@
 //! Whether the server took the token, from what curl writes besides the answer.
 
+use std::fmt::Write;
+
 /// Longest answer that is held until its status is known, in bytes.
 pub const LIMIT: usize = 1024 * 1024;
 
-/// What stands in front of the status behind an answer: a character that no text ends in.
-const MARK: u8 = 0x1f;
+/// What a mark begins and ends with: a character that hardly a text holds.
+const EDGE: u8 = 0x1f;
 
-/// The `--write-out` that [`Held`] understands.
-pub const WRITE_OUT: &str = "\u{1f}%{http_code} %{num_redirects}";
-
-/// Longest that curl makes of [`WRITE_OUT`], in bytes.
-const TRAILER: usize = 32;
+/// Longest that curl makes of a mark behind its start, in bytes: a status, a number of redirects, the edge.
+const TOLD: usize = 20;
 
 /// The status of unauthorised requests (RFC 9110 §15.5.2).
 const UNAUTHORIZED: &[u8] = b"401";
 
+/// What curl is to write behind each answer: its status, and how many redirects led to it. A number that no server knows tells
+/// it from the answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark(u64);
+
+impl Mark {
+    /// The mark with this number, which is to be one that nobody can guess.
+    pub fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// For curl's `--write-out`, in front of what the user has there.
+    pub fn write_out(self) -> String {
+        let mut text = self.start();
+        // To a String it never fails.
+        let _ = write!(text, "%{{http_code}} %{{num_redirects}}{}", char::from(EDGE));
+        text
+    }
+
+    fn start(self) -> String {
+        format!("{}{:x} ", char::from(EDGE), self.0)
+    }
+}
+
+/// What stands at an edge in what curl writes.
+enum Found<'a> {
+    /// A mark, and what is behind it.
+    Mark { told: &'a [u8], behind: &'a [u8] },
+    /// As much as there is of what may be one.
+    Beginning,
+    /// The answer.
+    Nothing,
+}
+
+/// What curl writes, from which the marks are taken.
+pub struct Marked {
+    start: Vec<u8>,
+    /// What may be the beginning of a mark.
+    kept: Vec<u8>,
+    refused: bool,
+}
+
+impl Marked {
+    /// Of a curl that was told to write this mark.
+    pub fn new(mark: Mark) -> Self {
+        Self { start: mark.start().into_bytes(), kept: Vec::new(), refused: false }
+    }
+
+    /// Takes the next bytes; gives those that are known to be the answer's.
+    pub fn push(&mut self, bytes: &[u8]) -> Vec<u8> {
+        self.kept.extend_from_slice(bytes);
+        let mut answer = Vec::with_capacity(self.kept.len());
+        let mut rest = self.kept.as_slice();
+        while let Some(at) = rest.iter().position(|byte| *byte == EDGE) {
+            answer.extend_from_slice(&rest[..at]);
+            rest = &rest[at..];
+            match self.found(rest) {
+                Found::Mark { told, behind } => {
+                    // Behind a redirect it is another server's word, or one about a request without the token.
+                    self.refused |= told == b"401 0";
+                    rest = behind;
+                }
+                Found::Nothing => {
+                    answer.push(EDGE);
+                    rest = &rest[1..];
+                }
+                Found::Beginning => {
+                    self.kept = rest.to_vec();
+                    return answer;
+                }
+            }
+        }
+        answer.extend_from_slice(rest);
+        self.kept.clear();
+        answer
+    }
+
+    /// What stands at an edge.
+    fn found<'a>(&self, text: &'a [u8]) -> Found<'a> {
+        let Some(behind) = text.strip_prefix(self.start.as_slice()) else {
+            return if self.start.starts_with(text) { Found::Beginning } else { Found::Nothing };
+        };
+        let end = behind.iter().take(TOLD).position(|byte| !byte.is_ascii_digit() && *byte != b' ');
+        match end {
+            Some(end) if behind[end] == EDGE => {
+                Found::Mark { told: &behind[..end], behind: &behind[end + 1..] }
+            }
+            None if behind.len() < TOLD => Found::Beginning,
+            _ => Found::Nothing,
+        }
+    }
+
+    /// Nothing more comes: what is left of the answer, and whether the server that the token was sent to answered 401.
+    pub fn end(self) -> (Vec<u8>, bool) {
+        // Where curl was killed a mark may have no end.
+        (self.kept, self.refused)
+    }
+}
+
 /// An answer that is held until its end, where curl writes its status, or until it is too long.
-#[derive(Default)]
 pub struct Held {
+    marked: Marked,
     bytes: Vec<u8>,
     overflowed: bool,
 }
@@ -34,25 +132,28 @@ pub struct Ended {
 }
 
 impl Held {
+    /// Of a curl that was told to write this mark.
+    pub fn new(mark: Mark) -> Self {
+        Self { marked: Marked::new(mark), bytes: Vec::new(), overflowed: false }
+    }
+
     /// Takes the next bytes; gives those that need to be held no longer.
     pub fn push(&mut self, bytes: &[u8]) -> Vec<u8> {
-        self.bytes.extend_from_slice(bytes);
-        self.overflowed |= self.bytes.len() > LIMIT + TRAILER;
-        let free = if self.overflowed { self.bytes.len().saturating_sub(TRAILER) } else { 0 };
-        self.bytes.drain(..free).collect()
+        self.bytes.extend_from_slice(&self.marked.push(bytes));
+        self.let_go()
     }
 
     /// Nothing more comes.
-    pub fn end(self) -> Ended {
-        let Self { mut bytes, overflowed } = self;
-        let from = bytes.len().saturating_sub(TRAILER);
-        let mark = bytes[from..].iter().rposition(|byte| *byte == MARK).map(|at| from + at);
-        // Where curl was killed there is none.
-        let trailer = mark.map(|at| bytes.split_off(at)).unwrap_or_default();
-        // Behind a redirect it is another server's word, or one about a request without the token.
-        let refused = trailer.strip_prefix(&[MARK]).is_some_and(|said| said == b"401 0");
-        let whole = !overflowed && bytes.len() < LIMIT;
-        Ended { rest: bytes, whole, refused }
+    pub fn end(mut self) -> Ended {
+        let (rest, refused) = self.marked.end();
+        self.bytes.extend_from_slice(&rest);
+        let whole = !self.overflowed && self.bytes.len() < LIMIT;
+        Ended { rest: self.bytes, whole, refused }
+    }
+
+    fn let_go(&mut self) -> Vec<u8> {
+        self.overflowed |= self.bytes.len() >= LIMIT;
+        if self.overflowed { std::mem::take(&mut self.bytes) } else { Vec::new() }
     }
 }
 
@@ -102,23 +203,29 @@ mod tests {
     /// What curl writes, as it comes.
     type Pieces = &'static [&'static [u8]];
 
+    /// What a curl with mark 7 wrote: what went through at once, and the end.
     fn ended(pieces: &[&[u8]]) -> (Vec<u8>, Ended) {
-        let mut held = Held::default();
+        let mut held = Held::new(Mark::new(7));
         let out = pieces.iter().flat_map(|piece| held.push(piece)).collect();
         (out, held.end())
     }
 
     #[test]
+    fn curl_is_told_to_write_status_and_redirects_between_two_edges() {
+        assert_eq!(Mark::new(0xab).write_out(), "\u{1f}ab %{http_code} %{num_redirects}\u{1f}");
+    }
+
+    #[test]
     fn an_answer_is_held_until_its_status_is_known() {
         let cases: [(Pieces, &[u8], bool); 8] = [
-            (&[b"refused\n\x1f401 0"], b"refused\n", true),
-            (&[b"ref", b"used\x1f40", b"1 0"], b"refused", true),
-            (&[b"\x1f401 0"], b"", true),
-            (&[b"fine\n\x1f200 0"], b"fine\n", false),
-            (&[b"elsewhere\x1f401 1"], b"elsewhere", false),
-            (&[b"\x1f000 0"], b"", false),
+            (&[b"refused\n\x1f7 401 0\x1f"], b"refused\n", true),
+            (&[b"ref", b"used\x1f7 40", b"1 0\x1f"], b"refused", true),
+            (&[b"\x1f7 401 0\x1f"], b"", true),
+            (&[b"fine\n\x1f7 200 0\x1f"], b"fine\n", false),
+            (&[b"elsewhere\x1f7 401 1\x1f"], b"elsewhere", false),
+            (&[b"\x1f7 000 0\x1f"], b"", false),
             (&[b"cut off"], b"cut off", false),
-            (&[b"a\x1f401 0\x1f200 0"], b"a\x1f401 0", false),
+            (&[b"a\x1f8 401 0\x1f\x1f7 200 0\x1f"], b"a\x1f8 401 0\x1f", false),
         ];
         for (pieces, rest, refused) in cases {
             let expected = Ended { rest: rest.to_vec(), whole: true, refused };
@@ -129,13 +236,47 @@ mod tests {
     #[test]
     fn an_answer_longer_than_the_limit_is_let_through_and_its_status_known_all_the_same() {
         for (length, whole) in [(LIMIT - 1, true), (LIMIT, false), (LIMIT + 1, false)] {
-            let (out, end) = ended(&[&vec![b'a'; length], b"\x1f401 0"]);
-            assert_eq!((out.len(), end.rest.len(), end.whole, end.refused), (0, length, whole, true));
+            let (out, end) = ended(&[&vec![b'a'; length], b"\x1f7 401 0\x1f"]);
+            let held = if whole { length } else { 0 };
+            assert_eq!((out.len(), end.rest.len()), (length - held, held));
+            assert_eq!((end.whole, end.refused), (whole, true));
         }
-        let longer = vec![b'a'; LIMIT + 40];
-        let (out, end) = ended(&[&longer, &longer, b"\x1f401 0"]);
-        assert_eq!(out.len() + end.rest.len(), 2 * longer.len());
-        assert!(!end.whole && end.refused && end.rest.iter().all(|byte| *byte == b'a'));
+    }
+
+    #[test]
+    fn marks_are_taken_out_wherever_they_stand_and_nothing_else_is() {
+        let cases: [(Pieces, &[u8], &[u8], bool); 9] = [
+            (&[b"a\x1f7 401 0\x1fmine"], b"amine", b"", true),
+            (&[b"a\x1f7 200 0\x1fb\x1f7 401 0\x1fc"], b"abc", b"", true),
+            (&[b"a\x1f7 200 0\x1f\x1f7 200 0\x1f"], b"a", b"", false),
+            (&[b"a\x1f", b"7", b" ", b"401 0", b"\x1f"], b"a", b"", true),
+            (&[b"a\x1f7", b"1 401 0\x1fb"], b"a\x1f71 401 0", b"\x1fb", false),
+            (&[b"a\x1f\x1f7 401 0\x1f"], b"a\x1f", b"", true),
+            (
+                &[b"\x1f7 no number at all, and no end of it"],
+                b"\x1f7 no number at all, and no end of it",
+                b"",
+                false,
+            ),
+            (&[b"a\x1f7 40"], b"a", b"\x1f7 40", false),
+            (&[b"a\x1f"], b"a", b"\x1f", false),
+        ];
+        for (pieces, answer, rest, refused) in cases {
+            let mut marked = Marked::new(Mark::new(7));
+            let out: Vec<u8> = pieces.iter().flat_map(|piece| marked.push(piece)).collect();
+            let (end, told) = marked.end();
+            let whole = [answer, rest].concat();
+            assert_eq!(([out, end].concat(), told), (whole, refused), "{pieces:?}");
+        }
+    }
+
+    #[test]
+    fn what_begins_no_mark_is_not_kept_back() {
+        let mut marked = Marked::new(Mark::new(7));
+        assert_eq!(marked.push(b"a line\n"), b"a line\n");
+        assert_eq!(marked.push(b"\x1f8"), b"\x1f8");
+        assert_eq!(marked.push(b"\x1f7"), b"");
+        assert_eq!(marked.push(b"1 "), b"\x1f71 ");
     }
 
     #[test]

@@ -237,10 +237,31 @@ impl Line {
         })
     }
 
-    /// The file that the headers are dumped to, where the user says one.
-    pub fn dumps_headers_to(&self) -> Option<&str> {
+    /// Whether the user has the headers dumped, which curl does to one place.
+    pub fn dumps_headers(&self) -> bool {
+        self.value("dump-header").is_some()
+    }
+
+    /// The user's own `--write-out`.
+    pub fn write_out(&self) -> Option<&str> {
+        self.value("write-out")
+    }
+
+    /// Whether curl goes where a redirect leads.
+    pub fn follows(&self) -> bool {
+        self.is_on("location") || self.is_on("follow")
+    }
+
+    /// Whether an answer goes to a file and not to standard output.
+    pub fn saves(&self) -> bool {
+        self.value("output").is_some()
+            || ["remote-name", "remote-name-all"].iter().any(|flag| self.is_on(flag))
+    }
+
+    /// The last value of the option of this whole name, which is the one that counts.
+    fn value(&self, name: &str) -> Option<&str> {
         self.given.iter().rev().find_map(|given| match given {
-            Given::Value { option, value } if option.name == "dump-header" => Some(value.as_str()),
+            Given::Value { option, value } if option.name == name => Some(value.as_str()),
             _ => None,
         })
     }

@@ -2,13 +2,14 @@
 
 use std::{
     fs::File,
+    hash::{BuildHasher, RandomState},
     io::{self, Read, Write},
     process::{Child, Command, Stdio},
 };
 
 use dt_cred::{
-    curl_answer::{Ended, Heads, Held, WRITE_OUT},
-    curl_line::Admitted,
+    curl_answer::{Ended, Held, Mark, Marked},
+    curl_line::{self, Admitted},
 };
 use dt_cred_proto::message::{Failure, FailureKind};
 use thiserror::Error;
@@ -19,8 +20,8 @@ use crate::{error, output};
 /// The program, as PATH has it: it is the user's own.
 const PROGRAM: &str = "curl";
 
-/// As much as is looked at of a dump of headers, in bytes: curl takes 300 KB of one answer.
-const DUMP: u64 = 1024 * 1024;
+/// Longest file with a `--write-out` that is read, in bytes.
+const FORMAT: u64 = 64 * 1024;
 
 /// What curl exits with where its output takes no more (curl(1)).
 const UNWRITTEN: u8 = 23;
@@ -68,54 +69,68 @@ impl Written {
     }
 }
 
-/// Runs it with the user's own streams. Whether the server refused the token is told where the system lets it be
-/// seen.
+/// Runs it and lets its answer through. Whether the server refused the token is told by the headers, where the system lets
+/// curl dump them besides, and the user does not; else by marks in what it writes.
 ///
 /// # Errors
 /// [`ProgramError`].
-pub(super) fn streaming(admitted: &Admitted, line: &[u8], follows: bool) -> Result<Run, ProgramError> {
-    let mut command = curl();
+pub(super) fn streaming(
+    line: &curl_line::Line,
+    admitted: &Admitted,
+    header: &[u8],
+) -> Result<Run, ProgramError> {
+    let mut command = curl(admitted);
     let way = Line::open(&mut command)?;
-    let watch = Watch::open(&mut command)?;
-    let mut curl = start(&mut command, admitted)?;
-    way.send(&mut curl, line);
-    let refused = watch.map_or(Ok(false), |watch| watch.refused(follows))?;
-    Ok(Run { code: platform::exit_code(curl.wait()?), refused, held: None })
+    let watch = if line.dumps_headers() { None } else { Watch::open(&mut command)? };
+    if let Some(watch) = watch {
+        let mut curl = start(&mut command)?;
+        way.send(&mut curl, header);
+        let refused = watch.refused(line.follows())?;
+        return Ok(Run { code: platform::exit_code(curl.wait()?), refused, held: None });
+    }
+    let mark = mark();
+    let mut marked = Marked::new(mark);
+    // A format that cannot be read is left to curl, which says so.
+    if let Some(text) = write_out(mark, line.write_out()) {
+        command.args(["--write-out", &text]).stdout(Stdio::piped());
+        if !line.saves() {
+            as_on_a_terminal(&mut command);
+        }
+    }
+    let mut curl = start(&mut command)?;
+    way.send(&mut curl, header);
+    let taken = drained(curl.stdout.take(), &mut |bytes| pass(&marked.push(bytes)))?;
+    let code = platform::exit_code(curl.wait()?);
+    let (rest, refused) = marked.end();
+    let code = if taken && pass(&rest) { code } else { UNWRITTEN };
+    Ok(Run { code, refused, held: None })
 }
 
 /// Runs it and holds its answer until the status is known; and what it tells besides, where it is told to be `quiet`.
 ///
 /// # Errors
 /// [`ProgramError`].
-pub(super) fn holding(admitted: &Admitted, line: &[u8], quiet: bool) -> Result<Run, ProgramError> {
-    let mut command = curl();
+pub(super) fn holding(admitted: &Admitted, header: &[u8], quiet: bool) -> Result<Run, ProgramError> {
+    let mut command = curl(admitted);
     let way = Line::open(&mut command)?;
-    command.args(["--write-out", WRITE_OUT]).stdout(Stdio::piped());
+    let mark = mark();
+    command.args(["--write-out", &mark.write_out()]).stdout(Stdio::piped());
     if quiet {
         command.stderr(Stdio::piped());
-    } else if io::IsTerminal::is_terminal(&io::stdout()) {
-        // As curl would do by itself if it wrote there.
-        command.arg("--no-progress-meter");
+    } else {
+        as_on_a_terminal(&mut command);
     }
-    let mut curl = start(&mut command, admitted)?;
-    way.send(&mut curl, line);
-    let (mut held, mut errors) = (Held::default(), Vec::new());
-    let mut taken = true;
-    if let Some(mut stream) = curl.stdout.take() {
-        // Where our own output takes no more, curl meets the end of its own.
-        drain(&mut stream, &mut |bytes| {
-            taken = pass(&held.push(bytes));
-            taken
-        })?;
-    }
-    if let Some(mut stream) = curl.stderr.take() {
-        drain(&mut stream, &mut |bytes| {
-            errors.extend_from_slice(bytes);
-            true
-        })?;
-    }
+    let mut curl = start(&mut command)?;
+    way.send(&mut curl, header);
+    let (mut held, mut errors) = (Held::new(mark), Vec::new());
+    let taken = drained(curl.stdout.take(), &mut |bytes| pass(&held.push(bytes)))?;
+    drained(curl.stderr.take(), &mut |bytes| {
+        errors.extend_from_slice(bytes);
+        true
+    })?;
     let code = platform::exit_code(curl.wait()?);
-    let Ended { rest, whole, refused } = if taken { held } else { Held::default() }.end();
+    // What our own output did not take nobody is to get.
+    let Ended { rest, whole, refused } = if taken { held } else { Held::new(mark) }.end();
     let written = Written { output: rest, errors };
     if refused && whole {
         return Ok(Run { code, refused, held: Some(written) });
@@ -123,14 +138,43 @@ pub(super) fn holding(admitted: &Admitted, line: &[u8], quiet: bool) -> Result<R
     Ok(Run { code: written.show(code), refused, held: None })
 }
 
-/// Reads to the end, or until it is told that it is enough.
-fn drain(stream: &mut dyn Read, take: &mut dyn FnMut(&[u8]) -> bool) -> io::Result<()> {
+/// A mark that no server can guess.
+fn mark() -> Mark {
+    Mark::new(RandomState::new().hash_one(()))
+}
+
+/// The `--write-out` with the mark and what the user's own says; none where only curl can know that.
+fn write_out(mark: Mark, own: Option<&str>) -> Option<String> {
+    let own = own.unwrap_or_default();
+    let own = own.strip_prefix('@').map_or_else(|| Some(own.to_owned()), format_in)?;
+    Some(mark.write_out() + &own)
+}
+
+/// What curl reads in a file for `--write-out @FILE`: lines without their ends.
+fn format_in(file: &str) -> Option<String> {
+    let file =
+        File::open(file).ok().filter(|file| file.metadata().is_ok_and(|metadata| metadata.is_file()))?;
+    let mut text = String::new();
+    let read = file.take(FORMAT).read_to_string(&mut text).ok()?;
+    ((read as u64) < FORMAT).then(|| text.replace(['\r', '\n'], ""))
+}
+
+/// As curl would do by itself if it wrote to where we write.
+fn as_on_a_terminal(command: &mut Command) {
+    if io::IsTerminal::is_terminal(&io::stdout()) {
+        command.arg("--no-progress-meter");
+    }
+}
+
+/// Reads a stream to its end, or until `take` has enough; whether it took all. curl then meets the end of its output.
+fn drained(stream: Option<impl Read>, take: &mut dyn FnMut(&[u8]) -> bool) -> io::Result<bool> {
+    let Some(mut stream) = stream else { return Ok(true) };
     let mut buffer = vec![0; 64 * 1024];
     loop {
         match stream.read(&mut buffer) {
-            Ok(0) => return Ok(()),
+            Ok(0) => return Ok(true),
             Ok(some) if take(&buffer[..some]) => {}
-            Ok(_) => return Ok(()),
+            Ok(_) => return Ok(false),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
@@ -155,35 +199,20 @@ fn pass(bytes: &[u8]) -> bool {
     }
 }
 
-/// Whether the headers that curl has dumped to this file are those of an answer to a refused token.
-pub(super) fn dumped(file: &str, follows: bool) -> bool {
-    let Ok(file) = File::open(file) else { return false };
-    // Standard output, say, is no file: nobody reads it twice.
-    if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
-        return false;
-    }
-    let (mut heads, mut dump) = (Heads::default(), Vec::new());
-    let read = file.take(DUMP).read_to_end(&mut dump);
-    heads.push(&dump);
-    read.is_ok() && heads.refused(follows)
-}
-
-/// curl without the user's own `~/.curlrc`.
-fn curl() -> Command {
+/// curl without the user's own `~/.curlrc`. What is added to it is the last word.
+fn curl(admitted: &Admitted) -> Command {
     let mut command = Command::new(PROGRAM);
     platform::tie(&mut command);
     // curl looks for it as its first argument alone.
-    command.arg("-q");
+    command.arg("-q").args(&admitted.arguments);
+    if admitted.by_http {
+        // A proxy of the environment would read the token; what goes by https beside it does without one too.
+        command.args(["--noproxy", "*"]);
+    }
     command
 }
 
-fn start(command: &mut Command, admitted: &Admitted) -> Result<Child, ProgramError> {
-    command.args(&admitted.arguments);
-    if admitted.by_http {
-        // A proxy of the environment would read the token; what goes by https beside it does without one too. Behind what
-        // the user says: the last word counts.
-        command.args(["--noproxy", "*"]);
-    }
+fn start(command: &mut Command) -> Result<Child, ProgramError> {
     command.spawn().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => ProgramError::Missing,
         _ => ProgramError::Io(error),

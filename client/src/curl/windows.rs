@@ -29,7 +29,7 @@ impl Line {
     }
 }
 
-/// The headers of the answers: there is no way to have them told besides.
+/// The headers of the answers: there is no way to have them told besides, so that they are told by marks.
 pub(super) struct Watch(Infallible);
 
 impl Watch {

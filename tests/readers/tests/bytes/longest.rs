@@ -186,7 +186,11 @@ fn the_longest_that_others_say_to_the_client_is_read_in_memory_and_time_that_its
         ("/", "{", ""),
     ];
     each_in_time("curl", 16 * 1024, curl);
-    each_in_time("curl_answer", 64 * 1024, [("", "\u{1f}401 0", ""), ("", "HTTP/1.1 401\n", "")]);
+    each_in_time(
+        "curl_answer",
+        64 * 1024,
+        [("", "\u{1f}0 401 0", ""), ("", "\u{1f}0 401 0\u{1f}", ""), ("", "HTTP/1.1 401\n", "")],
+    );
 }
 
 /// A frame of this body.

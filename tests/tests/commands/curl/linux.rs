@@ -29,7 +29,7 @@ fn the_token_is_in_no_argument_and_no_variable_of_curl_while_it_runs() {
     if !is_here() {
         return;
     }
-    for options in ["-sS", "-sSi", "-sSN"] {
+    for options in ["-sS", "-sSi", "-sSN", "-sSD-"] {
         let sandbox = Sandbox::http();
         let user = logged_in(&sandbox);
         let token = user.token();
@@ -38,7 +38,10 @@ fn the_token_is_in_no_argument_and_no_variable_of_curl_while_it_runs() {
         let read =
             |name: &str| fs::read(format!("/proc/{}/{name}", curl.as_raw_nonzero())).expect("readable");
         let words = String::from_utf8(read("cmdline")).expect("UTF-8");
-        assert!(words.contains("\0-q\0--config\0/dev/fd/") && words.contains(ASSETS), "{words}");
+        assert!(
+            words.contains("\0-q\0") && words.contains("\0--config\0/dev/fd/") && words.contains(ASSETS),
+            "{words}"
+        );
         let seen = [read("cmdline"), read("environ")].concat();
         // Nor any part of it: 16 bytes are like no other text.
         for part in token.as_bytes().windows(16) {

@@ -122,20 +122,75 @@ fn what_cannot_be_done_twice_is_not_and_says_to_run_again() {
 }
 
 #[test]
-fn in_the_users_own_header_dump_a_refusal_is_seen_and_told() {
+fn where_the_user_has_the_headers_dumped_a_refusal_is_seen_and_told_all_the_same() {
     if !is_here() {
         return;
     }
     let scene = Scene::new();
-    scene.revoke();
-    let dump = scene.user.home.path().join("dump");
-    let curl = scene.user.dt_cred(&["curl", "-sS", "-D", dump.to_str().expect("UTF-8"), ASSETS]);
-    assert_eq!(curl.code, Some(0));
-    assert!(curl.stderr.contains("run it again") && curl.stderr.lines().count() == 1, "{}", curl.stderr);
+    let folder = scene.user.home.path();
+    let file = |name: &str| folder.join(name).to_str().expect("UTF-8").to_owned();
+    let (dump, output, format) = (file("dump"), file("out"), file("format"));
+    fs::write(&format, "<%{http_code}\n>").expect("written");
+    let format = format!("@{format}");
+    let two = format!("{ASSETS}?a={{b,c}}");
+    // The options, and what is on standard output of the status lines, the answers and the user's own format.
+    let ways: [(&[&str], usize, usize, &str); 9] = [
+        (&["-D", &dump, ASSETS], 0, 1, ""),
+        (&["-D", "-", ASSETS], 1, 1, ""),
+        (&["-D-", "-o", &output, ASSETS], 1, 0, ""),
+        (&["-D", "-", "-o", &output, "-w", "<%{http_code}>", ASSETS], 1, 0, "<401>"),
+        (&["-D", "-", "-w", &format, ASSETS], 1, 1, "<401>"),
+        (&["-D", "-", "-w", "%{onerror}<error>", ASSETS], 1, 1, ""),
+        (&["-D", "-", ASSETS, ASSETS], 2, 2, ""),
+        (&["-D", "-", "-N", &two], 2, 2, ""),
+        (&["-D", "/dev/stderr", ASSETS], 0, 1, ""),
+    ];
+    for (at, (words, heads, bodies, own)) in (1..).zip(ways) {
+        scene.revoke();
+        let before = scene.sandbox.counts().assets;
+        let curl = scene.user.dt_cred(&[&["curl", "-sS"], words].concat());
+        assert_eq!(curl.code, Some(0), "{words:?}");
+        assert!(curl.stderr.ends_with(AGAIN), "{words:?}: {}", curl.stderr);
+        let count = |what: &str| curl.stdout.matches(what).count();
+        assert_eq!(
+            (count("HTTP/1.1 401 "), count("\"error\":")),
+            (heads, bodies),
+            "{words:?}: {}",
+            curl.stdout
+        );
+        assert!(curl.stdout.ends_with(own) && !curl.stdout.contains('\u{1f}'), "{words:?}: {}", curl.stdout);
+        let after = scene.sandbox.counts().assets;
+        assert_eq!(
+            (after.ok, after.revoked - before.revoked),
+            (before.ok, 2.min(heads.max(1)) as u64),
+            "{words:?}"
+        );
+        assert_eq!(scene.tokens(), at, "{words:?}");
+        scene.user.token();
+        assert_eq!(scene.tokens(), at + 1, "the next one is another one: {words:?}");
+    }
     assert!(fs::read_to_string(dump).expect("headers").starts_with("HTTP/1.1 401 "));
-    assert_eq!((scene.sandbox.counts().assets.total, scene.tokens()), (1, 1));
+}
+
+#[test]
+fn a_dump_of_the_headers_and_an_own_format_come_as_from_curl_itself() {
+    if !is_here() {
+        return;
+    }
+    let scene = Scene::new();
     scene.user.token();
-    assert_eq!(scene.tokens(), 2, "the next one is another one");
+    let body = "HTTP/1.1 401\n\u{1f}0 401 0\u{1f}";
+    let fault = Fault::Answer { status: 200, headers: Vec::new(), body: body.to_owned() };
+    scene.sandbox.set(|settings| settings.assets_fault = Some(fault));
+    let curl =
+        scene.user.dt_cred(&["curl", "-sS", "-D", "-", "-w", "<%{http_code} %{num_redirects}>", ASSETS]);
+    assert_eq!(curl.stderr, "");
+    let said = curl.done();
+    assert!(said.starts_with("HTTP/1.1 200 ") && said.ends_with(&format!("\r\n\r\n{body}<200 0>")), "{said}");
+    // A format that nobody can read is curl's to tell.
+    let curl = scene.user.dt_cred(&["curl", "-D", "-", "-w", "@/nowhere", ASSETS]);
+    assert!(curl.stderr.contains("/nowhere"), "{}", curl.stderr);
+    assert_eq!(scene.tokens(), 1);
 }
 
 #[test]

@@ -9,7 +9,7 @@ mod platform;
 #[path = "curl/windows.rs"]
 mod platform;
 
-use std::{fs, process::ExitCode};
+use std::{collections::BTreeSet, fs, process::ExitCode};
 
 use dt_cred::{
     curl_line::{self, Admitted, Line, LineError},
@@ -67,7 +67,7 @@ impl From<CurlError> for Failure {
 /// The daemon's failure, or why curl is not run.
 pub(crate) fn run(settings: &Settings, arguments: &CurlArguments) -> Result<ExitCode, Failure> {
     let call = Call::read(arguments)?;
-    for option in call.line.tells() {
+    for option in call.line.tells().collect::<BTreeSet<_>>() {
         error::warn(
             &format!("--{option} writes the token out as well: keep what it writes to yourself").into(),
         );

@@ -250,13 +250,14 @@ fn what_shows_the_token_is_run_with_a_warning() {
     // Where nobody takes the request its headers are not shown, which what the tests say must not hold.
     let nobody = format!("127.0.0.1:{}", dead_port());
     let url = format!("http://{nobody}/");
-    let curl = user.dt_cred(&["curl", "--allow-host", &nobody, "-sv", &url]);
+    let curl = user.dt_cred(&["curl", "--allow-host", &nobody, "-svvv", &url]);
     assert_eq!(curl.code, Some(7));
     assert!(
         curl.stderr.starts_with("dt-cred: --verbose writes the token out as well: keep"),
         "{}",
         curl.stderr
     );
+    assert_eq!(curl.stderr.matches("writes the token out").count(), 1, "{}", curl.stderr);
 }
 
 /// A port on which nobody listens, as long as it is this process's.

@@ -18,7 +18,7 @@ use dt_cred_proto::{
 };
 
 pub(crate) use self::{
-    another::{CURL, Misplaced, NOTHING_RUN, runs_another},
+    another::{CURL, MisplacedError, NOTHING_RUN, runs_another},
     read::{Asked, read},
     walk::waiting,
 };

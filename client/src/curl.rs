@@ -24,7 +24,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::{
-    cli::{CURL, CurlArguments, Misplaced},
+    cli::{CURL, CurlArguments, MisplacedError},
     daemon,
     deadline::Deadline,
     error,
@@ -41,7 +41,7 @@ pub(crate) enum CurlError {
     Profile(Profile),
     /// Another of dt-cred's own options behind `curl`, which has none of that name.
     #[error(transparent)]
-    Misplaced(#[from] Misplaced),
+    Misplaced(#[from] MisplacedError),
     /// An `--allow-host` that is none.
     #[error("--allow-host \"{host}\" is no HOST or HOST:PORT: {source}")]
     AllowHost {
@@ -107,7 +107,7 @@ impl Call {
         }
         let line = Line::read(&arguments.arguments).map_err(|error| match &error {
             LineError::Unknown(word) => {
-                Misplaced::of(word.as_str(), CURL).map_or(error.into(), CurlError::from)
+                MisplacedError::of(word.as_str(), CURL).map_or(error.into(), CurlError::from)
             }
             _ => error.into(),
         })?;

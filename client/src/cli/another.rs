@@ -20,12 +20,12 @@ pub(crate) const NOTHING_RUN: u8 = 125;
 /// An option for every command that stands behind one of these.
 #[derive(Debug, Error, PartialEq)]
 #[error("{option} stands before {command}: dt-cred {option} {command} …")]
-pub(crate) struct Misplaced {
+pub(crate) struct MisplacedError {
     option: String,
     command: &'static str,
 }
 
-impl Misplaced {
+impl MisplacedError {
     /// What `word`, which `command` does not know, would be before it.
     pub(crate) fn of(word: &str, command: &'static str) -> Option<Self> {
         let globals = Globals::augment_args(Command::new(command));
@@ -40,8 +40,8 @@ impl Misplaced {
     }
 }
 
-impl From<Misplaced> for Failure {
-    fn from(error: Misplaced) -> Self {
+impl From<MisplacedError> for Failure {
+    fn from(error: MisplacedError) -> Self {
         Self::new(FailureKind::Usage, error.to_string())
     }
 }
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn only_what_holds_for_every_command_is_misplaced_behind_one() {
-        let told = |word| Misplaced::of(word, EXEC).map(|error| error.to_string());
+        let told = |word| MisplacedError::of(word, EXEC).map(|error| error.to_string());
         for (word, option) in [
             ("-p", "-p NAME"),
             ("--profile", "--profile NAME"),

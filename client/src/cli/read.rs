@@ -10,7 +10,7 @@ use dt_cred_proto::message::{Failure, FailureKind};
 
 use super::{
     Cli,
-    another::{Misplaced, asked, ours},
+    another::{MisplacedError, asked, ours},
     help, meant,
 };
 
@@ -40,22 +40,23 @@ pub(crate) fn read(arguments: &[OsString]) -> Result<Asked, Failure> {
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             Ok(Asked::Print(error.to_string()))
         }
-        Err(error) => Err(misplaced(&error, &command, arguments).map_or_else(
-            || {
-                let meant = meant::meant(&error, &command, arguments);
-                let message = one_line(&error, meant.as_deref(), &meant::path(&command, arguments));
-                Failure::new(FailureKind::Usage, message)
-            },
-            Failure::from,
-        )),
+        Err(error) => Err(refusal(&error, &command, arguments)),
     }
 }
 
+fn refusal(error: &Error, root: &Command, arguments: &[OsString]) -> Failure {
+    if let Some(error) = misplaced(error, root, arguments) {
+        return error.into();
+    }
+    let meant = meant::meant(error, root, arguments);
+    Failure::new(FailureKind::Usage, one_line(error, meant.as_deref(), &meant::path(root, arguments)))
+}
+
 /// Whether what is not known stands behind a command that it should stand before.
-fn misplaced(error: &Error, root: &Command, arguments: &[OsString]) -> Option<Misplaced> {
+fn misplaced(error: &Error, root: &Command, arguments: &[OsString]) -> Option<MisplacedError> {
     let (command, _) = asked(root, arguments)?;
     match (error.kind(), error.get(ContextKind::InvalidArg)) {
-        (ErrorKind::UnknownArgument, Some(ContextValue::String(word))) => Misplaced::of(word, command),
+        (ErrorKind::UnknownArgument, Some(ContextValue::String(word))) => MisplacedError::of(word, command),
         _ => None,
     }
 }

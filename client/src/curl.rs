@@ -24,7 +24,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::{
-    cli::CurlArguments,
+    cli::{CURL, CurlArguments, MisplacedError},
     daemon,
     deadline::Deadline,
     error,
@@ -39,6 +39,9 @@ pub(crate) enum CurlError {
     /// A profile behind `curl`, where `-p` is curl's own.
     #[error("-p NAME stands before curl: dt-cred -p {0} curl …; curl's own -p is --proxytunnel")]
     Profile(Profile),
+    /// Another of dt-cred's own options behind `curl`, which has none of that name.
+    #[error(transparent)]
+    Misplaced(#[from] MisplacedError),
     /// An `--allow-host` that is none.
     #[error("--allow-host \"{host}\" is no HOST or HOST:PORT: {source}")]
     AllowHost {
@@ -100,7 +103,12 @@ impl Call {
         {
             return Err(CurlError::Profile(profile));
         }
-        let line = Line::read(&arguments.arguments)?;
+        let line = Line::read(&arguments.arguments).map_err(|error| match &error {
+            LineError::Unknown(word) => {
+                MisplacedError::of(word.as_str(), CURL).map_or(error.into(), CurlError::from)
+            }
+            _ => error.into(),
+        })?;
         if line.reads_standard_input() && !platform::LEAVES_INPUT {
             return Err(CurlError::InputTaken);
         }

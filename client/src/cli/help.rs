@@ -2,7 +2,7 @@
 
 use clap::{Command, CommandFactory};
 
-use super::Cli;
+use super::{Cli, another::with_globals};
 
 /// Widest line of a help text, in columns, on whatever terminal.
 pub(super) const WIDTH: usize = 100;
@@ -59,6 +59,32 @@ dt-cred completions powershell | Out-String | Invoke-Expression    in $PROFILE",
     ("man", "dt-cred man | man -l -\ndt-cred man dt-cred-config > dt-cred-config.5"),
 ];
 
+/// How `curl` is called.
+pub(super) const CURL_USAGE: &str =
+    "dt-cred [-p NAME] [--timeout SECONDS] curl [--allow-host HOST[:PORT]]... CURL'S ARGUMENTS";
+
+/// What the help of `curl` says beside.
+pub(super) const CURL_HELP: &str = "-p, --timeout, --no-start and a -v for dt-cred stand before `curl`. A URL is the profile's own service (/archivist/v2/assets is short for one of it) or a host that is allowed. \
+Without a token nothing is sent, ~/.curlrc is not read, and what would carry the token elsewhere or drop it is refused: exit 125. \
+Else the exit code is curl's.\nAn answer of 401 has the token replaced. The request is sent once more if it is for one URL, writes \
+and shows nothing but the answer (no -o, -O, -D, -i, -w and the like), reads files alone, and the answer is shorter than 1 MiB; \
+else run it again.";
+
+/// What the help of `store` says beside.
+pub(super) const STORE_HELP: &str = "An empty line or the end ends them. The keys: client_id, client_secret, url, token_url, auth, scope, audience, resource, ca_file, \
+keyring, no_check (true or false). On an existing profile everything but the secret is kept unless it is given.";
+
+/// How `exec` is called.
+pub(super) const EXEC_USAGE: &str =
+    "dt-cred [-p NAME] [--timeout SECONDS] exec [--min-ttl SECONDS] [--file] [--] CMD...";
+
+/// What the help of `exec` says beside.
+pub(super) const EXEC_HELP: &str = "-p, --timeout, --no-start and -v stand before `exec`, its own options before the program. dt-cred becomes the program, which gets DATATRAILS_AUTHTOKEN and DATATRAILS_URL, and no DATATRAILS_CLIENT_*. \
+Its exit code is its own; 127: it was not found; 126: it cannot be run; 125: there was no token, and nothing was run.\n\n\
+A token in an environment is never renewed. With --file the program gets DATATRAILS_AUTHTOKEN_FILENAME in place of \
+DATATRAILS_AUTHTOKEN: the raw token, kept fresh until the program and all that it started have ended, unless it closes what it \
+inherited, as sudo does.";
+
 /// What an exit code means.
 pub(super) const EXIT_CODES: &[(&str, &str)] = &[
     ("0", "done"),
@@ -74,7 +100,7 @@ pub(super) const EXIT_CODES: &[(&str, &str)] = &[
 
 /// The command line, with all that its help says.
 pub(super) fn command() -> Command {
-    let command = Cli::command().max_term_width(WIDTH).mut_subcommands(with_examples);
+    let command = with_globals(Cli::command()).max_term_width(WIDTH).mut_subcommands(with_examples);
     let commands = commands(&command);
     command
         .override_usage("dt-cred [OPTIONS] COMMAND")
@@ -137,6 +163,11 @@ mod tests {
     fn names() -> Vec<String> {
         let command = command();
         command.get_subcommands().map(|command| command.get_name().to_owned()).collect()
+    }
+
+    #[test]
+    fn clap_finds_nothing_wrong_with_the_command_line_itself() {
+        command().debug_assert();
     }
 
     #[test]

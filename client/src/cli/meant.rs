@@ -7,6 +7,8 @@ use clap::{
     error::{ContextKind, ContextValue, Error, ErrorKind},
 };
 
+use super::walk::walked;
+
 /// What was perhaps meant by the word that `error` is about, as it is told: one of those that may stand there, or the same
 /// one elsewhere.
 pub(super) fn meant(error: &Error, root: &Command, arguments: &[OsString]) -> Option<String> {
@@ -14,7 +16,7 @@ pub(super) fn meant(error: &Error, root: &Command, arguments: &[OsString]) -> Op
         Some(ContextValue::String(word)) => Some(word.as_str()),
         _ => None,
     };
-    let command = reached(root, arguments);
+    let command = walked(root, arguments).last().map_or(root, |(command, _)| *command);
     let (word, likeliest) = if let Some(word) = text(ContextKind::InvalidSubcommand) {
         (word, likeliest(word, command.get_subcommands().map(|known| known.get_name().to_owned())))
     } else if let (Some(word), Some(ContextValue::Strings(values))) =
@@ -36,43 +38,8 @@ pub(super) fn meant(error: &Error, root: &Command, arguments: &[OsString]) -> Op
 
 /// The command that the arguments have come to, as it is typed.
 pub(super) fn path(root: &Command, arguments: &[OsString]) -> String {
-    let names = walked(root, arguments).into_iter().map(Command::get_name);
+    let names = walked(root, arguments).into_iter().map(|(command, _)| command.get_name());
     names.collect::<Vec<_>>().join(" ")
-}
-
-/// The command that the arguments have come to.
-fn reached<'a>(root: &'a Command, arguments: &[OsString]) -> &'a Command {
-    walked(root, arguments).pop().unwrap_or(root)
-}
-
-/// Every command on the way: words that are no value of an option, as far as they are known.
-fn walked<'a>(root: &'a Command, arguments: &[OsString]) -> Vec<&'a Command> {
-    let mut commands = vec![root];
-    let mut words = arguments.iter();
-    while let (Some(word), Some(command)) = (words.next(), commands.last()) {
-        let text = word.to_string_lossy();
-        if text.starts_with('-') {
-            if takes_the_next(commands.first().copied().into_iter().chain([*command]), &text) {
-                words.next();
-            }
-        } else if let Some(below) = command.find_subcommand(word) {
-            commands.push(below);
-        } else {
-            break;
-        }
-    }
-    commands
-}
-
-/// Whether the word behind this option is its value, to one of these commands.
-fn takes_the_next<'a>(commands: impl Iterator<Item = &'a Command>, option: &str) -> bool {
-    let is_it = |known: &clap::Arg| {
-        let long = known.get_long().is_some_and(|long| option.strip_prefix("--") == Some(long));
-        let short =
-            known.get_short().is_some_and(|short| option.strip_prefix('-') == Some(&short.to_string()));
-        (long || short) && known.get_action().takes_values()
-    };
-    commands.flat_map(Command::get_arguments).any(is_it)
 }
 
 /// What begins with `word`, else what one slip, in a long word two, makes of it.

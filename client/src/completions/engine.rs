@@ -2,6 +2,8 @@
 
 use clap::{Arg, Command, ValueHint};
 
+use crate::cli::waiting;
+
 /// Commands that programs call and nobody types.
 const CALLED: [&str; 2] = ["git-credential", "kubectl-credential"];
 
@@ -100,22 +102,6 @@ fn has_own_words(command: &Command) -> bool {
     command.get_positionals().any(|arg| arg.is_trailing_var_arg_set() || arg.is_last_set())
 }
 
-/// The option whose value is the next word.
-fn waiting<'a>(command: &'a Command, word: &str) -> Option<&'a Arg> {
-    if word.starts_with("--") {
-        return option(command, word).filter(|arg| arg.get_action().takes_values());
-    }
-    let mut letters = word.chars().skip(1);
-    while let Some(letter) = letters.next() {
-        let arg = command.get_arguments().find(|arg| arg.get_short() == Some(letter))?;
-        if arg.get_action().takes_values() {
-            // What follows it in the same word is its value.
-            return letters.next().is_none().then_some(arg);
-        }
-    }
-    None
-}
-
 fn option<'a>(command: &'a Command, name: &str) -> Option<&'a Arg> {
     command.get_arguments().find(|arg| arg.get_long() == name.strip_prefix("--"))
 }
@@ -164,16 +150,20 @@ mod tests {
     /// A command line with everything that the engine tells apart.
     fn root() -> Command {
         let own = Arg::new("own").num_args(1..).trailing_var_arg(true);
+        let globals = [
+            Arg::new("profile").short('p').long("profile"),
+            Arg::new("quiet").short('q').long("quiet").action(ArgAction::SetTrue),
+        ];
         let mut root = Command::new("dt-cred")
-            .arg(Arg::new("profile").short('p').long("profile").global(true))
-            .arg(Arg::new("quiet").short('q').long("quiet").action(ArgAction::SetTrue).global(true))
+            .args(&globals)
             .subcommand(
                 Command::new("get")
                     .about("Print the token")
                     .alias("fetch")
                     .arg(Arg::new("format").long("format").value_parser(["raw", "json"]).help("How"))
                     .arg(Arg::new("ca").long("ca-file").value_hint(ValueHint::FilePath))
-                    .arg(Arg::new("secret").long("secret").hide(true)),
+                    .arg(Arg::new("secret").long("secret").hide(true))
+                    .args(globals),
             )
             .subcommand(Command::new("completions").arg(Arg::new("shell").value_parser(["bash", "zsh"])))
             .subcommand(Command::new("exec").arg(Arg::new("file").long("file")).arg(own.clone()))
@@ -233,10 +223,14 @@ mod tests {
             ("exec", "", ":command 1"),
             ("exec --", "", ":command 2"),
             ("exec -- make", "-", ":command 2"),
-            ("exec -p a -- make --help", "x", ":command 4"),
+            ("-p a exec -- make --help", "x", ":command 4"),
             ("exec --file", "x", ""),
-            ("exec -p", "a", "a ab"),
-            ("exec", "--fi", "--file"),
+            ("-p", "a", "a ab"),
+            // What holds for every command stands before it.
+            ("exec", "-", "--file --help"),
+            ("exec", "--p", ""),
+            ("exec", "--profile=", ""),
+            ("exec -p", "a", ":command 2"),
             // With its own name, so that what completes curl completes it.
             ("curl", "--anya", ":command 0"),
             ("curl", "--al", "--allow-host"),
@@ -245,6 +239,21 @@ mod tests {
             ("-p a curl -o", "x", ":command 2"),
         ] {
             assert_eq!(told(before, current), wanted, "{before:?} {current:?}");
+        }
+    }
+
+    #[test]
+    fn behind_exec_there_are_its_own_options_alone() {
+        let offered = |before: &[&str]| {
+            let before: Vec<_> = before.iter().map(|word| (*word).to_owned()).collect();
+            let words = complete(&crate::cli::command(), &before, "--").lines(Vec::new);
+            words.lines().filter_map(|line| Some(line.split_once('\t')?.0.to_owned())).collect::<Vec<_>>()
+        };
+        assert_eq!(offered(&["exec"]), ["--min-ttl", "--file", "--help"]);
+        for before in [&[][..], &["get"], &["keyring", "list"]] {
+            for global in ["--profile", "--timeout", "--no-start", "--verbose"] {
+                assert!(offered(before).iter().any(|word| word == global), "{before:?} {global}");
+            }
         }
     }
 

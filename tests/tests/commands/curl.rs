@@ -198,16 +198,17 @@ fn what_stands_behind_curl_is_its_own_and_every_mistake_is_125() {
         (&["curl", "-p"], "no URL is given: write dt-cred curl /archivist/v2/assets"),
         (
             &["curl", "--timeout", "3"],
-            "--timeout is none of curl's options that are known here, and could carry the token elsewhere: leave it out, or see dt-cred curl --help",
+            "--timeout SECONDS stands before curl: dt-cred --timeout SECONDS curl …",
         ),
         (
             &["curl", "-s", "--allow-host", "a"],
             "--allow-host is none of curl's options that are known here, and could carry the token elsewhere: leave it out, or see dt-cred curl --help",
         ),
         (
-            &["curl", "--no-start", "/x"],
-            "--no-start is none of curl's options that are known here, and could carry the token elsewhere: leave it out, or see dt-cred curl --help",
+            &["curl", "-s", "/x", "--profile=staging"],
+            "--profile NAME stands before curl: dt-cred --profile NAME curl …",
         ),
+        (&["curl", "--no-start", "/x"], "--no-start stands before curl: dt-cred --no-start curl …"),
         (
             &["curl", "--prof", "/x"],
             "--prof is none of curl's options that are known here, and could carry the token elsewhere: leave it out, or see dt-cred curl --help",

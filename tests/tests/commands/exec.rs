@@ -138,6 +138,28 @@ fn nothing_is_run_where_there_is_no_token() {
 }
 
 #[test]
+fn what_holds_for_every_command_is_refused_behind_it_and_nothing_is_run() {
+    let sandbox = Sandbox::http();
+    let user = User::in_memory();
+    user.log_in(&Account::at(&sandbox));
+    let (profile, touch) = (user.profile().to_owned(), shell("echo run >ran", "echo run >ran"));
+    let attached = format!("--profile={profile}");
+    for (options, option) in [
+        (&["-p", &profile][..], "-p NAME"),
+        (&[&attached], "--profile NAME"),
+        (&["--timeout", "60"], "--timeout SECONDS"),
+        (&["--no-start"], "--no-start"),
+        (&["-v"], "-v"),
+        (&["-vp", &profile], "-v"),
+        (&["--file", "--verbose"], "--verbose"),
+    ] {
+        let told = format!("dt-cred: {option} stands before exec: dt-cred {option} exec …\n");
+        nothing_run(exec(&user, options, &touch), &told);
+    }
+    assert!(!user.home.path().join("ran").exists());
+}
+
+#[test]
 fn its_profile_stands_before_it_and_what_stands_behind_the_program_is_the_programs() {
     let sandbox = Sandbox::http();
     let mut user = User::in_memory();

@@ -117,7 +117,10 @@ impl Task {
         let Kept { item, grant, left_over } = kept;
         let keyring = item.keyring;
         // A token of another client, or for another use, must not be served as this one's.
-        let same = self.item.as_ref().is_some_and(|held| grants_alike(&held.credentials, &item.credentials));
+        let same = self
+            .lifecycle
+            .held(now)
+            .is_some_and(|held| grants_alike(&held.token.credentials, &item.credentials));
         let expires_in_ms = grant.as_ref().map(|grant| milliseconds(grant.lifetime));
         self.renew(Some(item));
         let proven = grant.is_some();

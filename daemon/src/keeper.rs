@@ -33,7 +33,10 @@ use tokio::{
 };
 
 pub use self::leases::Lease;
-use self::{leases::Leases, profile::Command};
+use self::{
+    leases::Leases,
+    profile::{Answer, Command},
+};
 use crate::{api::Api, config::Config, issuer::Issuer, keyring::Keyrings, lifecycle::Ask, state::State};
 
 /// What every profile's task works with.
@@ -161,6 +164,11 @@ impl Keeper {
     /// # Errors
     /// The true reason why there is none.
     pub async fn token(&self, get: Get, deadline: Duration) -> Result<Token, Failure> {
+        self.granted(get, deadline).await.map(|(token, _)| token)
+    }
+
+    /// [`Self::token`], and the credentials that it was got by.
+    async fn granted(&self, get: Get, deadline: Duration) -> Answer {
         let min_ttl = get.min_ttl.map(|seconds| Duration::from_secs(seconds.into()));
         let ask = Ask { min_ttl, fresh: get.fresh, deadline };
         self.ask(get.profile, |reply| Command::Get { ask, reply }).await?

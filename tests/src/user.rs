@@ -89,6 +89,14 @@ impl User {
         Self::new("memory")
     }
 
+    /// One in memory, with an account of their own at the sandbox.
+    #[track_caller]
+    pub fn logged_in(sandbox: &Sandbox) -> Self {
+        let user = Self::in_memory();
+        user.log_in(&Account::at(sandbox));
+        user
+    }
+
     /// One whose credentials are in the store that is the user's own on this system; none where it cannot be used.
     pub fn in_keyring() -> Option<Self> {
         keyring::works().then(|| Self::new(keyring::STORE))

@@ -10,15 +10,31 @@ use dt_cred_proto::{message::Failure, profile::Profile, secret::Secret};
 use super::{Shared, item::Item};
 use crate::{
     clock,
+    credentials::Credentials,
     issuer::Declined,
     lifecycle::{Cause, Failed, Grant},
 };
+
+/// A token, and the credentials that it was got by, which it never parts from: it goes to no other place than theirs,
+/// whatever the profile's are by then.
+#[derive(Clone)]
+pub(super) struct Granted {
+    pub(super) access_token: Arc<Secret>,
+    pub(super) credentials: Arc<Credentials>,
+}
+
+/// What makes a token the one that was rejected is its string.
+impl PartialEq for Granted {
+    fn eq(&self, other: &Self) -> bool {
+        self.access_token == other.access_token
+    }
+}
 
 /// How an attempt to get a token ended.
 pub(super) struct Attempt {
     /// What was read from the keyring for it.
     pub(super) loaded: Option<Item>,
-    pub(super) result: Result<Grant<Arc<Secret>>, Failed<Failure>>,
+    pub(super) result: Result<Grant<Granted>, Failed<Failure>>,
 }
 
 /// Makes one. `loading` is true for as long as it waits for the keyring.
@@ -60,13 +76,15 @@ impl Shared {
         profile: &Profile,
         item: &Item,
         fetches: &AtomicU64,
-    ) -> Result<Grant<Arc<Secret>>, Declined> {
+    ) -> Result<Grant<Granted>, Declined> {
         let preferences = self.config().profile(profile);
         let requested = clock::now();
         fetches.fetch_add(1, Ordering::Relaxed);
         let fetch =
             self.issuer.fetch(profile, &item.credentials, &preferences.proxy, preferences.default_lifetime);
         let granted = fetch.await?;
-        Ok(Grant { token: Arc::new(granted.access_token), lifetime: granted.lifetime, requested })
+        let credentials = Arc::clone(&item.credentials);
+        let token = Granted { access_token: Arc::new(granted.access_token), credentials };
+        Ok(Grant { token, lifetime: granted.lifetime, requested })
     }
 }

@@ -9,13 +9,13 @@ use std::{
 use dt_cred_proto::{
     message::{Attributes, Described, Failure, FailureKind, Keyring, Moved, Previewed, Store, Stored},
     profile::Profile,
-    secret::Secret,
     text::Text,
 };
 use tokio::sync::oneshot;
 
 use super::{
     Shared,
+    attempt::Granted,
     item::{Item, left, locked},
     profile::Task,
     refusal::failure,
@@ -48,7 +48,7 @@ pub(super) enum Changed {
 struct Proven {
     item: Item,
     /// By which they were proven; none where the user wanted no proof.
-    grant: Option<Grant<Arc<Secret>>>,
+    grant: Option<Grant<Granted>>,
     /// Where they were kept before.
     before: Option<Keyring>,
 }
@@ -57,7 +57,7 @@ struct Proven {
 pub(super) struct Kept {
     item: Item,
     /// As in [`Proven`].
-    grant: Option<Grant<Arc<Secret>>>,
+    grant: Option<Grant<Granted>>,
     /// What the user should know of where they were before.
     left_over: Option<Text>,
 }
@@ -117,7 +117,10 @@ impl Task {
         let Kept { item, grant, left_over } = kept;
         let keyring = item.keyring;
         // A token of another client, or for another use, must not be served as this one's.
-        let same = self.item.as_ref().is_some_and(|held| grants_alike(&held.credentials, &item.credentials));
+        let same = self
+            .lifecycle
+            .held(now)
+            .is_some_and(|held| grants_alike(&held.token.credentials, &item.credentials));
         let expires_in_ms = grant.as_ref().map(|grant| milliseconds(grant.lifetime));
         self.renew(Some(item));
         let proven = grant.is_some();
@@ -134,11 +137,12 @@ impl Task {
     }
 }
 
-/// Whether both get tokens of the same client, from the same issuer, for the same use.
+/// Whether both get tokens of the same client, from the same issuer, for the same use. A token keeps the trust in those CAs
+/// by which it was got, so that with others it is another one's.
 fn grants_alike(a: &Credentials, b: &Credentials) -> bool {
     let place = |c: &Credentials| (c.url.clone(), c.token_url.clone(), c.client_id.clone(), c.auth);
     let target = |c: &Credentials| (c.scope.clone(), c.audience.clone(), c.resource.clone());
-    place(a) == place(b) && target(a) == target(b)
+    place(a) == place(b) && target(a) == target(b) && a.ca == b.ca
 }
 
 fn late(profile: &Profile) -> String {
@@ -255,7 +259,7 @@ impl Shared {
         item: &Item,
         deadline: Duration,
         fetches: &AtomicU64,
-    ) -> Result<Grant<Arc<Secret>>, Failure> {
+    ) -> Result<Grant<Granted>, Failure> {
         let late = || failure(profile, Refusal::Deadline);
         let proof = tokio::time::timeout(left(deadline), self.fetch(profile, item, fetches))
             .await

@@ -12,6 +12,7 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
+use super::attempt::Granted;
 use crate::{
     config::TokenFile,
     lifecycle::{Moment, Served},
@@ -126,12 +127,12 @@ impl Files {
     }
 
     /// What should stand in them from `now` on.
-    pub(super) fn keep(&mut self, now: Moment, held: Option<Served<Arc<Secret>>>) {
+    pub(super) fn keep(&mut self, now: Moment, held: Option<Served<Granted>>) {
         if self.is_empty() {
             return;
         }
         self.due = held.as_ref().map(|held| now.boot.saturating_add(held.expires_in.min(JUDGED)));
-        let content = held.map(|held| (held.generation, held.token));
+        let content = held.map(|held| (held.generation, held.token.access_token));
         if generation(&self.content) != generation(&content) {
             for file in &self.files {
                 file.wanted.send_replace(content.clone());

@@ -9,11 +9,17 @@ use dt_cred_proto::{
 };
 use tokio::time::timeout;
 
-use super::{Keeper, item::Item, profile::Command, proxy, refusal::hung};
+use super::{
+    Keeper,
+    item::Item,
+    profile::{Answer, Command},
+    proxy,
+    refusal::hung,
+};
 use crate::{
     api::{Assets, Refused, Why},
     clock,
-    credentials::host,
+    credentials::{Credentials, host},
     http::{Fault, Stage},
 };
 
@@ -34,48 +40,33 @@ impl Keeper {
     }
 
     async fn try_token(&self, profile: &Profile, deadline: Duration) -> Result<Tested, Refused> {
-        let (held, item) = self.token_and_item(profile, deadline).await?;
-        let (item, listed, renewed) = match self.assets(profile, &item, &held, deadline).await {
+        let (held, credentials) = self.any_token(profile, deadline).await?;
+        let (credentials, listed, renewed) = match self.assets(profile, &credentials, &held, deadline).await {
             Err(refused) if refused.why == Why::Unauthorized => {
                 let generation = Some(held.generation);
                 self.reject(Reject { profile: Some(profile.clone()), generation, force: false }).await?;
-                let (other, item) = self.token_and_item(profile, deadline).await?;
-                let listed = self.assets(profile, &item, &other, deadline).await;
-                (item, listed, true)
+                let (other, credentials) = self.any_token(profile, deadline).await?;
+                let listed = self.assets(profile, &credentials, &other, deadline).await;
+                (credentials, listed, true)
             }
-            listed => (item, listed, false),
+            listed => (credentials, listed, false),
         };
         let Assets { count: assets, more } = listed?;
-        let (url, client_id) =
-            (item.credentials.url.as_str().into(), item.credentials.client_id.as_str().into());
+        let (url, client_id) = (credentials.url.as_str().into(), credentials.client_id.as_str().into());
         Ok(Tested { profile: profile.clone(), url, client_id, assets, more, renewed })
-    }
-
-    /// A token, and the credentials that it was got by: it goes to no other address than theirs.
-    async fn token_and_item(&self, profile: &Profile, deadline: Duration) -> Result<(Token, Item), Failure> {
-        let token = self.any_token(profile, deadline).await?;
-        let generation = Some(token.generation);
-        match self.ask(Some(profile.clone()), |reply| Command::Item { generation, reply }).await? {
-            Some(item) => Ok((token, item)),
-            // Another login, or a token that has just expired.
-            None => Err(Failure::new(
-                FailureKind::TryLater,
-                format!("profile {profile}: it was changed in this moment: try again"),
-            )),
-        }
     }
 
     async fn assets(
         &self,
         profile: &Profile,
-        item: &Item,
+        credentials: &Credentials,
         token: &Token,
         deadline: Duration,
     ) -> Result<Assets, Refused> {
         let proxy = self.0.config().profile(profile).proxy;
-        let listed = self.0.api.assets(profile, &item.credentials, &proxy, &token.access_token);
+        let listed = self.0.api.assets(profile, credentials, &proxy, &token.access_token);
         timeout(left(deadline), listed).await.unwrap_or_else(|_| {
-            let host = host(&item.credentials.url);
+            let host = host(&credentials.url);
             let what = format!(
                 "profile {profile}: {host} gave no answer in time: try again, or with a longer --timeout"
             );
@@ -83,13 +74,14 @@ impl Keeper {
         })
     }
 
-    async fn any_token(&self, profile: &Profile, deadline: Duration) -> Result<Token, Failure> {
-        self.token(Get { profile: Some(profile.clone()), ..Get::default() }, deadline).await
+    /// A token, and the credentials that it was got by: it goes to no other address than theirs.
+    async fn any_token(&self, profile: &Profile, deadline: Duration) -> Answer {
+        self.granted(Get { profile: Some(profile.clone()), ..Get::default() }, deadline).await
     }
 
     /// What is held of a profile's credentials, else what its keyring gives.
     async fn item(&self, profile: &Profile, deadline: Duration) -> Result<Item, Failure> {
-        match self.ask(Some(profile.clone()), |reply| Command::Item { generation: None, reply }).await? {
+        match self.ask(Some(profile.clone()), |reply| Command::Item { reply }).await? {
             Some(item) => Ok(item),
             None => timeout(left(deadline), self.0.load(profile))
                 .await
@@ -118,7 +110,7 @@ impl Keeper {
         let Ok(date) = reached else { return findings };
         findings.push(against(date, before.wall, clock::now().wall));
         match self.any_token(profile, deadline).await {
-            Ok(token) => {
+            Ok((token, _)) => {
                 let seconds = token.expires_in_ms / 1000;
                 findings.push(ok(Subject::Token, format!("there is one, valid for {seconds} s")));
                 findings.push(of_api(self.try_token(profile, deadline).await));

@@ -17,7 +17,6 @@ use dt_cred_proto::{
         Store, Stored, Token,
     },
     profile::Profile,
-    secret::Secret,
 };
 use tokio::{
     sync::{mpsc, oneshot},
@@ -26,7 +25,7 @@ use tokio::{
 
 use super::{
     Shared,
-    attempt::{Attempt, attempt},
+    attempt::{Attempt, Granted, attempt},
     change::{Change, Changed},
     files::Files,
     item::Item,
@@ -36,6 +35,7 @@ use super::{
 use crate::{
     clock,
     config::Preferences,
+    credentials::Credentials,
     keyring::forgets_after,
     lifecycle::{Ask, Epoch, Failed, Lifecycle, Moment, Policy, Refusal, Reread, Served, Step, Waiter},
     platform::Alarm,
@@ -46,11 +46,14 @@ use crate::{
 /// within hours it is a quarter of that time.
 const RENEWAL: Duration = Duration::from_secs(60 * 60);
 
+/// A token and the credentials that it was got by, or why there is none.
+pub(super) type Answer = Result<(Token, Arc<Credentials>), Failure>;
+
 /// What a profile's task is told.
 pub(super) enum Command {
     Get {
         ask: Ask,
-        reply: oneshot::Sender<Result<Token, Failure>>,
+        reply: oneshot::Sender<Answer>,
     },
     Reject {
         generation: Option<u64>,
@@ -87,9 +90,8 @@ pub(super) enum Command {
     Status {
         reply: oneshot::Sender<ProfileStatus>,
     },
-    /// What is held of the credentials; where a generation is given, only if the token of that one is held by them.
+    /// What is held of the credentials.
     Item {
-        generation: Option<u64>,
         reply: oneshot::Sender<Option<Item>>,
     },
     Files {
@@ -133,7 +135,7 @@ pub(super) enum Command {
 pub(super) struct Task {
     pub(super) shared: Arc<Shared>,
     pub(super) profile: Profile,
-    pub(super) lifecycle: Lifecycle<Arc<Secret>, Failure>,
+    pub(super) lifecycle: Lifecycle<Granted, Failure>,
     /// What is held in memory: read once, and again only after the issuer refused it.
     pub(super) item: Option<Item>,
     /// Counts `store`, `erase` and moves: what was read before one of them is not kept after it.
@@ -149,7 +151,7 @@ pub(super) struct Task {
     /// does not forget.
     renewal: Option<Duration>,
     changes: VecDeque<Change>,
-    waiters: HashMap<Waiter, oneshot::Sender<Result<Token, Failure>>>,
+    waiters: HashMap<Waiter, oneshot::Sender<Answer>>,
     files: Files,
     pub(super) served: u64,
     /// Requests made to the issuer, counted where they are made.
@@ -257,10 +259,8 @@ impl Task {
             Command::Status { reply } => {
                 let _ = reply.send(self.status(now));
             }
-            Command::Item { generation, reply } => {
-                let held = self.lifecycle.held(now).map(|held| held.generation);
-                let item = self.item.as_ref().filter(|_| generation.is_none() || generation == held);
-                let _ = reply.send(item.cloned());
+            Command::Item { reply } => {
+                let _ = reply.send(self.item.clone());
             }
             Command::Files { reply } => {
                 let _ = reply.send(self.files.statuses());
@@ -340,13 +340,13 @@ impl Task {
         }
     }
 
-    fn answer(&mut self, waiter: Waiter, answer: Result<Served<Arc<Secret>>, Refusal<Failure>>) {
+    fn answer(&mut self, waiter: Waiter, answer: Result<Served<Granted>, Refusal<Failure>>) {
         let Some(reply) = self.waiters.remove(&waiter) else { return };
         let answer = match answer {
             Ok(served) => {
                 self.served += 1;
                 self.used(clock::now());
-                Ok(self.token(&served))
+                Ok((self.token(&served), served.token.credentials))
             }
             Err(Refusal::Deadline) if self.loading.load(Ordering::Relaxed) => {
                 Err(hung(&self.profile, self.shared.source(&self.profile)))
@@ -356,18 +356,18 @@ impl Task {
         let _ = reply.send(answer);
     }
 
-    fn token(&self, served: &Served<Arc<Secret>>) -> Token {
-        let url = self.item.as_ref().map(|item| item.credentials.url.as_str()).unwrap_or_default();
+    fn token(&self, served: &Served<Granted>) -> Token {
+        let Granted { access_token, credentials } = &served.token;
         let warning =
             "the issuer gave the rejected token again: if the API refuses it still, its policy does";
         Token {
-            access_token: served.token.share(),
+            access_token: access_token.share(),
             token_type: "Bearer".into(),
             expires_at_ms: milliseconds(served.expires_at),
             expires_in_ms: milliseconds(served.expires_in),
             generation: served.generation,
             profile: self.profile.clone(),
-            url: url.into(),
+            url: credentials.url.as_str().into(),
             warning: served.repeated.then(|| warning.into()),
         }
     }

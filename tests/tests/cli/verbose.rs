@@ -7,12 +7,6 @@ use dt_cred_tests::{
     user::{Account, User},
 };
 
-fn logged_in(sandbox: &Sandbox) -> (User, Account) {
-    let (user, account) = (User::in_memory(), Account::at(sandbox));
-    user.log_in(&account);
-    (user, account)
-}
-
 #[track_caller]
 fn tells(stderr: &str, words: &[&str]) {
     assert!(stderr.lines().all(|line| line.starts_with("dt-cred: ")), "{stderr}");
@@ -38,7 +32,7 @@ fn verbose_tells_the_socket_the_start_the_question_and_its_answer() {
 #[test]
 fn the_variable_tells_as_much_as_the_option_and_the_answer_stays_alone() {
     let sandbox = Sandbox::http();
-    let (mut user, _) = logged_in(&sandbox);
+    let mut user = User::logged_in(&sandbox);
     let quiet = user.dt_cred(&["get"]);
     assert_eq!(quiet.stderr, "");
     for (value, arguments, lines) in [
@@ -82,7 +76,8 @@ fn a_level_that_is_none_is_told_by_both_programs() {
 #[test]
 fn no_command_tells_a_secret_or_a_token_however_much_it_tells() {
     let sandbox = Sandbox::http();
-    let (mut user, account) = logged_in(&sandbox);
+    let (mut user, account) = (User::in_memory(), Account::at(&sandbox));
+    user.log_in(&account);
     user.home.set("DT_CRED_LOG", "trace");
     user.home.set("DATATRAILS_CLIENT_ID", &account.client_id);
     user.home.set("DATATRAILS_CLIENT_SECRET", &account.client_secret);

@@ -10,20 +10,10 @@ mod refused_token;
 #[cfg(unix)]
 mod table;
 
-use dt_cred_tests::{
-    issuer::Sandbox,
-    parts::Output,
-    user::{Account, User},
-};
+use dt_cred_tests::{issuer::Sandbox, parts::Output, user::User};
 
 /// The documented request, by its path alone.
 const ASSETS: &str = "/archivist/v2/assets";
-
-fn logged_in(sandbox: &Sandbox) -> User {
-    let user = User::in_memory();
-    user.log_in(&Account::at(sandbox));
-    user
-}
 
 #[track_caller]
 fn refused(output: &Output, message: &str) {
@@ -41,7 +31,7 @@ const NOTHING_SENT: &str = "no request is made with it: run curl itself";
 #[test]
 fn what_would_carry_the_token_elsewhere_or_drop_it_is_refused_with_the_reason() {
     let sandbox = Sandbox::http();
-    let user = logged_in(&sandbox);
+    let user = User::logged_in(&sandbox);
     let rows: &[(&[&str], &str, &str)] = &[
         (
             &["--next"],
@@ -126,7 +116,7 @@ fn what_would_carry_the_token_elsewhere_or_drop_it_is_refused_with_the_reason() 
 #[test]
 fn a_url_of_another_origin_is_refused_and_its_server_hears_nothing() {
     let (sandbox, other) = (Sandbox::http(), Sandbox::http());
-    let user = logged_in(&sandbox);
+    let user = User::logged_in(&sandbox);
     let (own, place) = (sandbox.url(), other.url().trim_start_matches("http://"));
     let elsewhere = |target: &str, authority: &str| {
         format!(

@@ -6,16 +6,10 @@ use dt_cred_tests::{
 };
 use serde_json::Value;
 
-fn logged_in(sandbox: &Sandbox) -> User {
-    let user = User::in_memory();
-    user.log_in(&Account::at(sandbox));
-    user
-}
-
 #[test]
 fn every_format_prints_the_same_token_to_the_letter() {
     let sandbox = Sandbox::http();
-    let user = logged_in(&sandbox);
+    let user = User::logged_in(&sandbox);
     let (token, url) = (user.token(), sandbox.url());
     let cases: &[(&[&str], String)] = &[
         (&["get"], format!("Authorization: Bearer {token}\n")),
@@ -50,7 +44,7 @@ fn every_format_prints_the_same_token_to_the_letter() {
 #[test]
 fn json_has_the_members_of_the_contract() {
     let sandbox = Sandbox::http();
-    let user = logged_in(&sandbox);
+    let user = User::logged_in(&sandbox);
     let json: Value = serde_json::from_str(&user.dt_cred(&["get", "--format", "json"]).done()).expect("JSON");
     assert_eq!(json["schema"], 1);
     assert_eq!(json["access_token"], user.token());
@@ -66,7 +60,7 @@ fn json_has_the_members_of_the_contract() {
 #[test]
 fn a_shell_that_evaluates_the_env_format_has_the_token_and_the_url() {
     let sandbox = Sandbox::http();
-    let user = logged_in(&sandbox);
+    let user = User::logged_in(&sandbox);
     let script = "eval \"$(dt-cred get --format env)\" && \
                   sh -c 'printf \"%s %s\" \"$DATATRAILS_AUTHTOKEN\" \"$DATATRAILS_URL\"'";
     assert_eq!(user.shell(script).done(), format!("{} {}", user.token(), sandbox.url()));
@@ -75,7 +69,7 @@ fn a_shell_that_evaluates_the_env_format_has_the_token_and_the_url() {
 #[test]
 fn a_min_ttl_within_the_lifetime_is_met_and_one_beyond_it_is_usage() {
     let sandbox = Sandbox::http();
-    let user = logged_in(&sandbox);
+    let user = User::logged_in(&sandbox);
     user.dt_cred(&["get", "--min-ttl", "0"]).done();
     user.dt_cred(&["get", "--min-ttl", "60"]).done();
     let get = user.dt_cred(&["get", "--min-ttl", "4000"]);
@@ -87,7 +81,7 @@ fn a_min_ttl_within_the_lifetime_is_met_and_one_beyond_it_is_usage() {
 #[test]
 fn fresh_asks_the_issuer_again() {
     let sandbox = Sandbox::http();
-    let user = logged_in(&sandbox);
+    let user = User::logged_in(&sandbox);
     let old = user.token();
     let new = user.dt_cred(&["get", "--fresh", "--format", "raw"]).done();
     assert_ne!(new.trim_end(), old);
@@ -98,7 +92,7 @@ fn fresh_asks_the_issuer_again() {
 #[test]
 fn the_profile_stands_before_or_after_the_command_or_in_the_environment() {
     let sandbox = Sandbox::http();
-    let mut user = logged_in(&sandbox);
+    let mut user = User::logged_in(&sandbox);
     let profile = user.profile().to_owned();
     let token = user.dt_cred(&["get"]).done();
     user.home.set("DT_CRED_PROFILE", "nobody");

@@ -11,8 +11,7 @@ use rustix::process::Signal;
 
 /// Somebody whose issuer answers once it is told to.
 fn user(sandbox: &Sandbox) -> User {
-    let user = User::in_memory();
-    user.log_in(&Account::at(sandbox));
+    let user = User::logged_in(sandbox);
     sandbox.set(|settings| settings.hold = true);
     user
 }

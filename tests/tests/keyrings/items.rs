@@ -60,6 +60,24 @@ fn a_secret_that_another_program_rotated_is_found_when_the_issuer_refuses_the_ol
 }
 
 #[test]
+fn a_token_that_was_got_by_an_earlier_item_is_not_served_after_an_unproven_change_of_the_one_that_lies_there()
+{
+    let sandbox = Sandbox::http();
+    let Some(desktop) = Desktop::start() else { return };
+    desktop.store(&Account::at(&sandbox).lines()).done();
+    let token = desktop.user.token();
+    let (other, mut item) = (Account::at(&sandbox), desktop.item());
+    item["client_id"] = other.client_id.clone().into();
+    item["client_secret"] = other.client_secret.clone().into();
+    desktop.provision(&[], &item.to_string());
+    // The daemon reads what lies there now.
+    desktop.user.dt_cred(&["unlock"]).done();
+    assert_eq!(desktop.user.token(), token, "nobody has stored anything by dt-cred");
+    desktop.store(&format!("client_secret={}\nno_check=true\n", other.client_secret)).done();
+    assert_ne!(desktop.user.token(), token);
+}
+
+#[test]
 fn the_item_pins_the_ca_by_its_sha256() {
     let sandbox = Sandbox::https();
     let Some(desktop) = Desktop::start() else { return };

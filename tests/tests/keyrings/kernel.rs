@@ -4,7 +4,7 @@ use std::process::Command;
 
 use dt_cred_tests::{
     issuer::Sandbox,
-    parts::run,
+    parts::{Running, run},
     user::{Account, User},
 };
 use serde_json::{Value, json};
@@ -47,6 +47,24 @@ fn an_item_that_the_state_file_does_not_name_is_found_without_a_secret_service()
     user.dt_cred(&["stop"]).done();
     std::fs::remove_file(user.home.state().join("state.toml")).expect("a state file");
     user.token();
+}
+
+#[test]
+fn a_token_that_was_asked_for_before_a_move_says_where_it_goes() {
+    let sandbox = Sandbox::http();
+    let Some(user) = User::in_kernel_keyring() else { return };
+    user.log_in(&Account::at(&sandbox));
+    user.dt_cred(&["stop"]).done();
+    sandbox.set(|settings| settings.hold = true);
+    let mut get = Running::start(user.home.client(&["get"]), "");
+    sandbox.wait_until("a token to be asked for", |counts| counts.tokens.total == 2);
+    // What was read before it counts no more.
+    user.dt_cred(&["keyring", "move", "--to", "keyutils"]).done();
+    sandbox.set(|settings| settings.hold = false);
+    assert!(get.wait().success());
+    let told = user.dt_cred(&["get", "--format", "env"]).done();
+    assert!(told.contains(sandbox.url()), "it says no place");
+    assert_eq!(sandbox.counts().tokens.total, 2, "the token is the one that was asked for then");
 }
 
 #[test]

@@ -114,9 +114,15 @@ fn a_token_for_another_use_is_not_served_after_an_unproven_change() {
     user.log_in_with(&format!("{lines}no_check=true\nscope=other\n"));
     let for_another_scope = user.token();
     assert_ne!(for_another_scope, token);
+    // Nor one that was got of an issuer whom other CAs vouched for.
+    let ca_file = user.home.path().join("other-ca.pem");
+    std::fs::copy(Sandbox::https().ca_file().expect("it has one"), &ca_file).expect("a copy");
+    user.log_in_with(&format!("{lines}no_check=true\nscope=other\nca_file={}\n", ca_file.display()));
+    let trusting_others = user.token();
+    assert_ne!(trusting_others, for_another_scope);
     // Nor one of another client, however alike the rest is.
     user.log_in_with(&format!("{}no_check=true\nscope=other\n", Account::at(&sandbox).lines()));
-    assert_ne!(user.token(), for_another_scope);
+    assert_ne!(user.token(), trusting_others);
 }
 
 #[test]

@@ -134,6 +134,24 @@ fn it_heals_as_soon_as_the_command_does() {
 }
 
 #[test]
+fn a_token_goes_to_the_address_of_the_credentials_that_it_was_got_by_whatever_they_are_by_then() {
+    let (old, new) = (Sandbox::http(), Sandbox::http());
+    let source = Source::of_lines(&Account::at(&old).lines());
+    let urls = || {
+        ["get --format env", "test"].map(|command| source.user.shell(&format!("dt-cred {command}")).done())
+    };
+    let held = urls();
+    source.rewrite(&printing(&Account::at(&new).lines()));
+    source.user.dt_cred(&["unlock"]).done();
+    assert_eq!(urls(), held);
+    assert!(held.iter().all(|told| told.contains(old.url())), "it is told where it goes");
+    assert_eq!((old.counts().assets.total, new.counts().assets.total), (2, 0));
+    source.user.dt_cred(&["reject"]).done();
+    assert!(urls().iter().all(|told| told.contains(new.url())), "the next one is of the others");
+    assert_eq!((old.counts().assets.total, new.counts().assets.total), (2, 1));
+}
+
+#[test]
 fn what_it_prints_instead_of_the_lines_is_exit_6_and_is_not_repeated() {
     let lines = "client_id=an-id\nclient_secret=geheim\n";
     for (script, words) in [

@@ -5,7 +5,7 @@ use std::process::Command;
 use dt_cred_tests::{
     issuer::Sandbox,
     parts::{Home, on_path, require, run, terminal::Terminal},
-    user::{Account, User},
+    user::User,
 };
 
 /// What is typed, and what the shell makes of it: a command, an option, a value, a value behind `=`, a file, a store that
@@ -26,8 +26,7 @@ const TYPED: &[(&str, &str)] = &[
 
 /// Somebody with a token, whose shells find `dt-cred`.
 fn user(sandbox: &Sandbox) -> User {
-    let mut user = User::in_memory();
-    user.log_in(&Account::at(sandbox));
+    let mut user = User::logged_in(sandbox);
     let program = user.home.client_program();
     let folder = program.parent().expect("a folder").display();
     user.home.set("PATH", format!("{folder}:/usr/bin:/bin"));

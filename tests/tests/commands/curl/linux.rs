@@ -9,7 +9,7 @@ use dt_cred_tests::{
 };
 use rustix::process::{Signal, kill_process};
 
-use super::{ASSETS, logged_in, real::is_here};
+use super::{ASSETS, real::is_here};
 
 /// The process that this one has started.
 fn child(parent: Pid) -> Option<Pid> {
@@ -31,7 +31,7 @@ fn the_token_is_in_no_argument_and_no_variable_of_curl_while_it_runs() {
     }
     for options in ["-sS", "-sSi", "-sSN", "-sSD-"] {
         let sandbox = Sandbox::http();
-        let user = logged_in(&sandbox);
+        let user = User::logged_in(&sandbox);
         let token = user.token();
         sandbox.set(|settings| settings.assets_fault = Some(Fault::Silence));
         let (mut client, curl) = waiting(&sandbox, &user, options);
@@ -62,11 +62,7 @@ fn a_signal_that_ends_curl_is_told_as_a_shell_tells_it() {
     if !is_here() {
         return;
     }
-    let sandbox = Sandbox::http();
-    let mut user = logged_in(&sandbox);
-    // Whoever runs the tests may ignore some: a shell does for what it runs in the background.
-    user.home.run_by(&["env", "--default-signal"]);
-    sandbox.set(|settings| settings.assets_fault = Some(Fault::Silence));
+    let (sandbox, user) = unanswered();
     for (options, signal, code) in
         [("-sS", Signal::TERM, 143), ("-sSN", Signal::INT, 130), ("-sSi", Signal::KILL, 137)]
     {
@@ -74,6 +70,16 @@ fn a_signal_that_ends_curl_is_told_as_a_shell_tells_it() {
         kill_process(curl, signal).expect("it is there");
         assert_eq!(client.wait().code(), Some(code));
     }
+}
+
+/// Somebody whose API says nothing, and whose programs ignore no signal.
+fn unanswered() -> (Sandbox, User) {
+    let sandbox = Sandbox::http();
+    let mut user = User::logged_in(&sandbox);
+    // Whoever runs the tests may ignore some: a shell does for what it runs in the background.
+    user.home.run_by(&["env", "--default-signal"]);
+    sandbox.set(|settings| settings.assets_fault = Some(Fault::Silence));
+    (sandbox, user)
 }
 
 /// Starts it, and waits until curl has sent its request: both.
@@ -98,11 +104,7 @@ fn no_curl_outlives_whoever_waits_for_it() {
     if !is_here() {
         return;
     }
-    let sandbox = Sandbox::http();
-    let mut user = logged_in(&sandbox);
-    // Whoever runs the tests may ignore some: a shell does for what it runs in the background.
-    user.home.run_by(&["env", "--default-signal"]);
-    sandbox.set(|settings| settings.assets_fault = Some(Fault::Silence));
+    let (sandbox, user) = unanswered();
     for (options, signal) in [("-sS", Signal::TERM), ("-sSN", Signal::INT), ("-sSi", Signal::KILL)] {
         let (mut client, curl) = waiting(&sandbox, &user, options);
         // To this one alone, as `kill` in a script sends it; a terminal's Ctrl-C reaches both.
@@ -112,23 +114,27 @@ fn no_curl_outlives_whoever_waits_for_it() {
     }
 }
 
+/// What a terminal shows of a script by the time that it shows `end`.
+fn shown(user: &User, script: &str, end: &str) -> String {
+    let mut terminal = Terminal::new();
+    let shell = terminal.start(&user.shell_command(&format!("{{ {script}; }} >/dev/tty 2>&1")));
+    terminal.until(end);
+    shell.ended().done();
+    terminal.shown().to_owned()
+}
+
 #[test]
 fn on_a_terminal_the_answer_is_shown_and_no_progress() {
     if !is_here() {
         return;
     }
     let sandbox = Sandbox::http();
-    let user = logged_in(&sandbox);
+    let user = User::logged_in(&sandbox);
     // As curl itself does.
     let ours = format!("dt-cred curl {ASSETS}");
     let curls = format!("curl -q -H \"$(dt-cred get)\" {}", sandbox.assets_url());
     for command in [ours, curls] {
-        let mut terminal = Terminal::new();
-        let script = format!("{{ {command}; echo; echo ended; }} >/dev/tty 2>&1");
-        let shell = terminal.start(&user.shell_command(&script));
-        terminal.until("ended");
-        shell.ended().done();
-        let shown = terminal.shown();
+        let shown = shown(&user, &format!("{command}; echo; echo ended"), "ended");
         assert!(shown.starts_with("{\"assets\":") && !shown.contains("% Total"), "{shown}");
     }
 }
@@ -139,19 +145,11 @@ fn what_is_no_text_is_not_written_to_a_terminal() {
         return;
     }
     let sandbox = Sandbox::http();
-    let user = logged_in(&sandbox);
+    let user = User::logged_in(&sandbox);
     let body = "a\0\u{1b}[2Jb".to_owned();
     sandbox.set(|settings| {
         settings.assets_fault = Some(Fault::Answer { status: 200, headers: Vec::new(), body })
     });
-    let mut terminal = Terminal::new();
-    let script = format!("{{ dt-cred curl -sS {ASSETS}; echo \"code $?\"; }} >/dev/tty 2>&1");
-    let shell = terminal.start(&user.shell_command(&script));
-    terminal.until("code 23");
-    shell.ended().done();
-    assert!(
-        !terminal.shown().contains('\u{1b}') && terminal.shown().contains("--output"),
-        "{:?}",
-        terminal.shown()
-    );
+    let shown = shown(&user, &format!("dt-cred curl -sS {ASSETS}; echo \"code $?\""), "code 23");
+    assert!(!shown.contains('\u{1b}') && shown.contains("--output"), "{shown:?}");
 }

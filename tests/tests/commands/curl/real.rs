@@ -15,7 +15,7 @@ use dt_cred_tests::{
 };
 use serde_json::Value;
 
-use super::{ASSETS, logged_in, refused};
+use super::{ASSETS, refused};
 
 /// Whether there is a curl; says so loudly where there is none.
 pub(super) fn is_here() -> bool {
@@ -34,7 +34,7 @@ fn the_assets_come_by_a_url_and_by_a_path_alone() {
         return;
     }
     for sandbox in [Sandbox::http(), Sandbox::https()] {
-        let user = logged_in(&sandbox);
+        let user = User::logged_in(&sandbox);
         let url = sandbox.assets_url();
         let ca = sandbox.ca_file().map_or(Vec::new(), |file| vec!["--cacert", file.to_str().expect("UTF-8")]);
         for rest in
@@ -58,7 +58,7 @@ fn a_host_that_is_allowed_gets_the_token() {
         return;
     }
     let (sandbox, other) = (Sandbox::http(), Sandbox::http());
-    let user = logged_in(&sandbox);
+    let user = User::logged_in(&sandbox);
     let place = other.url().trim_start_matches("http://");
     user.dt_cred(&["curl", "--allow-host", place, "-sS", &other.assets_url()]).done();
     user.dt_cred(&[
@@ -80,7 +80,7 @@ fn a_token_of_any_length_goes_through() {
     }
     let sandbox = Sandbox::http();
     sandbox.set(|settings| settings.token_length = Some(60 * 1024));
-    let user = logged_in(&sandbox);
+    let user = User::logged_in(&sandbox);
     // The sandbox, as many servers do, takes no header of that length; that it came is seen where it goes.
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let place = listener.local_addr().expect("an address").to_string();
@@ -112,7 +112,7 @@ fn a_redirect_takes_the_token_to_no_other_origin() {
         return;
     }
     let (sandbox, other) = (Sandbox::http(), Sandbox::http());
-    let user = logged_in(&sandbox);
+    let user = User::logged_in(&sandbox);
     let port = other.url().rsplit(':').next().expect("a port");
     // Another port of the same host, and another name of it.
     for (at, location) in
@@ -145,7 +145,7 @@ fn the_exit_code_is_curls() {
         return;
     }
     let sandbox = Sandbox::http();
-    let user = logged_in(&sandbox);
+    let user = User::logged_in(&sandbox);
     let code = |words: &[&str]| user.dt_cred(&[&["curl"], words].concat()).code;
     assert_eq!(code(&["-s", ASSETS]), Some(0));
     assert_eq!(code(&["-sf", "/nothing"]), Some(22));
@@ -187,7 +187,7 @@ fn standard_input_is_curls() {
         return;
     }
     let sandbox = Sandbox::http();
-    let user = logged_in(&sandbox);
+    let user = User::logged_in(&sandbox);
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let place = listener.local_addr().expect("an address").to_string();
     let server = thread::spawn(move || one_request(&listener));
@@ -203,7 +203,7 @@ fn where_the_output_takes_no_more_the_exit_code_is_that_of_curl() {
         return;
     }
     let sandbox = Sandbox::http();
-    let user = logged_in(&sandbox);
+    let user = User::logged_in(&sandbox);
     // It never ends, and is longer than what is held.
     sandbox.set(|settings| settings.assets_fault = Some(Fault::Endless));
     for options in ["-sS", "-sSN"] {
@@ -231,7 +231,7 @@ fn what_shows_the_token_is_run_with_a_warning() {
         return;
     }
     let sandbox = Sandbox::http();
-    let user = logged_in(&sandbox);
+    let user = User::logged_in(&sandbox);
     let trace = user.home.path().join("trace");
     let trace = trace.to_str().expect("UTF-8");
     for (words, option) in [
@@ -269,7 +269,7 @@ fn dead_port() -> u16 {
 #[test]
 fn where_there_is_no_curl_it_is_said() {
     let sandbox = Sandbox::http();
-    let user = logged_in(&sandbox);
+    let user = User::logged_in(&sandbox);
     let mut command = user.home.client(&["curl", ASSETS]);
     command.env("PATH", user.home.path());
     refused(&run(command, ""), "curl is not on PATH: install it, or see that PATH names its folder");

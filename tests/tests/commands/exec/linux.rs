@@ -5,15 +5,15 @@ use std::{fs, os::unix::process::ExitStatusExt};
 use dt_cred_tests::{
     issuer::Sandbox,
     parts::{Output, Running, on_path, require, run},
-    user::{Account, User},
+    user::User,
 };
 use rustix::process::Signal;
 
 use super::exec;
 
 fn user() -> (Sandbox, User) {
-    let (sandbox, user) = (Sandbox::http(), User::in_memory());
-    user.log_in(&Account::at(&sandbox));
+    let sandbox = Sandbox::http();
+    let user = User::logged_in(&sandbox);
     (sandbox, user)
 }
 

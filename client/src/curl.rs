@@ -39,6 +39,9 @@ pub(crate) enum CurlError {
     /// A profile behind `curl`, where `-p` is curl's own.
     #[error("-p NAME stands before curl: dt-cred -p {0} curl …; curl's own -p is --proxytunnel")]
     Profile(Profile),
+    /// `--allow-host` among curl's own words.
+    #[error("--allow-host HOST stands directly behind curl: dt-cred curl --allow-host HOST …")]
+    AllowHostPlace,
     /// Another of dt-cred's own options behind `curl`, which has none of that name.
     #[error(transparent)]
     Misplaced(#[from] MisplacedError),
@@ -81,9 +84,8 @@ pub(crate) fn run(settings: &Settings, arguments: &CurlArguments) -> Result<Exit
         let run = program::streaming(&call.line, &admitted, &header)?;
         return Ok(told(settings, &token, &run).into());
     }
-    // With --fail curl tells of the 401 that is healed.
-    let quiet = ["silent", "fail", "fail-with-body"].iter().any(|option| call.line.is_on(option));
-    match program::holding(&admitted, &header, quiet)? {
+    let complains = ["fail", "fail-with-body"].iter().any(|option| call.line.is_on(option));
+    match program::holding(&admitted, &header, complains)? {
         Run { code, refused: true, held: Some(held) } => again(settings, &call, &token, held, code),
         run => Ok(told(settings, &token, &run).into()),
     }
@@ -97,13 +99,16 @@ struct Call {
 
 impl Call {
     fn read(arguments: &CurlArguments) -> Result<Self, CurlError> {
-        if let [first, second, ..] = arguments.arguments.as_slice()
-            && first == "-p"
-            && let Ok(profile) = second.parse()
-        {
+        // No URL looks like the name of a profile.
+        let named = arguments.arguments.windows(2).find_map(|words| match words {
+            [option, name] if option == "-p" => name.parse().ok(),
+            _ => None,
+        });
+        if let Some(profile) = named {
             return Err(CurlError::Profile(profile));
         }
         let line = Line::read(&arguments.arguments).map_err(|error| match &error {
+            LineError::Unknown(word) if word.as_str() == "--allow-host" => CurlError::AllowHostPlace,
             LineError::Unknown(word) => {
                 MisplacedError::of(word.as_str(), CURL).map_or(error.into(), CurlError::from)
             }

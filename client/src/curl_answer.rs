@@ -157,13 +157,42 @@ impl Held {
     }
 }
 
+/// How curl's last word begins, where something went wrong (curl(1) at --show-error).
+const COMPLAINT: &[u8] = b"curl: (";
+
+/// What curl writes to standard error: the last word is held back, all else is let through.
+#[derive(Default)]
+pub struct Complaint {
+    kept: Vec<u8>,
+}
+
+impl Complaint {
+    /// Takes the next bytes; gives those that are not held back.
+    pub fn push(&mut self, bytes: &[u8]) -> Vec<u8> {
+        self.kept.extend_from_slice(bytes);
+        let begins = |at: &usize| {
+            let rest = &self.kept[*at..];
+            rest.starts_with(COMPLAINT) || COMPLAINT.starts_with(rest)
+        };
+        let from = (0..self.kept.len()).find(begins).unwrap_or(self.kept.len());
+        self.kept.drain(..from).collect()
+    }
+
+    /// Nothing more comes: the last word.
+    pub fn end(self) -> Vec<u8> {
+        self.kept
+    }
+}
+
 /// The headers of every answer as `--dump-header` writes them, of which only the status lines are looked at.
 #[derive(Default)]
 pub struct Heads {
     /// The start of the line that is being written.
     line: Vec<u8>,
+    /// Whether the last answer was a redirect.
     redirected: bool,
     refused: bool,
+    refused_first: bool,
 }
 
 /// As much of a line as is looked at: `HTTP/1.1 401`.
@@ -184,15 +213,20 @@ impl Heads {
 
     /// Whether a server that the token was sent to answered 401; none that a redirect led to counts, where they are followed.
     pub fn refused(&self, follows: bool) -> bool {
-        self.refused && !(follows && self.redirected)
+        if follows { self.refused_first } else { self.refused }
     }
 
     fn look(&mut self) {
         let status =
             self.line.strip_prefix(b"HTTP/").and_then(|line| line.splitn(2, |byte| *byte == b' ').nth(1));
-        let status = status.and_then(|status| status.get(..3)).unwrap_or_default();
-        self.redirected |= status.first() == Some(&b'3');
+        let Some(status) = status.and_then(|status| status.get(..3)) else { return };
+        // Behind one of these comes another answer (RFC 9110 §15.2).
+        if status[0] == b'1' {
+            return;
+        }
         self.refused |= status == UNAUTHORIZED;
+        self.refused_first |= status == UNAUTHORIZED && !self.redirected;
+        self.redirected = status[0] == b'3';
     }
 }
 
@@ -281,7 +315,9 @@ mod tests {
 
     #[test]
     fn of_the_headers_only_status_lines_count() {
-        let cases: [(Pieces, bool, bool); 8] = [
+        let cases: [(Pieces, bool, bool); 10] = [
+            (&[b"HTTP/1.1 302 Found\r\n\r\nHTTP/1.1 200 OK\r\n\r\nHTTP/1.1 401 X\r\n"], true, true),
+            (&[b"HTTP/1.1 302 Found\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 401 X\r\n"], true, false),
             (&[b"HTTP/1.1 401 Unauthorized\r\n\r\n"], true, true),
             (&[b"HTTP/2 401 \r\n"], true, true),
             (&[b"HTT", b"P/1.1 4", b"01\r", b"\n"], true, true),
@@ -296,6 +332,23 @@ mod tests {
             pieces.iter().for_each(|piece| heads.push(piece));
             let told = (heads.refused(false), heads.refused(true));
             assert_eq!(told, (refused, refused_though_followed), "{pieces:?}");
+        }
+    }
+
+    #[test]
+    fn of_standard_error_the_last_word_alone_is_held_back() {
+        let cases: [(Pieces, &[u8], &[u8]); 6] = [
+            (&[b"  % Total\r 12\r 24\ncurl: (22) no\n"], b"  % Total\r 12\r 24\n", b"curl: (22) no\n"),
+            (&[b"  1\rcu", b"rl", b": (22", b") no\n"], b"  1\r", b"curl: (22) no\n"),
+            (&[b"curl: (22) no\n", b"curl: try\n"], b"", b"curl: (22) no\ncurl: try\n"),
+            (&[b"current\n"], b"current\n", b""),
+            (&[b"cur", b"b\n"], b"curb\n", b""),
+            (&[b"cur"], b"", b"cur"),
+        ];
+        for (pieces, through, held) in cases {
+            let mut complaint = Complaint::default();
+            let out: Vec<u8> = pieces.iter().flat_map(|piece| complaint.push(piece)).collect();
+            assert_eq!((out.as_slice(), complaint.end().as_slice()), (through, held), "{pieces:?}");
         }
     }
 }

@@ -107,6 +107,7 @@ const HEADERS: [&str; 6] = ["cookie", "range", "referer", "request", "request-ta
 const THROUGH_PROXY: &str = "by http the proxy would read the token: leave it out, or use https";
 const VALUE_LESS: &str = "takes no value: leave out the = and what stands behind it";
 const UNSWITCHED: &str = "is none of curl's options: what takes a value cannot be switched off, leave it out";
+const CLUSTERED: &str = "would be several of curl's flags: a profile stands before curl, dt-cred -p NAME curl …; write curl's own -p as --proxytunnel";
 const EXPANDED: &str = "what curl makes of it cannot be looked at: let the shell expand it";
 
 /// How a command line looks.
@@ -258,6 +259,16 @@ impl Line {
             || ["remote-name", "remote-name-all"].iter().any(|flag| self.is_on(flag))
     }
 
+    /// Whether the user says that the answer goes to standard output.
+    pub fn names_standard_output(&self) -> bool {
+        self.value("output") == Some("-")
+    }
+
+    /// Whether curl itself sends a request again that was refused.
+    pub fn retries_refusals(&self) -> bool {
+        self.is_on("retry-all-errors")
+    }
+
     /// The last value of the option of this whole name, which is the one that counts.
     fn value(&self, name: &str) -> Option<&str> {
         self.given.iter().rev().find_map(|given| match given {
@@ -358,6 +369,10 @@ fn short(
 ) -> Result<(), LineError> {
     if letters.is_empty() {
         return Err(LineError::Unknown("-".into()));
+    }
+    // curl's own -p takes none; `-pNAME` would be several flags.
+    if letters.starts_with('p') && letters.len() > 1 {
+        return Err(LineError::Misused(format!("-{letters}").into(), CLUSTERED));
     }
     for (at, letter) in letters.char_indices() {
         let known = options::lettered(letter);

@@ -73,11 +73,16 @@ pub(crate) fn read_child(
 
 /// Becomes this program; the standard library gives it SIGPIPE back, which Rust's runtime ignores. Returns only why not.
 pub(crate) fn replace_self(command: &mut Command) -> io::Error {
+    hand_on_output();
+    command.exec()
+}
+
+/// Has the program that is run next find standard output closed, if it was so when this one was started.
+pub(crate) fn hand_on_output() {
     if CLOSED.load(Ordering::Relaxed) {
-        // The program is to find it as we did. Where that cannot be it writes to nobody.
+        // Where that cannot be it writes to nobody.
         let _ = rustix::io::fcntl_setfd(rustix::stdio::stdout(), rustix::io::FdFlags::CLOEXEC);
     }
-    command.exec()
 }
 
 /// Starts the daemon, which leaves the terminal by itself; the system closes for a child what is not meant for it.

@@ -14,6 +14,9 @@ use super::{
     help, meant,
 };
 
+/// Longest word that is told as it was given, in characters.
+const LONGEST: usize = 16;
+
 /// What the arguments ask for.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Asked {
@@ -70,7 +73,7 @@ fn one_line(error: &Error, meant: Option<&str>, command: &str) -> String {
         }
         _ => {
             let words: Vec<_> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
-            let words = words.join(" ");
+            let words = unquoted(error, words.join(" "));
             words.strip_prefix("error: ").unwrap_or(&words).to_owned()
         }
     };
@@ -79,6 +82,22 @@ fn one_line(error: &Error, meant: Option<&str>, command: &str) -> String {
         false => format!(" {meant},"),
     });
     format!("{what}:{meant} see {command} --help")
+}
+
+/// The message without what may be a secret that was given as an argument: what stands behind a `=`, and the end of a word as
+/// long as no name is.
+fn unquoted(error: &Error, message: String) -> String {
+    let given = [ContextKind::InvalidArg, ContextKind::InvalidValue, ContextKind::InvalidSubcommand];
+    given.into_iter().filter_map(|kind| error.get(kind)).fold(message, |message, value| match value {
+        ContextValue::String(word) if !word.is_empty() => message.replace(word, &shortened(word)),
+        _ => message,
+    })
+}
+
+fn shortened(word: &str) -> String {
+    let end = word.find('=').map_or(word.len(), |at| at + 1);
+    let end = word[..end].char_indices().nth(LONGEST).map_or(end, |(at, _)| at);
+    if end < word.len() { format!("{}…", &word[..end]) } else { word.to_owned() }
 }
 
 #[cfg(test)]
@@ -265,6 +284,29 @@ mod tests {
         ];
         for (words, expected) in cases {
             assert_eq!(command(words), Some(expected), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_a_secret_is_not_told() {
+        let token = format!("eyJ{}", "x9".repeat(40));
+        for words in [
+            &["inspect", &token][..],
+            &["store", "client_secret=x9x9x9x9x9x9x9x9"],
+            &["start", "--from-stdin", "client_secret=x9x9x9x9x9x9x9x9"],
+            &["login", "--client-secret=x9x9x9x9x9x9x9x9"],
+            &["login", "--client-secret", "x9x9x9x9x9x9x9x9"],
+            &["login", "--keyring=x9x9x9x9x9x9x9x9x9x9x9x9x9x9x9"],
+            &["get", &token],
+            &[&token],
+            &["-p", &token, "get"],
+            &["-p", "client_secret=x9x9x9x9x9x9x9x9", "get"],
+        ] {
+            let message = read(words).expect_err(&words.join(" ")).message;
+            assert!(
+                !message.as_str().contains("x9x9x9x9x9x9x9x9x9") && !message.as_str().contains("=x9"),
+                "{message}"
+            );
         }
     }
 }

@@ -5,10 +5,11 @@ use std::{
     hash::{BuildHasher, RandomState},
     io::{self, Read, Write},
     process::{Child, Command, Stdio},
+    thread,
 };
 
 use dt_cred::{
-    curl_answer::{Ended, Held, Mark, Marked},
+    curl_answer::{Complaint, Ended, Held, Mark, Marked},
     curl_line::{self, Admitted},
 };
 use dt_cred_proto::message::{Failure, FailureKind};
@@ -63,8 +64,7 @@ pub(super) struct Written {
 impl Written {
     /// Lets go of it; the exit code, which is `code` unless it cannot be written.
     pub(super) fn show(self, code: u8) -> u8 {
-        // As in `error::report`.
-        let _ = io::stderr().write_all(&self.errors);
+        tell(&self.errors);
         if pass(&self.output) { code } else { UNWRITTEN }
     }
 }
@@ -81,8 +81,11 @@ pub(super) fn streaming(
 ) -> Result<Run, ProgramError> {
     let mut command = curl(admitted);
     let way = Line::open(&mut command)?;
-    let watch = if line.dumps_headers() { None } else { Watch::open(&mut command)? };
+    // Of a request that curl itself repeats after a 401 the headers tell both answers, a mark the last.
+    let watch =
+        if line.dumps_headers() || line.retries_refusals() { None } else { Watch::open(&mut command)? };
     if let Some(watch) = watch {
+        crate::platform::hand_on_output();
         let mut curl = start(&mut command)?;
         way.send(&mut curl, header);
         let refused = watch.refused(line.follows())?;
@@ -97,41 +100,46 @@ pub(super) fn streaming(
             as_on_a_terminal(&mut command);
         }
     }
+    crate::platform::hand_on_output();
     let mut curl = start(&mut command)?;
     way.send(&mut curl, header);
-    let taken = drained(curl.stdout.take(), &mut |bytes| pass(&marked.push(bytes)))?;
+    // Who names standard output wants whatever comes (curl(1) at --output).
+    let shown = |bytes: &[u8]| if line.names_standard_output() { write(bytes) } else { pass(bytes) };
+    let taken = drained(curl.stdout.take(), &mut |bytes| shown(&marked.push(bytes)))?;
     let code = platform::exit_code(curl.wait()?);
     let (rest, refused) = marked.end();
-    let code = if taken && pass(&rest) { code } else { UNWRITTEN };
+    let code = if taken && shown(&rest) { code } else { UNWRITTEN };
     Ok(Run { code, refused, held: None })
 }
 
-/// Runs it and holds its answer until the status is known; and what it tells besides, where it is told to be `quiet`.
+/// Runs it and holds its answer until the status is known; and, where it `complains` of a 401, what it says at its end.
 ///
 /// # Errors
 /// [`ProgramError`].
-pub(super) fn holding(admitted: &Admitted, header: &[u8], quiet: bool) -> Result<Run, ProgramError> {
+pub(super) fn holding(admitted: &Admitted, header: &[u8], complains: bool) -> Result<Run, ProgramError> {
     let mut command = curl(admitted);
     let way = Line::open(&mut command)?;
     let mark = mark();
     command.args(["--write-out", &mark.write_out()]).stdout(Stdio::piped());
-    if quiet {
+    as_on_a_terminal(&mut command);
+    if complains {
         command.stderr(Stdio::piped());
-    } else {
-        as_on_a_terminal(&mut command);
     }
     let mut curl = start(&mut command)?;
     way.send(&mut curl, header);
-    let (mut held, mut errors) = (Held::new(mark), Vec::new());
-    let taken = drained(curl.stdout.take(), &mut |bytes| pass(&held.push(bytes)))?;
-    drained(curl.stderr.take(), &mut |bytes| {
-        errors.extend_from_slice(bytes);
-        true
-    })?;
+    let (mut held, mut complaint) = (Held::new(mark), Complaint::default());
+    let (output, errors) = (curl.stdout.take(), curl.stderr.take());
+    // Both at once: curl waits for whichever is full.
+    let (taken, told) = thread::scope(|scope| {
+        let told = scope.spawn(|| drained(errors, &mut |bytes| tell(&complaint.push(bytes))));
+        (drained(output, &mut |bytes| pass(&held.push(bytes))), told.join())
+    });
+    let taken = taken?;
+    told.unwrap_or(Ok(true))?;
     let code = platform::exit_code(curl.wait()?);
     // What our own output did not take nobody is to get.
     let Ended { rest, whole, refused } = if taken { held } else { Held::new(mark) }.end();
-    let written = Written { output: rest, errors };
+    let written = Written { output: rest, errors: complaint.end() };
     if refused && whole {
         return Ok(Run { code, refused, held: Some(written) });
     }
@@ -156,13 +164,13 @@ fn format_in(file: &str) -> Option<String> {
         File::open(file).ok().filter(|file| file.metadata().is_ok_and(|metadata| metadata.is_file()))?;
     let mut text = String::new();
     let read = file.take(FORMAT).read_to_string(&mut text).ok()?;
-    ((read as u64) < FORMAT).then(|| text.replace(['\r', '\n'], ""))
+    ((read as u64) < FORMAT).then(|| text.replace(['\r', '\n', '\0'], ""))
 }
 
 /// As curl would do by itself if it wrote to where we write.
 fn as_on_a_terminal(command: &mut Command) {
     if io::IsTerminal::is_terminal(&io::stdout()) {
-        command.arg("--no-progress-meter");
+        command.args(["--no-progress-meter", "--no-buffer"]);
     }
 }
 
@@ -189,6 +197,17 @@ fn pass(bytes: &[u8]) -> bool {
         );
         return false;
     }
+    write(bytes)
+}
+
+/// Writes to standard error; it is there, or nobody can be told.
+fn tell(bytes: &[u8]) -> bool {
+    let _ = io::stderr().write_all(bytes);
+    true
+}
+
+/// Writes to standard output; whether it took all.
+fn write(bytes: &[u8]) -> bool {
     match output::whole(bytes) {
         Ok(()) => true,
         Err(failure) if failure.is_reader_gone() => false,

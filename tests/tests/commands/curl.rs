@@ -192,7 +192,15 @@ fn what_stands_behind_curl_is_its_own_and_every_mistake_is_125() {
         ),
         (
             &["curl", "-s", "--allow-host", "a"],
-            "--allow-host is none of curl's options that are known here, and could carry the token elsewhere: leave it out, or see dt-cred curl --help",
+            "--allow-host HOST stands directly behind curl: dt-cred curl --allow-host HOST …",
+        ),
+        (
+            &["curl", "-s", "-p", "staging", "/x"],
+            "-p NAME stands before curl: dt-cred -p staging curl …; curl's own -p is --proxytunnel",
+        ),
+        (
+            &["curl", "-pprod", "/x"],
+            "-pprod would be several of curl's flags: a profile stands before curl, dt-cred -p NAME curl …; write curl's own -p as --proxytunnel",
         ),
         (
             &["curl", "-s", "/x", "--profile=staging"],

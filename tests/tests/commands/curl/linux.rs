@@ -1,6 +1,11 @@
 //! Linux: what others see of curl while it runs (proc(5)), and what becomes of it when a signal ends it.
 
-use std::{fs, os::unix::process::ExitStatusExt};
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
+    os::unix::process::ExitStatusExt,
+};
 
 use dt_cred_tests::{
     issuer::{Fault, Sandbox},
@@ -131,9 +136,9 @@ fn on_a_terminal_the_answer_is_shown_and_no_progress() {
     let sandbox = Sandbox::http();
     let user = User::logged_in(&sandbox);
     // As curl itself does.
-    let ours = format!("dt-cred curl {ASSETS}");
+    let ours = ["", "-f", "-N", "-D /dev/null"].map(|options| format!("dt-cred curl {options} {ASSETS}"));
     let curls = format!("curl -q -H \"$(dt-cred get)\" {}", sandbox.assets_url());
-    for command in [ours, curls] {
+    for command in ours.into_iter().chain([curls]) {
         let shown = shown(&user, &format!("{command}; echo; echo ended"), "ended");
         assert!(shown.starts_with("{\"assets\":") && !shown.contains("% Total"), "{shown}");
     }
@@ -150,6 +155,37 @@ fn what_is_no_text_is_not_written_to_a_terminal() {
     sandbox.set(|settings| {
         settings.assets_fault = Some(Fault::Answer { status: 200, headers: Vec::new(), body })
     });
-    let shown = shown(&user, &format!("dt-cred curl -sS {ASSETS}; echo \"code $?\""), "code 23");
-    assert!(!shown.contains('\u{1b}') && shown.contains("--output"), "{shown:?}");
+    for options in ["-sS", "-sSD/dev/null"] {
+        let shown = shown(&user, &format!("dt-cred curl {options} {ASSETS}; echo \"code $?\""), "code 23");
+        assert!(!shown.contains('\u{1b}') && shown.contains("--output"), "{shown:?}");
+    }
+    // Unless it is said, as to curl itself.
+    for options in ["-sS -o -", "-sSD/dev/null -o -"] {
+        let shown = shown(&user, &format!("dt-cred curl {options} {ASSETS}; echo \"code $?\""), "code 0");
+        assert!(shown.contains("\u{1b}[2Jb"), "{shown:?}");
+    }
+}
+
+#[test]
+fn on_a_terminal_each_line_is_shown_as_it_comes_wherever_the_headers_go() {
+    if !is_here() {
+        return;
+    }
+    let (sandbox, server) = (Sandbox::http(), TcpListener::bind("127.0.0.1:0").expect("a port"));
+    let user = User::logged_in(&sandbox);
+    let origin = server.local_addr().expect("an address");
+    for options in ["-sSN", "-sSD/dev/null"] {
+        let mut terminal = Terminal::new();
+        let command = format!("dt-cred curl --allow-host {origin} {options} http://{origin}/ >/dev/tty 2>&1");
+        let shell = terminal.start(&user.shell_command(&command));
+        let (mut stream, _) = server.accept().expect("curl");
+        let request = BufReader::new(&stream).lines().map_while(Result::ok);
+        request.take_while(|line| !line.is_empty()).count();
+        stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nfirst\n").expect("sent");
+        terminal.until("first");
+        stream.write_all(b"second\n").expect("sent");
+        terminal.until("second");
+        drop(stream);
+        shell.ended().done();
+    }
 }

@@ -221,8 +221,10 @@ fn where_the_output_takes_no_more_the_exit_code_is_that_of_curl() {
         let curl = user.shell(&format!("dt-cred curl {options} {ASSETS} >/dev/full"));
         assert_eq!((curl.code, curl.stderr.lines().count()), (Some(23), 1), "{}", curl.stderr);
     }
-    let curl = user.shell(&format!("dt-cred curl -sS {ASSETS} >&-"));
-    assert_eq!((curl.code, curl.stdout.as_str()), (Some(23), ""), "{}", curl.stderr);
+    for options in ["-sS", "-sSN", "-sSi", "-sSD-", "-sS /x"] {
+        let curl = user.shell(&format!("dt-cred curl {options} {ASSETS} >&-"));
+        assert_eq!((curl.code, curl.stdout.as_str()), (Some(23), ""), "{options}: {}", curl.stderr);
+    }
 }
 
 #[test]

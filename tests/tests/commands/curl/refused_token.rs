@@ -1,6 +1,12 @@
 //! An answer of 401 to a token that has not expired.
 
-use std::{fs, thread};
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
+    os::unix::fs::PermissionsExt,
+    thread,
+};
 
 use dt_cred_tests::{
     issuer::{Client, Fault, Sandbox},
@@ -191,6 +197,77 @@ fn a_dump_of_the_headers_and_an_own_format_come_as_from_curl_itself() {
     let curl = scene.user.dt_cred(&["curl", "-D", "-", "-w", "@/nowhere", ASSETS]);
     assert!(curl.stderr.contains("/nowhere"), "{}", curl.stderr);
     assert_eq!(scene.tokens(), 1);
+}
+
+/// A server, its origin without the scheme, and what gives one answer without a body for each of these heads.
+fn server() -> (String, impl Fn(&[&str])) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let origin = listener.local_addr().expect("an address").to_string();
+    let answer = move |heads: &[&str]| {
+        for head in heads {
+            let (mut stream, _) = listener.accept().expect("a client");
+            let lines = BufReader::new(&stream).lines().map_while(Result::ok);
+            lines.take_while(|line| !line.is_empty()).count();
+            let answer = format!("HTTP/1.1 {head}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            stream.write_all(answer.as_bytes()).expect("sent");
+        }
+    };
+    (origin, answer)
+}
+
+#[test]
+fn a_redirect_of_one_url_hides_no_refusal_of_another() {
+    if !is_here() {
+        return;
+    }
+    let scene = Scene::new();
+    let (origin, answer) = server();
+    scene.revoke();
+    let url = format!("http://{origin}/");
+    let curl = thread::scope(|scope| {
+        scope.spawn(|| answer(&["302 Found\r\nLocation: /there", "200 OK"]));
+        scene.user.dt_cred(&["curl", "--allow-host", &origin, "-sSL", &url, ASSETS])
+    });
+    assert_eq!((curl.code, curl.stderr.as_str()), (Some(0), AGAIN));
+    scene.user.token();
+    assert_eq!(scene.tokens(), 2);
+}
+
+#[test]
+fn what_curl_itself_sends_again_and_is_taken_then_was_not_refused() {
+    if !is_here() {
+        return;
+    }
+    let scene = Scene::new();
+    scene.user.token();
+    let (origin, answer) = server();
+    let url = format!("http://{origin}/");
+    let curl = thread::scope(|scope| {
+        scope.spawn(|| answer(&["401 Unauthorized", "200 OK"]));
+        let again = ["-sSfN", "--retry", "1", "--retry-all-errors"];
+        scene.user.dt_cred(&[&["curl", "--allow-host", &origin], &again[..], &[&url]].concat())
+    });
+    assert_eq!(curl.code, Some(0), "{}", curl.stderr);
+    assert!(!curl.stderr.contains("refused the token"), "{}", curl.stderr);
+    scene.user.token();
+    assert_eq!(scene.tokens(), 1);
+}
+
+#[test]
+fn however_much_curl_tells_of_a_request_that_may_fail_it_waits_for_nobody() {
+    let scene = Scene::new();
+    // More than a pipe holds; curl itself would tell as much only within a quarter of an hour.
+    let folder = scene.user.home.path().join("bin");
+    fs::create_dir(&folder).expect("made");
+    let script = "#!/bin/sh\nhead -c 300000 /dev/zero | tr '\\0' x >&2\necho 'curl: (22) its last word' >&2\nexit 22\n";
+    fs::write(folder.join("curl"), script).expect("written");
+    fs::set_permissions(folder.join("curl"), fs::Permissions::from_mode(0o755)).expect("a program");
+    let path = std::env::var("PATH").expect("there is one");
+    let mut client = scene.user.home.client(&["curl", "-f", ASSETS]);
+    client.env("PATH", format!("{}:{path}", folder.display()));
+    let curl = run(client, "");
+    assert_eq!(curl.code, Some(22));
+    assert!(curl.stderr == format!("{}curl: (22) its last word\n", "x".repeat(300_000)));
 }
 
 #[test]

@@ -87,8 +87,10 @@ fn one_line(error: &Error, meant: Option<&str>, command: &str) -> String {
 /// The message without what may be a secret that was given as an argument: what stands behind a `=`, and the end of a word as
 /// long as no name is.
 fn unquoted(error: &Error, message: String) -> String {
-    let given = [ContextKind::InvalidArg, ContextKind::InvalidValue, ContextKind::InvalidSubcommand];
-    given.into_iter().filter_map(|kind| error.get(kind)).fold(message, |message, value| match value {
+    // Else the argument is named as the help names it.
+    let argument = (error.kind() == ErrorKind::UnknownArgument).then_some(ContextKind::InvalidArg);
+    let given = argument.into_iter().chain([ContextKind::InvalidValue, ContextKind::InvalidSubcommand]);
+    given.filter_map(|kind| error.get(kind)).fold(message, |message, value| match value {
         ContextValue::String(word) if !word.is_empty() => message.replace(word, &shortened(word)),
         _ => message,
     })

@@ -14,6 +14,7 @@ use dt_credd::{
     keeper::Keeper,
     keyring::{self, Keyrings},
     log,
+    manager::Manager,
     platform::{self, Signals},
     server::{self, Ended},
     service,
@@ -53,9 +54,11 @@ fn main() -> ExitCode {
             return ExitCode::from(FailureKind::Usage.exit_code());
         }
     };
-    match run(background) {
+    let mut manager = Manager::none();
+    match run(background, &mut manager) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
+            manager.failed(&failure.to_string());
             if background {
                 say(background, &format!("failed {} {}", failure.kind.exit_code(), failure.message));
                 tracing::error!(error = %failure, "cannot serve");
@@ -67,7 +70,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(background: bool) -> Result<(), Failure> {
+fn run(background: bool, manager: &mut Manager) -> Result<(), Failure> {
     let other = |what: &str, error: &dyn std::fmt::Display, mend: &str| {
         Failure::new(FailureKind::Other, format!("{what}: {error}; {mend}"))
     };
@@ -99,6 +102,10 @@ fn run(background: bool) -> Result<(), Failure> {
             .map_err(|error| other(&format!("cannot open the log {path:?}"), &error, "move it away"))?;
     } else {
         log::to_stderr(level);
+        match Manager::from_environment() {
+            Ok(found) => *manager = found,
+            Err(error) => tracing::warn!(%error, "the service manager cannot be told anything"),
+        }
     }
     let config = Config::load_default().map_err(|error| wrong(error.to_string()))?;
     let state = State::open(&folder).map_err(|error| wrong(error.to_string()))?;
@@ -133,7 +140,7 @@ fn run(background: bool) -> Result<(), Failure> {
         }
         let keeper = Keeper::new(config, state, keyrings, lent);
         let service = service::Service::new(keeper, confinement, starter);
-        match server::run(socket, Arc::clone(&service), signals, background).await {
+        match server::run(socket, Arc::clone(&service), signals, manager, background).await {
             Ended::Asked => Ok(()),
             // The client that needs them starts the next one.
             Ended::Outgrown if background => Ok(()),
@@ -168,7 +175,8 @@ fn print(text: &str) -> ExitCode {
     }
 }
 
-/// One line on standard error; where that takes none the exit code says it.
+/// One line on standard error, which the journal is told to be of an error; where that takes none the exit code says it.
 fn tell(line: &str) {
-    let _ = std::io::stderr().write_all(format!("dt-credd: {line}\n").as_bytes());
+    let priority = if platform::Journal::of_stderr().is_some() { "<3>" } else { "" };
+    let _ = std::io::stderr().write_all(format!("{priority}dt-credd: {line}\n").as_bytes());
 }

@@ -41,7 +41,10 @@ pub use files::{
     FileId, Lock, Stamp, append_private, create_private, has_read_permission, is_own_file, is_stream,
     open_regular, replace, sync_folder,
 };
-pub use system::{Alarm, Watch, boot_time, confine, folded, is_answered, is_managed, process};
+pub use system::{
+    Alarm, Journal, NotifySocket, Watch, boot_time, confine, folded, is_answered, is_managed, monotonic,
+    process, watchdog,
+};
 
 /// What no file descriptor of this process may ever exceed, whatever the system allows.
 const DESCRIPTORS: u64 = 65_536;

@@ -35,7 +35,10 @@ mod process;
 #[path = "windows/session_end.rs"]
 mod session_end;
 
-pub use crate::ticks::Alarm;
+pub use crate::{
+    ticks::Alarm,
+    unmanaged::{Journal, NotifySocket, monotonic, watchdog},
+};
 pub use clock::boot_time;
 pub use dt_cred_proto::platform::{
     TrustError, create_private, home, private_file, private_folder, trusted, trusted_parents,

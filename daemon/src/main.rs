@@ -1,6 +1,10 @@
 //! `dt-credd`: sets the process up, takes the socket, serves.
 
-use std::{io::Write, process::ExitCode, sync::Arc};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use dt_cred_proto::{
     allocator::Wiping,
@@ -15,7 +19,7 @@ use dt_credd::{
     keyring::{self, Keyrings},
     log,
     manager::Manager,
-    platform::{self, Signals},
+    platform::{self, Activated, Signals},
     server::{self, Ended},
     service,
     session::RELEASE,
@@ -54,11 +58,18 @@ fn main() -> ExitCode {
             return ExitCode::from(FailureKind::Usage.exit_code());
         }
     };
+    // Before anything is opened. Whom a client starts nobody gives a socket, and what was left open is closed below.
+    let activated = if background { Ok(None) } else { platform::activated() };
+    let queue = activated.as_ref().ok().and_then(|given| given.as_ref()?.queue().ok());
     let mut manager = Manager::none();
-    match run(background, &mut manager) {
+    match run(background, activated, &mut manager) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             manager.failed(&failure.to_string());
+            // What another start mends is for the next daemon to answer.
+            if let Some(queue) = queue.filter(|_| failure.kind != FailureKind::TryLater) {
+                queue.refuse(&failure);
+            }
             if background {
                 say(background, &format!("failed {} {}", failure.kind.exit_code(), failure.message));
                 tracing::error!(error = %failure, "cannot serve");
@@ -70,12 +81,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(background: bool, manager: &mut Manager) -> Result<(), Failure> {
+fn run(
+    background: bool,
+    activated: io::Result<Option<Activated>>,
+    manager: &mut Manager,
+) -> Result<(), Failure> {
     let other = |what: &str, error: &dyn std::fmt::Display, mend: &str| {
         Failure::new(FailureKind::Other, format!("{what}: {error}; {mend}"))
     };
-    // Before anything is opened. Whom a client starts nobody gives a socket, and what was left open is closed below.
-    let activated = if background { Ok(None) } else { platform::activated() };
     let starter = match background {
         true => Starter::Client,
         false if matches!(activated, Ok(Some(_))) || platform::is_managed() => Starter::ServiceManager,
@@ -160,14 +173,14 @@ fn run(background: bool, manager: &mut Manager) -> Result<(), Failure> {
 fn say(background: bool, word: &str) {
     if background {
         // Nobody listens any more: then nobody needs it.
-        let _ = writeln!(std::io::stdout(), "{word}");
+        let _ = writeln!(io::stdout(), "{word}");
     }
 }
 
 fn print(text: &str) -> ExitCode {
-    match std::io::stdout().write_all(text.as_bytes()) {
+    match io::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             tell(&format!("cannot write to standard output: {error}; see where it goes, then try again"));
             ExitCode::from(FailureKind::Other.exit_code())
@@ -178,5 +191,5 @@ fn print(text: &str) -> ExitCode {
 /// One line on standard error, which the journal is told to be of an error; where that takes none the exit code says it.
 fn tell(line: &str) {
     let priority = if platform::Journal::of_stderr().is_some() { "<3>" } else { "" };
-    let _ = std::io::stderr().write_all(format!("{priority}dt-credd: {line}\n").as_bytes());
+    let _ = io::stderr().write_all(format!("{priority}dt-credd: {line}\n").as_bytes());
 }

@@ -87,7 +87,10 @@ impl From<ServiceError> for Failure {
 
 /// What the service manager makes of the daemon.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "no other system tells all of it"))]
+#[cfg_attr(
+    not(any(target_os = "linux", test)),
+    expect(dead_code, reason = "no other system tells all of it")
+)]
 enum Activity {
     /// It runs, under this number.
     Running(u32),

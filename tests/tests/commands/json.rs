@@ -117,10 +117,8 @@ fn printed() -> Option<Printed> {
     let member = systemd.log_in();
     member.run("dt-cred service install && dt-cred start", "").done();
     printed.told("service status --json", &member.run("dt-cred service status --json", ""));
-    member
-        .run("dt-cred stop && mkdir -p ~/.config/dt-cred && echo nonsense >~/.config/dt-cred/config.toml", "")
-        .done();
-    assert_eq!(member.run("dt-cred get", "").code, Some(7));
+    member.break_service(1);
+    assert_eq!(member.run("dt-cred get", "").code, Some(3));
     for command in ["service status --json", "status --json"] {
         printed.told(command, &member.run(&format!("dt-cred {command}"), ""));
     }

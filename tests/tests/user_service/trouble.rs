@@ -1,17 +1,8 @@
 //! What keeps the service from being installed or from starting the daemon, and how that is told.
 
-use dt_cred_tests::parts::{Systemd, SystemdUser};
+use dt_cred_tests::parts::Systemd;
 
 use super::{failed, install};
-
-/// Has the service's daemon end with this code as soon as it starts.
-fn broken(user: &SystemdUser<'_>, code: i32) {
-    let script = format!(
-        "mkdir -p ~/.config/systemd/user/dt-cred.service.d && cd ~/.config/systemd/user/dt-cred.service.d &&
-        printf '[Service]\\nExecStart=\\nExecStart=/bin/sh -c \"exit {code}\"\\n' >broken.conf && systemctl --user daemon-reload"
-    );
-    user.run(&script, "").done();
-}
 
 const MENDED: &str = "rm -r ~/.config/systemd/user/dt-cred.service.d && systemctl --user daemon-reload &&
     systemctl --user reset-failed dt-cred.socket dt-cred.service && dt-cred start";
@@ -22,7 +13,7 @@ fn a_crash_loop_is_ended_by_systemd_and_told_with_its_mend_by_all_that_need_the_
     let user = systemd.log_in();
     install(&user);
     for (ends_with, code) in [(1, 3), (7, 7)] {
-        broken(&user, ends_with);
+        user.break_service(ends_with);
         let with = format!("with exit code {ends_with} the last time");
         let words = [
             "systemd gave up on dt-cred.service, which ended again and again",
@@ -51,7 +42,7 @@ fn a_crash_loop_is_ended_by_systemd_and_told_with_its_mend_by_all_that_need_the_
         assert!(started.contains(" started, pid "), "{started}");
         user.run("dt-cred stop", "").done();
     }
-    broken(&user, 1);
+    user.break_service(1);
     user.run("dt-cred get", "");
     // Whoever installs it again begins anew.
     user.run("rm -r ~/.config/systemd/user/dt-cred.service.d && systemctl --user daemon-reload", "").done();

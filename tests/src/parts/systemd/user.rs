@@ -67,4 +67,14 @@ impl SystemdUser<'_> {
         command.env("SCRIPT", script);
         command
     }
+
+    /// Has the daemon of the service that is installed end with this code as soon as it is started.
+    #[track_caller]
+    pub fn break_service(&self, code: u8) {
+        let script = r#"
+            folder=~/.config/systemd/user/dt-cred.service.d
+            systemctl --user stop --quiet dt-cred.service 2>/dev/null
+            mkdir -p $folder && cat >$folder/broken.conf && systemctl --user daemon-reload"#;
+        self.run(script, format!("[Service]\nExecStart=\nExecStart=/bin/sh -c \"exit {code}\"\n")).done();
+    }
 }

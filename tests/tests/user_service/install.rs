@@ -66,13 +66,26 @@ fn what_was_installed_is_gone_after_uninstall_and_a_second_one_changes_nothing()
     let folder = units(&user);
     install(&user);
     user.run("dt-cred start", "").done();
+    // Something of the user's own that keeps systemd from letting go of what it has read.
+    let other = "[Unit]\nWants=dt-cred.socket\n[Service]\nExecStart=/bin/sleep infinity\n";
+    let script = "cat >~/.config/systemd/user/other.service && systemctl --user daemon-reload && systemctl --user start other";
+    user.run(script, other).done();
     let told = format!(
         "disabled dt-cred.socket\nstopped dt-cred.socket and dt-cred.service\nremoved {folder}/dt-cred.socket\n\
          removed {folder}/dt-cred.service\n"
     );
     assert_eq!(user.run("dt-cred service uninstall", "").done(), told);
-    assert_eq!(user.run("find ~/.config/systemd -not -type d; pgrep -u $(id -u) dt-credd", "").stdout, "");
+    assert_eq!(
+        user.run(
+            "find ~/.config/systemd -not -type d -not -name other.service; pgrep -u $(id -u) dt-credd",
+            ""
+        )
+        .stdout,
+        ""
+    );
     assert_eq!(user.run("systemctl --user list-unit-files --no-legend 'dt-cred*'", "").stdout, "");
+    assert_eq!(user.run("systemctl --user show -P LoadState dt-cred.socket", "").done(), "not-found\n");
+    user.run("systemctl --user stop other", "").done();
     assert_eq!(user.run("systemctl --user list-units --all --no-legend 'dt-cred*'", "").stdout, "");
     let again = user.run("dt-cred service uninstall", "").done();
     assert_eq!(again, "nothing to change: no service is installed\n");

@@ -68,13 +68,16 @@ impl SystemdUser<'_> {
         command
     }
 
-    /// Has the daemon of the service that is installed end with this code as soon as it is started.
+    /// Has the daemon of the service that is installed end with this code as soon as it is started, for as long as there is
+    /// a file `broken` in their home.
     #[track_caller]
     pub fn break_service(&self, code: u8) {
         let script = r#"
             folder=~/.config/systemd/user/dt-cred.service.d
+            mkdir -p $folder && cat >$folder/broken.conf && systemctl --user daemon-reload
             systemctl --user stop --quiet dt-cred.service 2>/dev/null
-            mkdir -p $folder && cat >$folder/broken.conf && systemctl --user daemon-reload"#;
-        self.run(script, format!("[Service]\nExecStart=\nExecStart=/bin/sh -c \"exit {code}\"\n")).done();
+            touch ~/broken"#;
+        let start = format!("if [ -e %h/broken ]; then exit {code}; fi; exec /programs/dt-credd");
+        self.run(script, format!("[Service]\nExecStart=\nExecStart=/bin/sh -c \"{start}\"\n")).done();
     }
 }

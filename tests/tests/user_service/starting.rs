@@ -128,3 +128,16 @@ fn a_socket_whose_file_was_removed_is_made_anew_for_the_next_client() {
         assert!(all.contains(&main), "{path}: {all:?} {main}");
     }
 }
+
+#[test]
+fn credentials_that_start_is_given_are_held_by_the_service() {
+    let Some(systemd) = Systemd::boot() else { return };
+    let (sandbox, user) = (Sandbox::http(), systemd.log_in());
+    install(&user);
+    user.run("systemctl --user stop dt-cred.socket", "").done();
+    let told = user.run("dt-cred start --from-stdin", Account::at(&sandbox).lines()).done();
+    assert!(told.contains("the daemon's memory"), "{told}");
+    let (all, main) = daemons(&user);
+    assert_eq!(all, [main]);
+    user.run("dt-cred get >/dev/null", "").done();
+}

@@ -17,13 +17,14 @@ pub struct SystemdUser<'a> {
     uid: u32,
 }
 
-/// What logind does at a login, as far as a manager needs it.
+/// What logind does at a login, as far as a manager needs it. There is no session bus, which would start a Secret Service.
 const LOG_IN: &str = r#"
     set -e
     uid=$1 home=/home/u$1
     grep -q ":$uid:" /etc/passwd || printf 'u%s:x:%s:%s::%s:/bin/sh\n' "$uid" "$uid" "$uid" "$home" >>/etc/passwd
     install -d -o "$uid" -g "$uid" -m 0700 "$home" /run/user /run/user/"$uid"
     chmod 0755 /run/user
+    ln -sf /dev/null /etc/systemd/user/dbus.socket
     systemd-run --quiet --unit="manager-$uid" --property=DefaultDependencies=no --property=Type=notify --property=Delegate=yes \
         --property=User="$uid" --property=LimitMEMLOCK=8M --setenv=HOME="$home" --setenv=XDG_RUNTIME_DIR=/run/user/"$uid" \
         /lib/systemd/systemd --user

@@ -12,7 +12,7 @@ fn a_crash_loop_is_ended_by_systemd_and_told_with_its_mend_by_all_that_need_the_
     let Some(systemd) = Systemd::boot() else { return };
     let user = systemd.log_in();
     install(&user);
-    for (ends_with, code, first) in [(1, 3, "reject"), (7, 7, "get")] {
+    for (ends_with, code, first) in [(1, 3, "reject"), (7, 7, "get"), (8, 3, "start")] {
         user.break_service(ends_with);
         let with = format!("with exit code {ends_with} the last time");
         let words = [

@@ -10,7 +10,7 @@ use dt_cred_proto::{
 use thiserror::Error;
 
 use crate::{
-    ca, cli::StartArguments, connection::Connection, daemon, deadline::Deadline, kept, output,
+    ca, cli::StartArguments, connection::Connection, daemon, deadline::Deadline, kept, output, service,
     settings::Settings, store,
 };
 
@@ -58,14 +58,24 @@ pub(crate) fn run(settings: &Settings, arguments: &StartArguments) -> Result<(),
     };
     let held = lines.map(|lines| in_memory(settings, lines)).transpose()?;
     let deadline = Deadline::after(settings.timeout);
+    // Whoever connects where the service manager listens starts it.
+    let sleeps = service::sleeps(settings, deadline);
     let (mut connection, found) = match daemon::running(settings, deadline)? {
-        Some(connection) => (connection, "already runs"),
+        Some(connection) => (connection, if sleeps { "started" } else { "already runs" }),
         None => (daemon::start(settings, deadline)?, "started"),
     };
-    let Some(store) = held else {
-        return Ok(output::write(introduction(&mut connection, found, deadline)?)?);
+    let answered = match held {
+        None => introduction(&mut connection, found, deadline).and_then(|told| Ok(output::write(told)?)),
+        Some(store) => {
+            let operation = Operation::Store(Box::new(store));
+            daemon::ask_over(&mut connection, operation, deadline).and_then(kept::tell)
+        }
     };
-    kept::tell(daemon::ask_over(&mut connection, Operation::Store(Box::new(store)), deadline)?)
+    answered.map_err(|failure| match failure.kind {
+        // The service manager had listened for a daemon that does not come up.
+        FailureKind::Daemon => service::failure(settings, deadline).unwrap_or(failure),
+        _ => failure,
+    })
 }
 
 fn introduction(connection: &mut Connection, found: &str, deadline: Deadline) -> Result<String, Failure> {

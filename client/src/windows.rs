@@ -8,7 +8,7 @@ use std::{
         io::{AsHandle, AsRawHandle, FromRawHandle, OwnedHandle},
         process::CommandExt,
     },
-    process::{Child, ChildStdout, Command},
+    process::{Child, ChildStderr, ChildStdout, Command},
     time::Duration,
 };
 
@@ -50,13 +50,6 @@ pub(crate) fn may_daemon_read(_file: &std::path::Path) -> bool {
     true
 }
 
-/// The files by which a service manager would start the daemon: none does here.
-pub(crate) fn service_files(
-    _variable: impl Fn(&str) -> Option<std::ffi::OsString>,
-) -> Vec<std::path::PathBuf> {
-    Vec::new()
-}
-
 /// Nothing: a program that is run finds standard output as this one did.
 pub(crate) fn hand_on_output() {}
 
@@ -76,6 +69,11 @@ pub(crate) fn read_child(
     deadline: Deadline,
 ) -> io::Result<usize> {
     pipe::read(output, buffer, deadline)
+}
+
+/// What a child tells besides, to be read as its output is: both are pipes of one kind.
+pub(crate) fn as_output(errors: ChildStderr) -> ChildStdout {
+    OwnedHandle::from(errors).into()
 }
 
 /// Larger than any handle: they grow by four, and a million are more than a process has.

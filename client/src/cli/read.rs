@@ -188,7 +188,7 @@ mod tests {
                 &["--json", "status"],
                 "unexpected argument '--json' found: write it behind status, see dt-cred status --help",
             ),
-            (&["service", "status"], "unrecognized subcommand 'service': see dt-cred --help"),
+            (&["proxy", "status"], "unrecognized subcommand 'proxy': see dt-cred --help"),
             (
                 &["status", "--json", "--check"],
                 "the argument '--json' cannot be used with '--check': see dt-cred status --help",

@@ -12,6 +12,10 @@ use tempfile::TempDir;
 
 use super::{Output, Running, binaries, on_path, require, root, run, until};
 
+mod user;
+
+pub use user::SystemdUser;
+
 /// A booted systemd. Everything in it is killed on drop, and nothing of it is left.
 pub struct Systemd {
     /// Process 1 of the container, by its number here.

@@ -6,7 +6,7 @@ mod man;
 mod meant;
 mod values;
 
-use std::{ffi::OsString, time::Duration};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, FromArgMatches, Parser, Subcommand, ValueHint, error::ErrorKind};
 use dt_cred_proto::{
@@ -17,6 +17,7 @@ use dt_cred_proto::{
 use self::values::one_of;
 use crate::{
     completions::CompletionShell,
+    duration,
     format::{Format, Shell},
     man::Page,
     settings::{seconds, whole},
@@ -66,6 +67,9 @@ pub(crate) enum Command {
     /// Run a program with the token in its environment
     #[command(after_help = EXEC_HELP)]
     Exec(ExecArguments),
+    /// Serve the token of one profile, and nothing else, on a second socket for SSH and containers
+    #[command(after_help = FORWARD_HELP)]
+    Forward(ForwardArguments),
     /// Forget a profile: its keyring item and every token in memory
     #[command(alias = "logout")]
     Erase(EraseArguments),
@@ -121,6 +125,25 @@ Its exit code is its own; 127: it was not found; 126: it cannot be run; 125: the
 A token in an environment is never renewed. With --file the program gets DATATRAILS_AUTHTOKEN_FILENAME in place of \
 DATATRAILS_AUTHTOKEN: the raw token, kept fresh until the program and all that it started have ended, unless it closes what it \
 inherited, as sudo does.";
+
+const FORWARD_HELP: &str = "It runs in the foreground and ends by Ctrl-C. Whoever connects gets the profile's token by an ordinary `get`, `curl` or `exec` with \
+DT_CRED_SOCKET, and DT_CRED_SERVER_UID where they are another user. A refused token is replaced at most once a minute; \
+--fresh, every other profile and every other command are refused. The socket's folder must be yours, and private (0700) \
+unless others are allowed.";
+
+/// The options of `forward`.
+#[derive(Args, Debug, PartialEq)]
+pub(crate) struct ForwardArguments {
+    /// The socket to make
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub(crate) socket: PathBuf,
+    /// End after so long: 8h, 30m, 90s
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub(crate) ttl: Option<Duration>,
+    /// Serve this user as well, as one in a container; as often as you like
+    #[arg(long, value_name = "UID", value_parser = whole::<u32>)]
+    pub(crate) allow_uid: Vec<u32>,
+}
 
 /// The options of `exec`.
 #[derive(Args, Debug, PartialEq)]

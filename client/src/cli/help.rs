@@ -9,7 +9,7 @@ pub(super) const WIDTH: usize = 100;
 
 /// The commands by what they are for. One that stands in no group is listed in the last.
 pub(super) const GROUPS: &[(&str, &[&str])] = &[
-    ("Use a token", &["get", "curl", "exec", "test", "inspect", "reject"]),
+    ("Use a token", &["get", "curl", "exec", "test", "inspect", "reject", "forward"]),
     ("Keep credentials", &["login", "store", "erase", "unlock", "keyring"]),
     ("Look", &["status", "log", "doctor"]),
     ("Run the daemon", &["start", "stop"]),
@@ -30,6 +30,11 @@ eval \"$(dt-cred get --format env)\"",
     ("test", "dt-cred test"),
     ("inspect", "dt-cred inspect\npbpaste | dt-cred inspect -"),
     ("reject", "dt-cred reject\ndt-cred reject --generation 1763998200000"),
+    (
+        "forward",
+        "dt-cred forward --socket /run/user/1000/box/agent.sock --ttl 8h
+dt-cred -p ci forward --socket /run/user/1000/pod/agent.sock --allow-uid 65532",
+    ),
     ("login", "dt-cred login\ndt-cred login -p staging --url https://staging.example.com --auth basic"),
     (
         "store",

@@ -186,7 +186,7 @@ pub(crate) fn reach(settings: &Settings, deadline: Deadline) -> Result<Connectio
 pub(crate) fn nobody(settings: &Settings) -> Failure {
     let error = ConnectError::Nobody(settings.endpoint.path.clone());
     let mend = if settings.endpoint.explicit {
-        "run dt-cred start, or unset DT_CRED_SOCKET"
+        "run dt-cred start, or unset DT_CRED_SOCKET; where it is a forwarded one, begin dt-cred forward and ssh again"
     } else {
         "run dt-cred start"
     };

@@ -31,8 +31,8 @@ const IDLE: Duration = Duration::from_secs(60);
 /// How long the first request may take to begin, any to arrive once it began, and an answer to be read.
 const TRANSFER: Duration = Duration::from_secs(10);
 
-/// The longest time that the daemon is asked to take, whatever is asked for.
-const LONGEST: Duration = Duration::from_secs(600);
+/// The longest time that the daemon is asked to take, whatever is asked for: nobody holds a place for longer.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// The longest request that may be anything that is allowed, in bytes.
 const LIMIT: usize = 1024;

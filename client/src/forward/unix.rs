@@ -53,7 +53,7 @@ const STACK: usize = 512 * 1024;
 /// How long nobody looks whether the time is over: no wait counts the time asleep.
 const TICK: Duration = Duration::from_secs(30);
 
-/// How long accepting pauses where the system has no descriptor for the next client.
+/// How long accepting pauses where there is no descriptor or no room for the next client.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// How long it is not told again that somebody was refused.
@@ -141,7 +141,7 @@ fn accept(forward: &Arc<Forward>, socket: &Socket, signals: &Signals) -> io::Res
             continue;
         }
         match socket.listener.accept() {
-            Ok((stream, _)) => receive(forward, stream, &mut told),
+            Ok((stream, _)) => receive(forward, stream, signals, &mut told)?,
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
             // Out of descriptors, most likely. Accepting again at once would spin.
             Err(error) => {
@@ -161,23 +161,34 @@ fn wait(fds: &mut [PollFd], time: Duration) -> io::Result<()> {
 }
 
 /// Gives whoever has come a thread, if they may come; `told` is when somebody who may not was told of.
-fn receive(forward: &Arc<Forward>, stream: UnixStream, told: &mut Option<Instant>) {
+///
+/// # Errors
+/// As poll(2).
+fn receive(
+    forward: &Arc<Forward>,
+    stream: UnixStream,
+    signals: &Signals,
+    told: &mut Option<Instant>,
+) -> io::Result<()> {
     // Whoever left already needs none.
-    let Ok(peer) = peer(&stream) else { return };
+    let Ok(peer) = peer(&stream) else { return Ok(()) };
     if !forward.uids.contains(&peer.uid) {
         if told.is_none_or(|at| at.elapsed() >= QUIET) {
             *told = Some(Instant::now());
             let uid = peer.uid;
             error::say(&format!("refused a client of uid {uid}: --allow-uid {uid} would let them in"));
         }
-        return;
+        return Ok(());
     }
-    if stream.set_nonblocking(true).is_err() {
-        return;
-    }
+    stream.set_nonblocking(true)?;
     let guest = Arc::new(Guest::new(stream, peer.uid));
-    if !forward.room.admit(&guest) {
-        return verbose::tell(|| "no room is left for a client".to_owned());
+    // Where all are being answered the next ones wait, in the listener's queue.
+    while !forward.room.admit(&guest) {
+        let mut fds = [PollFd::new(&signals.0, PollFlags::IN)];
+        wait(&mut fds, PAUSE)?;
+        if !fds[0].revents().is_empty() || forward.is_over() {
+            return Ok(());
+        }
     }
     let (theirs, of) = (Arc::clone(&guest), Arc::clone(forward));
     let started = thread::Builder::new().stack_size(STACK).spawn(move || {
@@ -187,6 +198,7 @@ fn receive(forward: &Arc<Forward>, stream: UnixStream, told: &mut Option<Instant
     if started.is_err() {
         forward.room.leave(&guest);
     }
+    Ok(())
 }
 
 impl Forward {

@@ -1,0 +1,124 @@
+//! Whoever connects to a forwarded socket and is up to no good.
+
+use std::{fs, num::NonZeroI32};
+
+use dt_cred_proto::{
+    frame::HEADER,
+    message::{Attributes, FailureKind, Get, Operation, Response, Store},
+    secret::Secret,
+};
+use dt_cred_tests::parts::{
+    session::{Session, request},
+    until,
+};
+
+use super::{super::super::frames::raw, Forwarded};
+
+/// How many are served at once (`client/src/forward/room.rs`).
+const PLACES: usize = 128;
+
+/// The forwarding process's threads: each connection's, the one that accepts and the one that waits for signals.
+fn threads(pid: NonZeroI32) -> usize {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("Threads:")).expect("a number");
+    line.trim().parse().expect("a number")
+}
+
+#[test]
+fn a_thousand_who_say_nothing_or_half_a_frame_keep_nobody_waiting_and_take_no_more_than_their_room() {
+    let forwarded = Forwarded::with(&[]);
+    let half = request(Operation::Get(Get::default()));
+    let mut silent = Vec::new();
+    for count in 0..1000 {
+        let mut session = Session::open(&forwarded.socket);
+        // Nothing, one byte, a header that promises, half a body.
+        let said: &[u8] = match count % 4 {
+            0 => &[],
+            1 => &half[..1],
+            2 => &half[..HEADER],
+            _ => &half[..half.len() - 1],
+        };
+        session.send(said);
+        silent.push(session);
+        if silent.len() > 2 * PLACES {
+            silent.remove(0);
+        }
+        if count % 100 == 99 {
+            forwarded.there(&["get"]).done();
+        }
+    }
+    let pid = forwarded.running.pid().as_raw_nonzero();
+    until("those who had to go to be gone", || (threads(pid) <= PLACES + 2).then_some(()));
+    assert!(silent[0].is_closed(), "one of the first had to go");
+    forwarded.there(&["get"]).done();
+    assert_eq!(forwarded.granted(), 1);
+}
+
+#[test]
+fn a_frame_that_is_none_is_answered_by_a_failure_and_ends_the_connection() {
+    let forwarded = Forwarded::with(&[]);
+    let get = request(Operation::Get(Get::default()));
+    let trailing = [&get[HEADER..], b"\0"].concat();
+    let longer = raw(1, &vec![0; 2000]);
+    for (what, bytes) in [
+        ("trailing bytes", raw(1, &trailing)),
+        ("a body that ends early", raw(1, &get[HEADER..get.len() - 1])),
+        ("an empty body", raw(1, &[])),
+        ("4 GiB", vec![1, 0xff, 0xff, 0xff, 0xff]),
+        ("one byte too long for any request", vec![1, 1, 0, 1, 0]),
+        ("longer than all that is allowed", longer),
+    ] {
+        let mut session = Session::open(&forwarded.socket);
+        assert!(session.send(bytes), "{what}");
+        assert!(matches!(session.answer(), Response::Failed(_)), "{what}");
+        assert!(session.is_closed(), "{what}");
+    }
+    forwarded.there(&["get"]).done();
+}
+
+#[test]
+fn another_version_is_told_ours_and_an_operation_that_is_not_known_is_refused_and_the_connection_goes_on() {
+    let forwarded = Forwarded::with(&[]);
+    for bytes in [vec![2], raw(2, &[])] {
+        let mut session = Session::open(&forwarded.socket);
+        session.send(bytes);
+        assert!(matches!(session.answer(), Response::Version { version: 1, .. }));
+        assert!(session.is_closed());
+    }
+    let mut session = Session::open(&forwarded.socket);
+    session.send(raw(1, &[0, 200]));
+    let Response::Failed(failure) = session.answer() else {
+        panic!("it is not Unsupported: no daemon is too old")
+    };
+    assert!(
+        failure.kind == FailureKind::Usage && failure.message.as_str().contains("something else was asked")
+    );
+    assert!(matches!(session.ask(Operation::Get(Get::default())), Response::Token(_)));
+}
+
+#[test]
+fn a_secret_that_is_sent_where_none_is_taken_goes_no_further() {
+    let forwarded = Forwarded::with(&["-v"]);
+    let secret = "Rm6wQ1zHc9TfX4Ky";
+    let attributes =
+        Attributes { client_secret: Some(Secret::new(secret.to_owned())), ..Attributes::default() };
+    let store = Store { profile: None, keyring: None, check: false, attributes };
+    let mut session = Session::open(&forwarded.socket);
+    let Response::Failed(failure) = session.ask(Operation::Store(Box::new(store))) else { panic!("refused") };
+    assert_eq!(failure.kind, FailureKind::Usage);
+    forwarded.running.stderr_line(|line| line.contains("store of uid"));
+    assert!(!failure.message.as_str().contains(secret) && !forwarded.running.said().contains(secret));
+}
+
+#[test]
+fn whoever_asks_for_what_they_do_not_read_keeps_nobody_waiting() {
+    let forwarded = Forwarded::with(&[]);
+    let get = request(Operation::Get(Get::default()));
+    let mut greedy = Vec::new();
+    for _ in 0..PLACES {
+        let mut session = Session::open(&forwarded.socket);
+        assert!(session.send(&get));
+        greedy.push(session);
+    }
+    forwarded.there(&["get"]).done();
+}

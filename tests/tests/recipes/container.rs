@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path, process::Command};
 
-use dt_cred_tests::parts::{Output, on_path, require, root, run};
+use dt_cred_tests::parts::{Output, Running, on_path, require, root, run};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -148,6 +148,11 @@ impl Container {
         user.clone_into(&mut self.image.user);
     }
 
+    /// Runs this in place of the image's entry point.
+    pub(crate) fn set_entry_point(&mut self, words: Vec<String>) {
+        self.image.entry_point = words;
+    }
+
     /// Adds a group to its process's.
     pub(crate) fn add_group(&mut self, group: u32) {
         self.groups.push(group);
@@ -177,6 +182,15 @@ impl Container {
         .expect("a String takes it");
     }
 
+    /// Mounts a folder of the machine's.
+    pub(crate) fn mount_folder(&mut self, path: &str, folder: &Path, is_read_only: bool) {
+        let folder = quoted(&folder.display().to_string());
+        writeln!(self.mounts, "mkdir -p .{path}\nmount --bind {folder} .{path}").expect("a String takes it");
+        if is_read_only {
+            writeln!(self.mounts, "mount -o remount,bind,ro .{path}").expect("a String takes it");
+        }
+    }
+
     /// Mounts a secret as the kubelet does: files of this mode and group behind a link that it can replace at once.
     pub(crate) fn mount_secret(&mut self, path: &str, files: &[(&str, &str)], mode: u32, group: u32) {
         self.mount_memory(path, "mode=0777");
@@ -199,6 +213,16 @@ impl Container {
     /// Runs it to its end with these arguments of its entry point.
     #[track_caller]
     pub(crate) fn run(&self, arguments: &[impl AsRef<str>]) -> Output {
+        run(self.engine(arguments), "")
+    }
+
+    /// The same, to run along with the test.
+    #[track_caller]
+    pub(crate) fn start(&self, arguments: &[impl AsRef<str>]) -> Running {
+        Running::start(self.engine(arguments), "")
+    }
+
+    fn engine(&self, arguments: &[impl AsRef<str>]) -> Command {
         let Image { steps, environment, user, entry_point } = &self.image;
         let read_only =
             if self.read_only { "mount -o remount,ro usr/local\nmount -o remount,ro .\n" } else { "" };
@@ -221,7 +245,7 @@ impl Container {
         engine.args(entry_point).args(arguments.iter().map(AsRef::as_ref));
         engine.env_clear().envs(environment);
         engine.env("ROOT", self.folder.path().join("root")).env("BUILT", self.folder.path().join("built"));
-        run(engine, "")
+        engine
     }
 }
 

@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path, process::Command};
 
 use dt_cred_tests::parts::{Output, Running, on_path, require, root, run};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -218,8 +219,8 @@ impl Container {
 
     /// The same, to run along with the test.
     #[track_caller]
-    pub(crate) fn start(&self, arguments: &[impl AsRef<str>]) -> Running {
-        Running::start(self.engine(arguments), "")
+    pub(crate) fn start(&self, arguments: &[impl AsRef<str>]) -> Started {
+        Started(Running::start(self.engine(arguments), ""))
     }
 
     fn engine(&self, arguments: &[impl AsRef<str>]) -> Command {
@@ -246,6 +247,29 @@ impl Container {
         engine.env_clear().envs(environment);
         engine.env("ROOT", self.folder.path().join("root")).env("BUILT", self.folder.path().join("built"));
         engine
+    }
+}
+
+/// A container that runs along with the test, and is ended with all that is in it on drop.
+pub(crate) struct Started(pub(crate) Running);
+
+impl Started {
+    /// Ends it as an engine would that has no time.
+    pub(crate) fn kill(&mut self) {
+        // With its first process all of it goes. It is no longer killed with its parent once it has changed its user.
+        let engine = self.0.pid().as_raw_nonzero();
+        let children = fs::read_to_string(format!("/proc/{engine}/task/{engine}/children"));
+        let first = children.ok().and_then(|children| children.split_whitespace().next()?.parse().ok());
+        if let Some(first) = first.and_then(Pid::from_raw) {
+            let _ = kill_process(first, Signal::KILL);
+            self.0.wait();
+        }
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        self.kill();
     }
 }
 

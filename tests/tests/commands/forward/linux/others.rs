@@ -183,7 +183,7 @@ fn heap(pid: std::num::NonZeroI32, search: &Search) -> Vec<String> {
         let number = |text| u64::from_str_radix(text, 16).expect("hexadecimal");
         let mut bytes = vec![0; usize::try_from(number(end) - number(start)).expect("a length")];
         if memory.read_exact_at(&mut bytes, number(start)).is_ok() {
-            found.extend(search.all(&bytes).into_iter().map(|(at, form)| format!("{line} {at}: {form}")));
+            found.extend(search.all(&bytes).map(|(at, form)| format!("{line} {at}: {form}")));
         }
     }
     found

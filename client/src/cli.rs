@@ -67,7 +67,7 @@ pub(crate) enum Command {
     /// Run a program with the token in its environment
     #[command(after_help = EXEC_HELP)]
     Exec(ExecArguments),
-    /// Serve the token of one profile, and nothing else, on a second socket for SSH and containers
+    /// Serve one profile's token and nothing else on a second socket, for SSH and containers
     #[command(after_help = FORWARD_HELP)]
     Forward(ForwardArguments),
     /// Forget a profile: its keyring item and every token in memory

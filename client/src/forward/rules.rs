@@ -60,14 +60,14 @@ pub(super) enum Refusal {
 }
 
 impl From<Refusal> for Failure {
-    fn from(refusal: Refusal) -> Self {
-        let kind = match refusal {
+    fn from(error: Refusal) -> Self {
+        let kind = match error {
             Refusal::Early(_) => FailureKind::TryLater,
             Refusal::Over => FailureKind::Daemon,
             Refusal::Malformed(_) => FailureKind::Other,
             _ => FailureKind::Usage,
         };
-        Self::new(kind, refusal.to_string())
+        Self::new(kind, error.to_string())
     }
 }
 

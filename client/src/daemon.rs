@@ -6,7 +6,7 @@ use dt_cred_proto::{
 };
 
 use crate::{
-    connection::{ConnectError, Connection, ExchangeError},
+    connection::{ConnectError, Connection, ExchangeError, age},
     deadline::Deadline,
     settings::Settings,
     spawn, verbose,
@@ -33,9 +33,10 @@ impl From<ExchangeError> for Failure {
             ExchangeError::Silent(_) => FailureKind::TryLater,
             ExchangeError::Unsendable(FrameError::TooLong { .. }) => FailureKind::Usage,
             ExchangeError::Unsendable(_) | ExchangeError::Io(_) => FailureKind::Other,
-            ExchangeError::Closed | ExchangeError::Version(_) | ExchangeError::Answer(_) => {
-                FailureKind::Daemon
-            }
+            ExchangeError::Closed
+            | ExchangeError::Version(_)
+            | ExchangeError::Newer
+            | ExchangeError::Answer(_) => FailureKind::Daemon,
         };
         Self::new(kind, error.to_string())
     }
@@ -210,10 +211,11 @@ fn judge(response: Response) -> Result<Response, Failure> {
     let own = env!("CARGO_PKG_VERSION");
     match response {
         Response::Failed(failure) => Err(failure),
-        Response::Version { release, .. } => Err(Failure::new(
+        Response::Version { version, release } => Err(Failure::new(
             FailureKind::Daemon,
             format!(
-                "the daemon is release {release} and speaks another version than this dt-cred {own}: run dt-cred stop, then again"
+                "the daemon, release {release}, is {age} than this dt-cred {own} and speaks another version: run dt-cred stop, then again",
+                age = age(version)
             ),
         )),
         Response::Unsupported => Err(Failure::new(

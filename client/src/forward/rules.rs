@@ -15,7 +15,7 @@ const PAUSE: Duration = Duration::from_secs(60);
 
 /// Why something is refused.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
-pub(super) enum Refusal {
+pub(super) enum RequestError {
     /// Another profile.
     #[error(
         "this forwarded socket gives the token of profile {own} alone, not that of {asked}: leave -p and DT_CRED_PROFILE out"
@@ -46,7 +46,7 @@ pub(super) enum Refusal {
     Unknown,
     /// What is no request.
     #[error(
-        "dt-cred forward refused the request: {0}; see that dt-cred is of the same release there and here"
+        "dt-cred forward refused the request: {0}; dt-cred there is of another release than here, {OWN}", OWN = env!("CARGO_PKG_VERSION")
     )]
     Malformed(dt_cred_proto::frame::FrameError),
     /// A new token was asked for just before.
@@ -59,12 +59,11 @@ pub(super) enum Refusal {
     Over,
 }
 
-impl From<Refusal> for Failure {
-    fn from(error: Refusal) -> Self {
+impl From<RequestError> for Failure {
+    fn from(error: RequestError) -> Self {
         let kind = match error {
-            Refusal::Early(_) => FailureKind::TryLater,
-            Refusal::Over => FailureKind::Daemon,
-            Refusal::Malformed(_) => FailureKind::Other,
+            RequestError::Early(_) => FailureKind::TryLater,
+            RequestError::Over | RequestError::Malformed(_) => FailureKind::Daemon,
             _ => FailureKind::Usage,
         };
         Self::new(kind, error.to_string())
@@ -88,23 +87,23 @@ pub(super) enum Allowed {
 /// What is asked, where it may be.
 ///
 /// # Errors
-/// [`Refusal`].
-pub(super) fn allowed(operation: &Operation, own: &Profile) -> Result<Allowed, Refusal> {
+/// [`RequestError`].
+pub(super) fn allowed(operation: &Operation, own: &Profile) -> Result<Allowed, RequestError> {
     let of_own = |asked: &Option<Profile>| match asked {
-        Some(asked) if asked != own => Err(Refusal::Profile { own: own.clone(), asked: asked.clone() }),
+        Some(asked) if asked != own => Err(RequestError::Profile { own: own.clone(), asked: asked.clone() }),
         _ => Ok(()),
     };
     match operation {
         Operation::Get(Get { profile, min_ttl, fresh }) => {
             of_own(profile)?;
-            if *fresh { Err(Refusal::Fresh) } else { Ok(Allowed::Get { min_ttl: *min_ttl }) }
+            if *fresh { Err(RequestError::Fresh) } else { Ok(Allowed::Get { min_ttl: *min_ttl }) }
         }
         Operation::Reject(Reject { profile, generation, force }) => {
             of_own(profile)?;
-            if *force { Err(Refusal::Force) } else { Ok(Allowed::Reject { generation: *generation }) }
+            if *force { Err(RequestError::Force) } else { Ok(Allowed::Reject { generation: *generation }) }
         }
-        Operation::Lend(_) => Err(Refusal::File),
-        other => Err(Refusal::Operation(other.name(), own.clone())),
+        Operation::Lend(_) => Err(RequestError::File),
+        other => Err(RequestError::Operation(other.name(), own.clone())),
     }
 }
 
@@ -128,13 +127,13 @@ impl Renewals {
     /// Whether a token in place of the one of this generation may be asked for; if so, it counts.
     ///
     /// # Errors
-    /// [`Refusal::Early`].
-    pub(super) fn wish(&mut self, generation: u64, now: Instant) -> Result<Wish, Refusal> {
+    /// [`RequestError::Early`].
+    pub(super) fn wish(&mut self, generation: u64, now: Instant) -> Result<Wish, RequestError> {
         let recent = self.last.map(|(at, replaced)| (PAUSE.saturating_sub(now.duration_since(at)), replaced));
         match recent {
             // A generation is always larger than the one before.
             Some((left, replaced)) if !left.is_zero() && generation <= replaced => Ok(Wish::Done),
-            Some((left, _)) if !left.is_zero() => Err(Refusal::Early(left)),
+            Some((left, _)) if !left.is_zero() => Err(RequestError::Early(left)),
             _ => {
                 self.last = Some((now, generation));
                 Ok(Wish::Granted)
@@ -172,15 +171,15 @@ mod tests {
     fn another_profile_a_fresh_token_and_the_lifting_of_a_refusal_are_refused() {
         let own = name("work");
         let other = || Some(name("home"));
-        let refused = Err(Refusal::Profile { own: own.clone(), asked: name("home") });
+        let refused = Err(RequestError::Profile { own: own.clone(), asked: name("home") });
         let get = Operation::Get(Get { profile: other(), ..Get::default() });
         assert_eq!(allowed(&get, &own), refused);
         let reject = Operation::Reject(Reject { profile: other(), ..Reject::default() });
         assert_eq!(allowed(&reject, &own), refused);
         let get = Operation::Get(Get { fresh: true, ..Get::default() });
-        assert_eq!(allowed(&get, &own), Err(Refusal::Fresh));
+        assert_eq!(allowed(&get, &own), Err(RequestError::Fresh));
         let reject = Operation::Reject(Reject { force: true, ..Reject::default() });
-        assert_eq!(allowed(&reject, &own), Err(Refusal::Force));
+        assert_eq!(allowed(&reject, &own), Err(RequestError::Force));
     }
 
     #[test]
@@ -206,9 +205,9 @@ mod tests {
         ];
         for operation in &others {
             let refused = allowed(operation, &name("work"));
-            assert_eq!(refused, Err(Refusal::Operation(operation.name(), name("work"))));
+            assert_eq!(refused, Err(RequestError::Operation(operation.name(), name("work"))));
         }
-        assert_eq!(allowed(&Operation::Lend(Lend::default()), &name("work")), Err(Refusal::File));
+        assert_eq!(allowed(&Operation::Lend(Lend::default()), &name("work")), Err(RequestError::File));
     }
 
     #[test]
@@ -220,10 +219,10 @@ mod tests {
             (10, 0, Ok(Wish::Granted)),
             (10, 0, Ok(Wish::Done)),
             (9, 30, Ok(Wish::Done)),
-            (11, 30, Err(Refusal::Early(Duration::from_secs(30)))),
-            (11, 59, Err(Refusal::Early(Duration::from_secs(1)))),
+            (11, 30, Err(RequestError::Early(Duration::from_secs(30)))),
+            (11, 59, Err(RequestError::Early(Duration::from_secs(1)))),
             (11, 60, Ok(Wish::Granted)),
-            (12, 61, Err(Refusal::Early(Duration::from_secs(59)))),
+            (12, 61, Err(RequestError::Early(Duration::from_secs(59)))),
             (10, 120, Ok(Wish::Granted)),
         ] {
             assert_eq!(renewals.wish(generation, after(seconds)), expected, "{generation} at {seconds}");
@@ -237,7 +236,7 @@ mod tests {
 
     #[test]
     fn how_long_to_wait_is_never_told_too_short() {
-        let told = |milliseconds| Refusal::Early(Duration::from_millis(milliseconds)).to_string();
+        let told = |milliseconds| RequestError::Early(Duration::from_millis(milliseconds)).to_string();
         assert!(told(1).ends_with("try again in 1 s") && told(59_001).ends_with("try again in 1 min"));
     }
 }

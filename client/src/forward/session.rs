@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use super::{
     Forward,
     room::Guest,
-    rules::{self, Allowed, Refusal, Wish},
+    rules::{self, Allowed, RequestError, Wish},
 };
 use crate::{
     daemon,
@@ -67,12 +67,12 @@ fn exchange(forward: &Forward, guest: &Guest, silence: Duration) -> io::Result<b
             receive(stream, &mut body, deadline)?;
             match frame::decode::<Request>(&body) {
                 Ok(request) => (guest.while_asking(|| answer(forward, guest, request)), true),
-                Err(FrameError::UnknownVariant(_)) => (refused(Refusal::Unknown), true),
-                Err(error) => (refused(Refusal::Malformed(error)), false),
+                Err(FrameError::UnknownVariant(_)) => (refused(RequestError::Unknown), true),
+                Err(error) => (refused(RequestError::Malformed(error)), false),
             }
         }
-        Ok(_) => (refused(Refusal::Unknown), false),
-        Err(error) => (refused(Refusal::Malformed(error)), false),
+        Ok(_) => (refused(RequestError::Unknown), false),
+        Err(error) => (refused(RequestError::Malformed(error)), false),
     };
     let frame = frame::encode(&answer).map_err(io::Error::other)?;
     drop(answer);
@@ -80,7 +80,7 @@ fn exchange(forward: &Forward, guest: &Guest, silence: Duration) -> io::Result<b
     Ok(goes_on)
 }
 
-fn refused(refusal: Refusal) -> Response {
+fn refused(refusal: RequestError) -> Response {
     Response::Failed(refusal.into())
 }
 
@@ -100,7 +100,7 @@ fn answer(forward: &Forward, guest: &Guest, request: Request) -> Response {
 
 fn perform(forward: &Forward, operation: &Operation, deadline: Deadline) -> Result<Response, Failure> {
     if forward.is_over() {
-        return Err(Refusal::Over.into());
+        return Err(RequestError::Over.into());
     }
     match rules::allowed(operation, &forward.profile)? {
         Allowed::Get { min_ttl: None } => token(forward, None, deadline),

@@ -34,7 +34,7 @@ use rustix::{
 use self::{
     place::{Place, Socket},
     room::{Guest, Room},
-    rules::{Refusal, Renewals, Wish},
+    rules::{Renewals, RequestError, Wish},
     signals::Signals,
 };
 use crate::{
@@ -212,7 +212,7 @@ impl Forward {
     }
 
     /// [`Renewals::wish`].
-    fn wish(&self, generation: u64, now: Instant) -> Result<Wish, Refusal> {
+    fn wish(&self, generation: u64, now: Instant) -> Result<Wish, RequestError> {
         self.renewals.lock().unwrap_or_else(PoisonError::into_inner).wish(generation, now)
     }
 

@@ -55,6 +55,22 @@ fn a_thousand_who_say_nothing_or_half_a_frame_keep_nobody_waiting_and_take_no_mo
 }
 
 #[test]
+fn whoever_says_nothing_or_not_all_is_left_by_itself_in_the_end() {
+    let forwarded = Forwarded::with(&[]);
+    let half = request(Operation::Get(Get::default()));
+    let mut silent: Vec<_> = [0, 1, HEADER, half.len() - 1]
+        .into_iter()
+        .map(|said| {
+            let mut session = Session::open(&forwarded.socket);
+            session.send(&half[..said]);
+            session
+        })
+        .collect();
+    assert!(silent.iter_mut().all(Session::is_closed));
+    forwarded.there(&["get"]).done();
+}
+
+#[test]
 fn a_frame_that_is_none_is_answered_by_a_failure_and_ends_the_connection() {
     let forwarded = Forwarded::with(&[]);
     let get = request(Operation::Get(Get::default()));

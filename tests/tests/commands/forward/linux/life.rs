@@ -134,6 +134,12 @@ fn a_daemon_that_was_ended_or_killed_meanwhile_is_started_again_by_the_next_get(
     forwarded.user.home.kill_daemon();
     forwarded.there(&["get"]).done();
     assert_eq!(forwarded.granted(), 3);
+    // The signals that end a forward end that daemon as well: none of them is blocked for it.
+    for signal in [Signal::TERM, Signal::INT] {
+        kill_process(forwarded.user.home.daemon_pid().expect("it was started"), signal).expect("told");
+        forwarded.user.home.until_no_daemon();
+        forwarded.there(&["get"]).done();
+    }
 }
 
 #[test]

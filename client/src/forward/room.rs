@@ -1,7 +1,6 @@
 //! How many may be connected at once, and who makes room where there is none.
 
 use std::{
-    collections::HashMap,
     net::Shutdown,
     os::unix::net::UnixStream,
     sync::{
@@ -67,12 +66,14 @@ impl Room {
 /// The first that came of those who are waited for, of the user who has the most of them: nobody makes another user go by
 /// coming often.
 fn who_goes(guests: &[Arc<Guest>]) -> Option<usize> {
-    let mut each = HashMap::new();
-    for guest in guests.iter().filter(|guest| !guest.asking.load(Ordering::Relaxed)) {
-        *each.entry(guest.uid).or_insert(0) += 1;
-    }
-    let (uid, _) = each.into_iter().max_by_key(|(_, count)| *count)?;
-    guests.iter().position(|guest| guest.uid == uid && !guest.asking.load(Ordering::Relaxed))
+    // Once: each may begin to ask meanwhile.
+    let silent = |(at, guest): (usize, &Arc<Guest>)| {
+        (!guest.asking.load(Ordering::Relaxed)).then_some((at, guest.uid))
+    };
+    let silent: Vec<_> = guests.iter().enumerate().filter_map(silent).collect();
+    let many = |uid: u32| silent.iter().filter(|(_, other)| *other == uid).count();
+    let (_, uid) = *silent.iter().max_by_key(|(_, uid)| many(*uid))?;
+    silent.iter().find(|(_, other)| *other == uid).map(|(at, _)| *at)
 }
 
 #[cfg(test)]

@@ -7,7 +7,11 @@ use dt_cred_proto::{
     message::{Attributes, FailureKind, Get, Operation, Response, Store},
     secret::Secret,
 };
-use dt_cred_tests::parts::session::{Session, request};
+use dt_cred_tests::parts::{
+    Running,
+    session::{Session, request},
+    until,
+};
 
 use super::{super::super::frames::raw, Forwarded};
 
@@ -132,14 +136,38 @@ fn a_secret_that_is_sent_where_none_is_taken_goes_no_further() {
 }
 
 #[test]
-fn whoever_asks_for_what_they_do_not_read_keeps_nobody_waiting() {
+fn where_all_are_being_answered_the_next_one_waits_for_its_turn() {
     let forwarded = Forwarded::with(&[]);
+    // Nobody has a token until the issuer answers.
+    forwarded.user.dt_cred(&["reject"]).done();
+    forwarded.sandbox.set(|settings| settings.hold = true);
+    let mut looks = 0;
+    let mut requests = || {
+        looks += 1;
+        let status = forwarded.user.dt_cred(&["status", "--json"]).done();
+        let status: serde_json::Value = serde_json::from_str(&status).expect("JSON");
+        // A look is three of them.
+        status["daemon"]["requests"].as_u64().expect("a number") - 3 * looks
+    };
+    let before = requests();
     let get = request(Operation::Get(Get::default()));
-    let mut greedy = Vec::new();
-    for _ in 0..PLACES {
-        let mut session = Session::open(&forwarded.socket);
-        assert!(session.send(&get));
-        greedy.push(session);
-    }
-    forwarded.there(&["get"]).done();
+    let mut asking: Vec<_> = (0..PLACES)
+        .map(|_| {
+            let mut session = Session::open(&forwarded.socket);
+            assert!(session.send(&get));
+            session
+        })
+        .collect();
+    until("the daemon to be asked for all", || (requests() >= before + PLACES as u64).then_some(()));
+    let descriptors = || {
+        let folder = format!("/proc/{}/fd", forwarded.running.pid().as_raw_nonzero());
+        fs::read_dir(folder).expect("it runs").count()
+    };
+    let full = descriptors();
+    let mut next = Running::start(forwarded.client(&["get"]), "");
+    until("the next one to be there", || (descriptors() > full).then_some(()));
+    forwarded.sandbox.set(|settings| settings.hold = false);
+    assert!(asking.iter_mut().all(|session| matches!(session.answer(), Response::Token(_))));
+    assert_eq!(next.wait().code(), Some(0), "{}", next.said());
+    assert_eq!(forwarded.granted(), 2);
 }

@@ -150,10 +150,17 @@ pub(super) struct Socket {
     id: (u64, u64),
 }
 
+impl Socket {
+    /// Whether it is still what lies at its path.
+    pub(super) fn is_there(&self) -> bool {
+        identity(&self.path).is_ok_and(|id| id == self.id)
+    }
+}
+
 impl Drop for Socket {
     fn drop(&mut self) {
         // Another one may have taken its place, which is not ours to remove.
-        if identity(&self.path).is_ok_and(|id| id == self.id) {
+        if self.is_there() {
             let _ = fs::remove_file(&self.path);
         }
     }

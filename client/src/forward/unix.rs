@@ -50,8 +50,8 @@ use crate::{
 /// What a thread has for its calls, in bytes: far more than any of them needs.
 const STACK: usize = 512 * 1024;
 
-/// How long nobody looks whether the time is over: no wait counts the time asleep.
-const TICK: Duration = Duration::from_secs(30);
+/// How long nobody looks whether the time is over, as no wait counts the time asleep, and whether the socket is still there.
+const TICK: Duration = Duration::from_secs(10);
 
 /// How long accepting pauses where there is no descriptor or no room for the next client.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -106,7 +106,12 @@ pub(crate) fn run(settings: &Settings, arguments: ForwardArguments) -> Result<()
         served: Mutex::default(),
     });
     error::say(&line);
-    let reason = accept(&forward, &socket, &signals).map_err(refused)?;
+    let Some(reason) = accept(&forward, &socket, &signals).map_err(refused)? else {
+        let message = format!(
+            "{path:?} was removed or replaced, and nobody comes any more: begin dt-cred forward again"
+        );
+        return Err(Failure::new(FailureKind::Other, message));
+    };
     // Before it is said: whoever waits for the word finds no socket.
     drop(socket);
     error::say(&format!("{reason}: {path:?} is served no more"));
@@ -127,18 +132,24 @@ fn introduction(profile: &Profile, path: &Path, uids: &[u32], ttl: Option<Durati
     )
 }
 
-/// Serves whoever may come; why that ended.
-fn accept(forward: &Arc<Forward>, socket: &Socket, signals: &Signals) -> io::Result<String> {
+/// Serves whoever may come; why that ended, or nothing where its socket is gone.
+fn accept(forward: &Arc<Forward>, socket: &Socket, signals: &Signals) -> io::Result<Option<String>> {
     let mut told = None;
     while !forward.is_over() {
         let tick = forward.left().map_or(TICK, |left| left.min(TICK));
         let mut fds = [PollFd::new(&signals.0, PollFlags::IN), PollFd::new(&socket.listener, PollFlags::IN)];
         wait(&mut fds, tick)?;
         if !fds[0].revents().is_empty() {
-            return Ok(format!("ended by {}", signals.name()));
+            return Ok(Some(format!("ended by {}", signals.name())));
         }
-        if fds[1].revents().is_empty() || forward.is_over() {
-            continue;
+        if forward.is_over() {
+            break;
+        }
+        if fds[1].revents().is_empty() {
+            if socket.is_there() {
+                continue;
+            }
+            return Ok(None);
         }
         match socket.listener.accept() {
             Ok((stream, _)) => receive(forward, stream, signals, &mut told)?,
@@ -150,7 +161,7 @@ fn accept(forward: &Arc<Forward>, socket: &Socket, signals: &Signals) -> io::Res
             }
         }
     }
-    Ok("its time is over".to_owned())
+    Ok(Some("its time is over".to_owned()))
 }
 
 fn wait(fds: &mut [PollFd], time: Duration) -> io::Result<()> {

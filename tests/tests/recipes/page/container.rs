@@ -65,7 +65,8 @@ fn a_container_is_answered_by_a_socket_of_this_machine_and_another_user_in_it_is
     user.home.set("PATH", path.expect("a PATH"));
     let shell = |name: &str| {
         let mut shell = user.home.command("sh");
-        shell.args(["-c", &block(name, &account.url)]);
+        // Without the line's end a shell becomes its last command, and is ended with it.
+        shell.args(["-c", block(name, &account.url).trim_end()]);
         shell
     };
     let forward = Running::start(shell("container forward"), "");

@@ -61,6 +61,22 @@ fn it_ends_when_its_time_is_over_and_says_so() {
 }
 
 #[test]
+fn it_ends_once_its_socket_is_removed_or_replaced_and_touches_no_other_one() {
+    let mut removed = Forwarded::with(&[]);
+    let mut replaced = Forwarded::with(&[]);
+    fs::remove_file(&removed.socket).expect("it was there");
+    fs::remove_file(&replaced.socket).expect("it was there");
+    let other = UnixListener::bind(&replaced.socket).expect("a socket");
+    for forwarded in [&mut removed, &mut replaced] {
+        assert_eq!(forwarded.running.wait().code(), Some(8));
+        let said = forwarded.running.said();
+        assert!(said.ends_with("nobody comes any more: begin dt-cred forward again\n"), "{said}");
+    }
+    assert!(replaced.socket.exists());
+    drop(other);
+}
+
+#[test]
 fn what_a_killed_one_left_is_replaced_and_nothing_else_ever_is() {
     let mut forwarded = Forwarded::with(&[]);
     let forward = |socket: &str| forwarded.user.dt_cred(&["forward", "--socket", socket]);

@@ -69,8 +69,10 @@ impl Forwarded {
 
 /// `dt-cred forward`, once it serves.
 fn serving(user: &User, socket: &PathBuf, options: &[&str]) -> Running {
-    let mut forward = user.home.client(&["forward", "--socket"]);
-    forward.arg(socket).args(options);
+    // Whoever runs the tests may ignore signals, as nohup(1) does.
+    let mut forward = user.home.command("/usr/bin/env");
+    forward.arg("--default-signal=HUP,INT,TERM").arg(user.home.client_program());
+    forward.args(["forward", "--socket"]).arg(socket).args(options);
     let running = Running::start(forward, "");
     running.stderr_line(|line| line.contains("serving profile"));
     running

@@ -9,7 +9,7 @@ mod read;
 mod values;
 mod walk;
 
-use std::{ffi::OsString, time::Duration};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueHint};
 use dt_cred_proto::{
@@ -23,11 +23,12 @@ pub(crate) use self::{
     walk::waiting,
 };
 use self::{
-    help::{CURL_HELP, CURL_USAGE, EXEC_HELP, EXEC_USAGE, STORE_HELP},
+    help::{CURL_HELP, CURL_USAGE, EXEC_HELP, EXEC_USAGE, FORWARD_HELP, STORE_HELP},
     values::one_of,
 };
 use crate::{
     completions::CompletionShell,
+    duration,
     format::{Format, Shell},
     man::Page,
     settings::{seconds, whole},
@@ -77,6 +78,9 @@ pub(crate) enum Command {
     /// Run a program with the token in its environment
     #[command(after_help = EXEC_HELP, override_usage = EXEC_USAGE)]
     Exec(ExecArguments),
+    /// Serve one profile's token and nothing else on a second socket, for SSH and containers
+    #[command(after_help = FORWARD_HELP)]
+    Forward(ForwardArguments),
     /// Forget a profile: its keyring item and every token in memory
     #[command(alias = "logout")]
     Erase(EraseArguments),
@@ -125,6 +129,20 @@ pub(crate) struct ExecArguments {
     /// The program and its arguments, as they are
     #[arg(value_name = "CMD", required = true, trailing_var_arg = true)]
     pub(crate) command: Vec<OsString>,
+}
+
+/// The options of `forward`.
+#[derive(Args, Debug, PartialEq)]
+pub(crate) struct ForwardArguments {
+    /// The socket to make
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub(crate) socket: PathBuf,
+    /// End after so long: 8h, 30m, 90s
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub(crate) ttl: Option<Duration>,
+    /// Serve this user as well, as one in a container; as often as you like
+    #[arg(long, value_name = "UID", value_parser = whole::<u32>)]
+    pub(crate) allow_uid: Vec<u32>,
 }
 
 /// The options of `get`.

@@ -57,14 +57,22 @@ pub(crate) enum ExchangeError {
     #[error("the daemon did not answer within {0}: try again, or give it longer with --timeout")]
     Silent(String),
     /// The answer's frame is of another version of the protocol.
-    #[error("the daemon speaks version {0} of the protocol, this dt-cred version {VERSION}: run dt-cred stop, then again", VERSION = frame::VERSION)]
+    #[error("the daemon is {age} than this dt-cred (version {0} of the protocol, here {VERSION}): run dt-cred stop, then again", age = age(*.0), VERSION = frame::VERSION)]
     Version(u8),
+    /// The answer is one that only a later release knows.
+    #[error("the daemon is newer than this dt-cred {OWN}, which does not know its answer: run dt-cred stop, then again", OWN = env!("CARGO_PKG_VERSION"))]
+    Newer,
     /// The answer is none of this release's.
     #[error("the daemon's answer cannot be understood ({0}): run dt-cred stop, then again")]
     Answer(FrameError),
     /// The system refuses.
     #[error("cannot talk to the daemon: {0}; try again, or run dt-cred stop first")]
     Io(io::Error),
+}
+
+/// What the daemon is beside this dt-cred, where it speaks this version of the protocol.
+pub(crate) fn age(version: u8) -> &'static str {
+    if version < frame::VERSION { "older" } else { "newer" }
 }
 
 impl Connection {
@@ -148,7 +156,10 @@ impl Connection {
         let length = frame::body_length::<Response>(header).map_err(ExchangeError::Answer)?;
         let mut body = Zeroizing::new(vec![0; length]);
         self.receive(&mut body, deadline)?;
-        frame::decode(&body).map_err(ExchangeError::Answer)
+        frame::decode(&body).map_err(|error| match error {
+            FrameError::UnknownVariant(_) => ExchangeError::Newer,
+            other => ExchangeError::Answer(other),
+        })
     }
 
     /// Waits until the daemon closes the connection; what it says meanwhile is dropped.

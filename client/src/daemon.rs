@@ -6,7 +6,7 @@ use dt_cred_proto::{
 };
 
 use crate::{
-    connection::{ConnectError, Connection, ExchangeError},
+    connection::{ConnectError, Connection, ExchangeError, age},
     deadline::Deadline,
     service,
     settings::Settings,
@@ -34,9 +34,10 @@ impl From<ExchangeError> for Failure {
             ExchangeError::Silent(_) => FailureKind::TryLater,
             ExchangeError::Unsendable(FrameError::TooLong { .. }) => FailureKind::Usage,
             ExchangeError::Unsendable(_) | ExchangeError::Io(_) => FailureKind::Other,
-            ExchangeError::Closed | ExchangeError::Version(_) | ExchangeError::Answer(_) => {
-                FailureKind::Daemon
-            }
+            ExchangeError::Closed
+            | ExchangeError::Version(_)
+            | ExchangeError::Newer
+            | ExchangeError::Answer(_) => FailureKind::Daemon,
         };
         Self::new(kind, error.to_string())
     }
@@ -213,7 +214,7 @@ pub(crate) fn nobody(settings: &Settings, deadline: Deadline) -> Failure {
     }
     let error = ConnectError::Nobody(settings.endpoint.path.clone());
     let mend = if settings.endpoint.explicit {
-        "run dt-cred start, or unset DT_CRED_SOCKET"
+        "run dt-cred start, or unset DT_CRED_SOCKET; where it is a forwarded one, begin dt-cred forward and ssh again"
     } else {
         "run dt-cred start"
     };
@@ -237,10 +238,11 @@ fn judge(response: Response) -> Result<Response, Failure> {
     let own = env!("CARGO_PKG_VERSION");
     match response {
         Response::Failed(failure) => Err(failure),
-        Response::Version { release, .. } => Err(Failure::new(
+        Response::Version { version, release } => Err(Failure::new(
             FailureKind::Daemon,
             format!(
-                "the daemon is release {release} and speaks another version than this dt-cred {own}: run dt-cred stop, then again"
+                "the daemon, release {release}, is {age} than this dt-cred {own} and speaks another version: run dt-cred stop, then again",
+                age = age(version)
             ),
         )),
         Response::Unsupported => Err(Failure::new(

@@ -1,8 +1,11 @@
 //! Linux: a process, held by a pidfd.
 
-use std::{io, os::fd::OwnedFd, path::Path};
+use std::{io, os::fd::OwnedFd, path::Path, time::Duration};
 
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::{
+    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
+    time::{ClockId, clock_gettime},
+};
 
 use crate::deadline::Deadline;
 
@@ -16,6 +19,11 @@ pub(crate) fn may_daemon_read(file: &Path) -> bool {
     // Where it leads is what counts, and nobody but the daemon tells what is missing.
     std::fs::canonicalize(file)
         .is_ok_and(|file| ["/etc", "/usr"].iter().any(|folder| file.starts_with(folder)))
+}
+
+/// Time since the boot, time asleep included.
+pub(crate) fn boot_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default()
 }
 
 /// A running process, held so that its number cannot come to mean another one.

@@ -1,6 +1,6 @@
 //! macOS: it has no pidfd, so that no process can be held, and a full backlog refuses as nobody would.
 
-use std::{convert::Infallible, fs::File, io, path::Path};
+use std::{convert::Infallible, fs::File, io, path::Path, time::Duration};
 
 use rustix::{
     fs::{FlockOperation, flock},
@@ -19,6 +19,16 @@ pub(crate) fn may_daemon_read(_file: &Path) -> bool {
 pub(crate) fn is_held(path: &Path) -> bool {
     File::open(path.with_extension("lock"))
         .is_ok_and(|lock| flock(&lock, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK))
+}
+
+/// Time since some moment, time asleep included (CLOCK_MONOTONIC_RAW in clock_gettime(3)).
+pub(crate) fn boot_time() -> Duration {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    #[expect(unsafe_code, reason = "rustix does not know this clock")]
+    // SAFETY: the pointer is to a live variable of the type that is written.
+    let _ = unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_RAW, &raw mut now) };
+    let nanoseconds = u32::try_from(now.tv_nsec).unwrap_or_default();
+    Duration::new(u64::try_from(now.tv_sec).unwrap_or_default(), nanoseconds)
 }
 
 /// A running process: there is none that can be held.

@@ -16,6 +16,7 @@ mod error;
 mod exec;
 mod fast;
 mod format;
+mod forward;
 mod get;
 mod git_credential;
 mod input;
@@ -140,6 +141,7 @@ fn dispatch(globals: &Globals, command: Command) -> Result<ExitCode, Failure> {
         Command::GitCredential(arguments) => git_credential::run(&settings, &arguments),
         Command::KubectlCredential => kubectl_credential::run(&settings),
         Command::Doctor(arguments) => doctor::run(&settings, &arguments),
+        Command::Forward(arguments) => forward::run(&settings, arguments),
         Command::Curl(arguments) => return curl::run(&settings, &arguments),
         Command::Completions(arguments) => completions::run(arguments.shell),
         Command::Man(arguments) => man::run(arguments.page),

@@ -22,7 +22,7 @@ const PROMPT: Duration = Duration::from_secs(60);
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// What every command goes by.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// The profile; none is the daemon's default one.
     pub(crate) profile: Option<Profile>,

@@ -1,6 +1,10 @@
 //! What a terminal shows while something takes longer than half a second. It is drawn from the wait itself.
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use dt_cred_proto::{
     message::{Operation, Store},
@@ -24,6 +28,15 @@ const FRAMES: [char; 4] = ['-', '\\', '|', '/'];
 /// To the line's start, and nothing behind it.
 const ERASE: &str = "\r\x1b[K";
 
+/// Whether nothing is drawn, however long something takes.
+static STILL: AtomicBool = AtomicBool::new(false);
+
+/// Has nothing drawn from now on: many wait in this process at once.
+#[cfg(unix)]
+pub(crate) fn keep_still() {
+    STILL.store(true, Ordering::Relaxed);
+}
+
 /// Makes `attempt`, which gives up with [`io::ErrorKind::TimedOut`] at the deadline that it is given, until the deadline;
 /// `left` is what was left of it when the wait began. Standard error shows for what is waited where it is a terminal.
 ///
@@ -43,7 +56,9 @@ pub(crate) fn while_waiting<T>(
     if let Some(done) = first {
         return done;
     }
-    if let Some(mut canvas) = Canvas::open(Standard::Error, "", ERASE) {
+    if !STILL.load(Ordering::Relaxed)
+        && let Some(mut canvas) = Canvas::open(Standard::Error, "", ERASE)
+    {
         let line = clipped(&format!("{}…", waiting_for()), Size::of(Standard::Error).columns);
         for frame in FRAMES.into_iter().cycle() {
             let left = deadline.remaining();

@@ -60,10 +60,10 @@ fn a_daemon_that_does_not_speak_as_we_do_is_exit_3_and_names_the_restart() {
     let version = frame(&Response::Version { version: 2, release: "9.9.9".into() });
     let too_long = u32::try_from(RESPONSE_LIMIT + 1).expect("a length").to_le_bytes();
     let cases: [(&str, Vec<u8>, &str); 9] = [
-        ("a refusal of our version", version, "release 9.9.9"),
+        ("a refusal of our version", version, "release 9.9.9, is newer than this dt-cred"),
         ("an operation it does not know", frame(&Response::Unsupported), "older than this"),
-        ("a frame of another version", with(&|bytes| bytes[0] = 2), "version 2"),
-        ("a frame of another version, cut off", vec![7], "version 7"),
+        ("a frame of another version", with(&|bytes| bytes[0] = 2), "is newer than this dt-cred (version 2"),
+        ("a frame of another version, cut off", vec![0], "is older than this dt-cred (version 0"),
         ("a length over the limit", [&[1][..], &too_long[..]].concat(), "1048577"),
         (
             "bytes after the message",
@@ -81,7 +81,7 @@ fn a_daemon_that_does_not_speak_as_we_do_is_exit_3_and_names_the_restart() {
             }),
             "ends before",
         ),
-        ("an answer that is not known", vec![1, 1, 0, 0, 0, 200], "number 200"),
+        ("an answer that is not known", vec![1, 1, 0, 0, 0, 200], "newer than this dt-cred"),
         ("an answer to another question", frame(&Response::Rejected { dropped: true }), "something else"),
     ];
     for (case, bytes, words) in cases {

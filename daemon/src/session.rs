@@ -131,9 +131,9 @@ async fn refuse<S: AsyncWrite + Unpin>(stream: &mut S, error: &FrameError) -> io
     let response = match error {
         FrameError::Version(_) => Response::Version { version: VERSION, release: RELEASE.into() },
         other => Response::Failed(Failure::new(
-            FailureKind::Other,
+            FailureKind::Daemon,
             format!(
-                "dt-credd refused the request: {other}; see that dt-cred is of its release, run dt-cred stop, then again"
+                "dt-credd {RELEASE} refused the request: {other}; dt-cred is of another release: run dt-cred stop, then again"
             ),
         )),
     };

@@ -9,7 +9,7 @@ pub(super) const WIDTH: usize = 100;
 
 /// The commands by what they are for. One that stands in no group is listed in the last.
 pub(super) const GROUPS: &[(&str, &[&str])] = &[
-    ("Use a token", &["get", "curl", "exec", "test", "inspect", "reject"]),
+    ("Use a token", &["get", "curl", "exec", "test", "inspect", "reject", "forward"]),
     ("Keep credentials", &["login", "store", "erase", "unlock", "keyring"]),
     ("Look", &["status", "log", "doctor"]),
     ("Run the daemon", &["start", "stop", "service"]),
@@ -30,6 +30,11 @@ eval \"$(dt-cred get --format env)\"",
     ("test", "dt-cred test"),
     ("inspect", "dt-cred inspect\npbpaste | dt-cred inspect -"),
     ("reject", "dt-cred reject\ndt-cred reject --generation 1763998200000"),
+    (
+        "forward",
+        "dt-cred forward --socket /run/user/1000/box/agent.sock --ttl 8h
+dt-cred -p ci forward --socket /run/user/1000/pod/agent.sock --allow-uid 65532",
+    ),
     ("login", "dt-cred login\ndt-cred login -p staging --url https://staging.example.com --auth basic"),
     (
         "store",
@@ -74,6 +79,12 @@ else run it again.";
 /// What the help of `store` says beside.
 pub(super) const STORE_HELP: &str = "An empty line or the end ends them. The keys: client_id, client_secret, url, token_url, auth, scope, audience, resource, ca_file, \
 keyring, no_check (true or false). On an existing profile everything but the secret is kept unless it is given.";
+
+/// What the help of `forward` says beside.
+pub(super) const FORWARD_HELP: &str = "It runs in the foreground and ends by Ctrl-C. Whoever connects gets the profile's token by an ordinary `get`, `curl` or `exec` with \
+DT_CRED_SOCKET, and DT_CRED_SERVER_UID where they are another user. A refused token is replaced at most once a minute; \
+--fresh, every other profile and every other command are refused. The socket's folder must be yours, and private (0700) \
+unless others are allowed.";
 
 /// How `exec` is called.
 pub(super) const EXEC_USAGE: &str =

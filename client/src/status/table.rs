@@ -48,6 +48,14 @@ pub(super) fn render(state: &State, named: Option<&Profile>, look: Look) -> Stri
         in_words(status.uptime_ms),
         status.requests
     );
+    let own = env!("CARGO_PKG_VERSION");
+    if status.release.as_str() != own {
+        // As after an upgrade, until it is ended.
+        let _ = writeln!(
+            text,
+            "this dt-cred is {own}: run dt-cred stop; the next dt-cred get starts the daemon beside it"
+        );
+    }
     let (active, others): (Vec<_>, Vec<_>) = defences.iter().partition(|defence| defence.active);
     let line = |what: &str, defences: Vec<String>| {
         if defences.is_empty() { String::new() } else { format!("{what}: {}\n", defences.join(", ")) }

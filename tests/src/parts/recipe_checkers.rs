@@ -37,8 +37,19 @@ impl RecipeCheckers {
     /// Where it is none.
     #[track_caller]
     pub fn yaml(&self, file: &Path) -> Value {
+        let documents = self.documents(file);
+        let [document] = documents.as_slice() else { panic!("{file:?}: {} documents", documents.len()) };
+        document.clone()
+    }
+
+    /// All documents in this file.
+    ///
+    /// # Panics
+    /// Where it holds something else.
+    #[track_caller]
+    pub fn documents(&self, file: &Path) -> Vec<Value> {
         let script = "import json, ruamel.yaml, sys\n\
-            json.dump(ruamel.yaml.YAML(typ='safe', pure=True).load(open(sys.argv[1])), sys.stdout)";
+            json.dump(list(ruamel.yaml.YAML(typ='safe', pure=True).load_all(open(sys.argv[1]))), sys.stdout)";
         let json = run(self.python(["-c".as_ref(), script.as_ref(), file.as_os_str()]), "").done();
         serde_json::from_str(&json).expect("JSON")
     }

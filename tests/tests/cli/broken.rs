@@ -55,6 +55,7 @@ const COMMANDS: &[(&str, &str, &str, [i32; 8])] = &[
     ("test", "", "", [2, 3, 3, 7, 6, 5, 4, 1]),
     ("curl", "/archivist/v2/assets", "", [125; 8]),
     ("exec", "no-such-program-here", "", [125; 8]),
+    ("forward", "--socket box/agent.sock", "", [2, 3, 3, 7, 6, 5, 4, 1]),
     ("completions", "bash", "", [2, 0, 0, 0, 0, 0, 0, 0]),
     ("man", "", "", [2, 0, 0, 0, 0, 0, 0, 0]),
 ];

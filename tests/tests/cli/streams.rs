@@ -57,6 +57,8 @@ const SILENT: &[&str] = &[
     // Another program prints.
     "curl",
     "exec",
+    // It says what it does on standard error.
+    "forward",
 ];
 
 const GIT: &str = "capability[]=authtype\nprotocol=https\nhost=app.datatrails.ai\n\n";

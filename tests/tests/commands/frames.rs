@@ -13,7 +13,7 @@ use dt_cred_tests::{
 #[cfg(target_os = "linux")]
 mod linux;
 
-fn raw(version: u8, body: &[u8]) -> Vec<u8> {
+pub(super) fn raw(version: u8, body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(body.len()).expect("short");
     [&[version][..], &length.to_le_bytes(), body].concat()
 }

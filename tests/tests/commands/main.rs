@@ -6,6 +6,7 @@ mod curl;
 mod doctor;
 mod exec;
 mod formats;
+mod forward;
 mod frames;
 mod git_credential;
 mod hostile_text;

@@ -3,7 +3,8 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path, process::Command};
 
-use dt_cred_tests::parts::{Output, on_path, require, root, run};
+use dt_cred_tests::parts::{Output, Running, on_path, require, root, run};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -148,6 +149,11 @@ impl Container {
         user.clone_into(&mut self.image.user);
     }
 
+    /// Runs this in place of the image's entry point.
+    pub(crate) fn set_entry_point(&mut self, words: Vec<String>) {
+        self.image.entry_point = words;
+    }
+
     /// Adds a group to its process's.
     pub(crate) fn add_group(&mut self, group: u32) {
         self.groups.push(group);
@@ -177,6 +183,15 @@ impl Container {
         .expect("a String takes it");
     }
 
+    /// Mounts a folder of the machine's.
+    pub(crate) fn mount_folder(&mut self, path: &str, folder: &Path, is_read_only: bool) {
+        let folder = quoted(&folder.display().to_string());
+        writeln!(self.mounts, "mkdir -p .{path}\nmount --bind {folder} .{path}").expect("a String takes it");
+        if is_read_only {
+            writeln!(self.mounts, "mount -o remount,bind,ro .{path}").expect("a String takes it");
+        }
+    }
+
     /// Mounts a secret as the kubelet does: files of this mode and group behind a link that it can replace at once.
     pub(crate) fn mount_secret(&mut self, path: &str, files: &[(&str, &str)], mode: u32, group: u32) {
         self.mount_memory(path, "mode=0777");
@@ -199,6 +214,16 @@ impl Container {
     /// Runs it to its end with these arguments of its entry point.
     #[track_caller]
     pub(crate) fn run(&self, arguments: &[impl AsRef<str>]) -> Output {
+        run(self.engine(arguments), "")
+    }
+
+    /// The same, to run along with the test.
+    #[track_caller]
+    pub(crate) fn start(&self, arguments: &[impl AsRef<str>]) -> Started {
+        Started(Running::start(self.engine(arguments), ""))
+    }
+
+    fn engine(&self, arguments: &[impl AsRef<str>]) -> Command {
         let Image { steps, environment, user, entry_point } = &self.image;
         let read_only =
             if self.read_only { "mount -o remount,ro usr/local\nmount -o remount,ro .\n" } else { "" };
@@ -221,7 +246,30 @@ impl Container {
         engine.args(entry_point).args(arguments.iter().map(AsRef::as_ref));
         engine.env_clear().envs(environment);
         engine.env("ROOT", self.folder.path().join("root")).env("BUILT", self.folder.path().join("built"));
-        run(engine, "")
+        engine
+    }
+}
+
+/// A container that runs along with the test, and is ended with all that is in it on drop.
+pub(crate) struct Started(pub(crate) Running);
+
+impl Started {
+    /// Ends it as an engine would that has no time.
+    pub(crate) fn kill(&mut self) {
+        // With its first process all of it goes. It is no longer killed with its parent once it has changed its user.
+        let engine = self.0.pid().as_raw_nonzero();
+        let children = fs::read_to_string(format!("/proc/{engine}/task/{engine}/children"));
+        let first = children.ok().and_then(|children| children.split_whitespace().next()?.parse().ok());
+        if let Some(first) = first.and_then(Pid::from_raw) {
+            let _ = kill_process(first, Signal::KILL);
+            self.0.wait();
+        }
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        self.kill();
     }
 }
 

@@ -8,7 +8,9 @@ mod github;
 mod gitlab;
 mod kubernetes;
 mod page;
+mod pod;
 mod schemas;
+mod sidecar;
 
 use std::{
     fs,

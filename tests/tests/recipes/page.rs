@@ -1,6 +1,8 @@
 //! The recipes of `docs/recipes.md`: each block of the page, by its name, is run as it stands there.
 
+mod container;
 mod editor;
+mod forward;
 mod machine;
 mod programs;
 mod reader;
@@ -16,7 +18,7 @@ use super::{recipe, repository};
 const ADDRESS: &str = "https://app.datatrails.ai";
 
 /// The blocks of the page, each of which some test beside this one runs.
-const RUN: [&str; 22] = [
+const RUN: [&str; 27] = [
     "curl",
     "plain curl",
     "job",
@@ -36,6 +38,11 @@ const RUN: [&str; 22] = [
     "ssh login",
     "ssh curl",
     "ssh get",
+    "ssh forward",
+    "ssh -R",
+    "ssh there",
+    "container forward",
+    "docker",
     "assets.http",
     "editor",
     "github-actions.yml",

@@ -9,10 +9,16 @@ use super::{recipe, repository};
 /// A recipe's name, what checks it, and a misspelling that nobody would see.
 type Case = (&'static str, fn(&RecipeCheckers, &Path) -> Output, [&'static str; 2]);
 
-const CASES: [Case; 4] = [
+const CASES: [Case; 6] = [
     ("github-actions.yml", RecipeCheckers::workflow, ["timeout-minutes:", "timeout-minute:"]),
     ("gitlab-ci.yml", RecipeCheckers::pipeline, ["after_script:\n    -", "after_script:\n    after:"]),
     ("kubernetes.yaml", RecipeCheckers::kubernetes, ["readOnlyRootFilesystem:", "readOnlyRootFileSystem:"]),
+    ("kubernetes-sidecar.yaml", RecipeCheckers::kubernetes, ["startupProbe:", "startProbe:"]),
+    (
+        "kubernetes-sidecar-vault.yaml",
+        RecipeCheckers::kubernetes,
+        ["serviceAccountToken:", "serviceaccountToken:"],
+    ),
     ("Dockerfile", RecipeCheckers::dockerfile, ["ENTRYPOINT [", "ENTRYPOINT "]),
 ];
 

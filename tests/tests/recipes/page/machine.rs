@@ -1,6 +1,6 @@
 //! What a machine runs by itself or for somebody elsewhere: cron, systemd, sshd, all of them real, in a booted container.
 
-use std::{fs, process};
+use std::fs;
 
 use dt_cred_tests::{
     issuer::Sandbox,
@@ -22,16 +22,16 @@ systemctl start "user@$1"
 "#;
 
 /// A machine with the user of the page.
-struct Machine {
-    systemd: Systemd,
-    sandbox: Sandbox,
-    account: Account,
+pub(super) struct Machine {
+    pub(super) systemd: Systemd,
+    pub(super) sandbox: Sandbox,
+    pub(super) account: Account,
     uid: u32,
 }
 
 impl Machine {
     /// One with these programs; none where this machine has them not.
-    fn with(programs: &[&str]) -> Option<Self> {
+    pub(super) fn with(programs: &[&str]) -> Option<Self> {
         if !require(&programs.join(", "), on_path(programs)) {
             return None;
         }
@@ -44,13 +44,13 @@ impl Machine {
     }
 
     /// A block of the page with the machine's own address of the API.
-    fn block(&self, name: &str) -> String {
+    pub(super) fn block(&self, name: &str) -> String {
         block(name, &self.account.url)
     }
 
     /// Runs a script as `you`, with nothing of a session but its folder.
     #[track_caller]
-    fn run(&self, script: &str, stdin: &str) -> Output {
+    pub(super) fn run(&self, script: &str, stdin: &str) -> Output {
         let uid = self.uid;
         let enter = format!(
             "exec runuser -u you -- env -i HOME=/home/you USER=you LOGNAME=you XDG_RUNTIME_DIR=/run/user/{uid} \
@@ -70,11 +70,26 @@ impl Machine {
         self.run("dt-cred store", &format!("{}keyring=keyutils\n", self.account.lines())).done();
     }
 
-    fn answers(&self) -> u64 {
+    /// Has an SSH server that lets `here` log in as `you`; false where this machine has none.
+    pub(super) fn serves_ssh(&self) -> bool {
+        let server = fs::read(binaries::target().join("openssh-server.tar"));
+        if !require("an SSH server", server.is_ok()) {
+            return false;
+        }
+        let unpack = "tar --extract --keep-directory-symlink --directory=/";
+        self.systemd.run(unpack, server.expect("it is there")).done();
+        // An address of this test's own, as its user is: nobody else listens on its port 22.
+        let [_, a, b, c] = self.uid.to_be_bytes();
+        let address = format!("127.{}.{b}.{c}", 128 | a);
+        self.systemd.run(&format!("set -- {address} {}\n{SERVE}", self.uid), "").done();
+        true
+    }
+
+    pub(super) fn answers(&self) -> u64 {
         self.sandbox.counts().assets.ok
     }
 
-    fn requests(&self) -> u64 {
+    pub(super) fn requests(&self) -> u64 {
         self.sandbox.counts().assets.total
     }
 }
@@ -175,24 +190,19 @@ systemctl restart systemd-logind.service
 ";
 
 /// A script as `here`.
-fn here(script: &str) -> String {
+pub(super) fn here(script: &str) -> String {
     let script = script.replace('\'', r"'\''");
-    format!("cd /home/here && exec runuser -u here -- env -i PATH=/usr/bin:/bin sh -c '{script}'")
+    format!(
+        "cd /home/here && exec runuser -u here -- env -i HOME=/home/here PATH=/programs:/usr/bin:/bin sh -c '{script}'"
+    )
 }
 
 #[test]
 fn a_box_is_logged_in_to_and_asked_by_ssh_and_its_daemon_outlives_a_session_where_the_box_lets_it() {
     let Some(machine) = Machine::with(&["ssh", "ssh-keygen", "curl"]) else { return };
-    let server = fs::read(binaries::target().join("openssh-server.tar"));
-    if !require("an SSH server", server.is_ok()) {
+    if !machine.serves_ssh() {
         return;
     }
-    let unpack = "tar --extract --keep-directory-symlink --directory=/";
-    machine.systemd.run(unpack, server.expect("it is there")).done();
-    // An address of this test's own: nobody else listens on its port 22.
-    let [_, a, b, c] = process::id().to_be_bytes();
-    let address = format!("127.{}.{b}.{c}", 128 + a);
-    machine.systemd.run(&format!("set -- {address} {}\n{SERVE}", machine.uid), "").done();
     let by_ssh = |name: &str| machine.systemd.run(&here(&machine.block(name)), "");
 
     let nothing = by_ssh("ssh get");

@@ -63,7 +63,7 @@ impl Machine {
         self.systemd.run(script, stdin)
     }
 
-    /// Runs a script as `you`, with nothing of a session but its folder.
+    /// Runs a script as `you`, with nothing of a session but its folder. No client starts a daemon of its own.
     #[track_caller]
     pub(crate) fn run(&self, script: &str) -> Output {
         self.run_with(script, "")
@@ -84,7 +84,7 @@ impl Machine {
         let uid = self.uid;
         format!(
             "exec runuser -u you -- env -i HOME=/home/you USER=you LOGNAME=you XDG_RUNTIME_DIR=/run/user/{uid} \
-             DT_CRED_TIMEOUT=60 PATH=/usr/bin:/bin sh -ec 'cd && {}'",
+             DT_CRED_TIMEOUT=60 DT_CRED_NO_START=1 PATH=/usr/bin:/bin sh -ec 'cd && {}'",
             script.replace('\'', r"'\''")
         )
     }

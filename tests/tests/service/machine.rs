@@ -142,17 +142,17 @@ impl Machine {
         until(words, || self.log("cat").contains(words).then_some(()));
     }
 
-    /// The service's log, as journalctl(1) puts it out.
+    /// The service's log, as journalctl(1) puts it out; nothing where it may not be read yet, as right after a journal was begun.
     pub(crate) fn log(&self, output: &str) -> String {
         // Written by now is what was said before.
         self.as_root("journalctl --sync", "").done();
-        self.run(&format!("journalctl --user --unit=dt-cred.service --quiet --all --output={output}")).done()
+        self.run(&format!("journalctl --user --unit=dt-cred.service --quiet --all --output={output}")).stdout
     }
 }
 
 impl Drop for Machine {
-    /// The kernel's keyring is not the container's own.
+    /// The kernel's keyring is not the container's own. Whatever became of the service, it is emptied.
     fn drop(&mut self) {
-        self.run("dt-cred erase --all");
+        self.run("rm -f .config/dt-cred/config.toml; DT_CRED_NO_START= dt-cred erase --all");
     }
 }

@@ -1,5 +1,5 @@
 //! The recipes of `packaging/recipes` and of `docs/recipes.md`, checked by their own schemas and run as those who run them
-//! would.
+//! would; and the workflows of this repository.
 #![cfg(target_os = "linux")]
 
 mod container;
@@ -11,6 +11,7 @@ mod page;
 mod pod;
 mod schemas;
 mod sidecar;
+mod workflows;
 
 use std::{
     fs,

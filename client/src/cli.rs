@@ -77,6 +77,8 @@ pub(crate) enum Command {
     Start(StartArguments),
     /// End the daemon
     Stop,
+    /// Have the system start the daemon: install, uninstall or show the user service
+    Service(ServiceArguments),
     /// Open the keyring by its own prompt, which waits up to 60 s
     Unlock,
     /// Show what is kept where, or keep a profile elsewhere
@@ -238,6 +240,33 @@ pub(crate) struct StartArguments {
     /// Hold credentials given as to `store` in the daemon's memory only
     #[arg(long, conflicts_with = "from_env")]
     pub(crate) from_stdin: bool,
+}
+
+/// The arguments of `service`.
+#[derive(Args, Debug, PartialEq)]
+pub(crate) struct ServiceArguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: ServiceCommand,
+}
+
+/// What there is to do with the user service.
+#[derive(Subcommand, Debug, PartialEq)]
+pub(crate) enum ServiceCommand {
+    /// Have the daemon there after each login, without root; says what it changed
+    Install,
+    /// Take the service away, and nothing else; says what it changed
+    Uninstall {
+        /// Everything of yours as well: the daemon, every profile's item, state and logs
+        #[arg(long)]
+        user: bool,
+    },
+    /// Show whether it is installed, and what becomes of the daemon; changes nothing
+    Status {
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// The arguments of `keyring`.
@@ -509,7 +538,7 @@ mod tests {
                 &["--json", "status"],
                 "unexpected argument '--json' found: write it behind status, see dt-cred status --help",
             ),
-            (&["service", "status"], "unrecognized subcommand 'service': see dt-cred --help"),
+            (&["proxy", "status"], "unrecognized subcommand 'proxy': see dt-cred --help"),
             (
                 &["status", "--json", "--check"],
                 "the argument '--json' cannot be used with '--check': see dt-cred status --help",

@@ -8,6 +8,7 @@ use dt_cred_proto::{
 use crate::{
     connection::{ConnectError, Connection, ExchangeError},
     deadline::Deadline,
+    service,
     settings::Settings,
     spawn, verbose,
 };
@@ -74,6 +75,12 @@ pub(crate) fn hold(
         }
         other => other,
     };
+    if matches!(answer, Err(ExchangeError::Closed))
+        && let Some(failure) = service::failure(settings, deadline)
+    {
+        // It had listened for a daemon that does not come up.
+        return Err(failure);
+    }
     Ok((judge(answer?)?, connection))
 }
 
@@ -111,6 +118,18 @@ pub(crate) fn running(settings: &Settings, deadline: Deadline) -> Result<Option<
         Err(ConnectError::Nobody(_)) => Ok(None),
         other => other.map(Some),
     }
+}
+
+/// [`running`], for what changes nothing: whom a service manager would start for whoever connects is left asleep.
+///
+/// # Errors
+/// As [`running`].
+pub(crate) fn awake(settings: &Settings, deadline: Deadline) -> Result<Option<Connection>, ConnectError> {
+    if service::sleeps(settings, deadline) {
+        verbose::tell(|| "the service manager listens, and no daemon runs".to_owned());
+        return Ok(None);
+    }
+    running(settings, deadline)
 }
 
 /// Which socket it is, why that one, and who was found there.
@@ -152,14 +171,19 @@ fn exchange(
 /// What the started daemon says, or why it cannot be started or reached.
 pub(crate) fn start(settings: &Settings, deadline: Deadline) -> Result<Connection, Failure> {
     for _ in 1..STARTS {
-        spawn::start(deadline)?;
+        launch(settings, deadline)?;
         // One that was told to end in the same moment has said that it is ready, and is gone.
         if let Some(connection) = running(settings, deadline)? {
             return Ok(connection);
         }
     }
-    spawn::start(deadline)?;
-    running(settings, deadline)?.ok_or_else(|| nobody(settings))
+    launch(settings, deadline)?;
+    running(settings, deadline)?.ok_or_else(|| nobody(settings, deadline))
+}
+
+/// Has somebody listen: the service manager where a service is installed and it can be reached, else a daemon of our own.
+fn launch(settings: &Settings, deadline: Deadline) -> Result<(), Failure> {
+    if service::start(settings, deadline)? { Ok(()) } else { Ok(spawn::start(deadline)?) }
 }
 
 /// An answer that belongs to another question.
@@ -178,12 +202,15 @@ pub(crate) fn reach(settings: &Settings, deadline: Deadline) -> Result<Connectio
     match running(settings, deadline)? {
         Some(connection) => Ok(connection),
         None if settings.starts_one() => start(settings, deadline),
-        None => Err(nobody(settings)),
+        None => Err(nobody(settings, deadline)),
     }
 }
 
-/// That nobody listens, and what would mend it.
-pub(crate) fn nobody(settings: &Settings) -> Failure {
+/// That nobody listens, or that a service manager listens no more, and what would mend it.
+pub(crate) fn nobody(settings: &Settings, deadline: Deadline) -> Failure {
+    if let Some(failure) = service::failure(settings, deadline) {
+        return failure;
+    }
     let error = ConnectError::Nobody(settings.endpoint.path.clone());
     let mend = if settings.endpoint.explicit {
         "run dt-cred start, or unset DT_CRED_SOCKET"

@@ -1,11 +1,6 @@
 //! Linux: a process, held by a pidfd.
 
-use std::{
-    ffi::OsString,
-    io,
-    os::fd::OwnedFd,
-    path::{Path, PathBuf},
-};
+use std::{io, os::fd::OwnedFd, path::Path};
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
@@ -52,14 +47,4 @@ impl Process {
     pub(crate) fn ended(&self, deadline: Deadline) -> io::Result<()> {
         super::wait(&self.handle, super::Ready::Read, deadline)
     }
-}
-
-/// The files by which systemd would start the daemon for this user (systemd.unit(5)), whether they are there or not.
-pub(crate) fn service_files(variable: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
-    let own = variable("XDG_CONFIG_HOME").map(PathBuf::from);
-    let own = own.or_else(|| Some(dt_cred_proto::platform::home(variable)?.join(".config")));
-    let folders = own.map(|folder| folder.join("systemd/user")).into_iter();
-    let all = ["/etc/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user"];
-    let folders = folders.chain(all.map(PathBuf::from));
-    folders.flat_map(|folder| ["dt-credd.socket", "dt-credd.service"].map(|unit| folder.join(unit))).collect()
 }

@@ -39,7 +39,7 @@ pub(crate) fn run(settings: &Settings, globals: &Globals, arguments: &LogArgumen
 /// What the daemon remembers; none where none runs.
 fn ask(settings: &Settings) -> Result<Option<Vec<LogEntry>>, Failure> {
     let deadline = Deadline::after(settings.timeout);
-    let Some(mut connection) = daemon::running(settings, deadline)? else { return Ok(None) };
+    let Some(mut connection) = daemon::awake(settings, deadline)? else { return Ok(None) };
     match daemon::ask_over(&mut connection, Operation::Log, deadline)? {
         Response::Log(entries) => Ok(Some(entries)),
         _ => Err(daemon::unexpected()),

@@ -1,12 +1,6 @@
 //! macOS: it has no pidfd, so that no process can be held, and a full backlog refuses as nobody would.
 
-use std::{
-    convert::Infallible,
-    ffi::OsString,
-    fs::File,
-    io,
-    path::{Path, PathBuf},
-};
+use std::{convert::Infallible, fs::File, io, path::Path};
 
 use rustix::{
     fs::{FlockOperation, flock},
@@ -48,13 +42,6 @@ impl Process {
     pub(crate) fn ended(&self, _deadline: Deadline) -> io::Result<()> {
         match self.0 {}
     }
-}
-
-/// The files by which launchd would start the daemon for this user (launchd.plist(5)), whether they are there or not.
-pub(crate) fn service_files(variable: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
-    let own = dt_cred_proto::platform::home(variable).map(|home| home.join("Library/LaunchAgents"));
-    let folders = own.into_iter().chain([PathBuf::from("/Library/LaunchAgents")]);
-    folders.map(|folder| folder.join("dt-credd.plist")).collect()
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ mod man;
 mod masked;
 mod output;
 mod reject;
+mod service;
 mod settings;
 mod spawn;
 mod spinner;
@@ -131,6 +132,7 @@ fn dispatch(globals: &Globals, command: Command) -> Result<ExitCode, Failure> {
         Command::Log(arguments) => log::run(&settings, globals, &arguments),
         Command::Start(arguments) => start::run(&settings, &arguments),
         Command::Stop => stop::run(&settings),
+        Command::Service(arguments) => service::run(&settings, &arguments.command),
         Command::Keyring(arguments) => keyring::run(&settings, globals, &arguments.command),
         Command::Unlock => unlock::run(&settings),
         Command::Inspect(arguments) => inspect::run(&settings, &arguments),

@@ -92,7 +92,10 @@ pub(crate) fn start(deadline: Deadline) -> Result<(), SpawnError> {
 }
 
 /// The daemon's program: beside this one, symbolic links followed, else where the build says. Never by PATH.
-fn program() -> Result<PathBuf, SpawnError> {
+///
+/// # Errors
+/// [`SpawnError::Missing`].
+pub(crate) fn program() -> Result<PathBuf, SpawnError> {
     let io = |source| SpawnError::Io { path: DAEMON.into(), source };
     let own = std::env::current_exe().and_then(fs::canonicalize).map_err(io)?;
     let beside = own.with_file_name(DAEMON);

@@ -10,7 +10,7 @@ use dt_cred_proto::{
 use thiserror::Error;
 
 use crate::{
-    ca, cli::StartArguments, connection::Connection, daemon, deadline::Deadline, kept, output,
+    ca, cli::StartArguments, connection::Connection, daemon, deadline::Deadline, kept, output, service,
     settings::Settings, store,
 };
 
@@ -58,8 +58,10 @@ pub(crate) fn run(settings: &Settings, arguments: &StartArguments) -> Result<(),
     };
     let held = lines.map(|lines| in_memory(settings, lines)).transpose()?;
     let deadline = Deadline::after(settings.timeout);
+    // Whoever connects where the service manager listens starts it.
+    let sleeps = service::sleeps(settings, deadline);
     let (mut connection, found) = match daemon::running(settings, deadline)? {
-        Some(connection) => (connection, "already runs"),
+        Some(connection) => (connection, if sleeps { "started" } else { "already runs" }),
         None => (daemon::start(settings, deadline)?, "started"),
     };
     let Some(store) = held else {

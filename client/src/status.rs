@@ -19,7 +19,7 @@ use crate::{
     connection::Connection,
     daemon,
     deadline::Deadline,
-    output,
+    output, service,
     settings::Settings,
 };
 
@@ -35,16 +35,17 @@ pub(crate) fn run(
     if arguments.watch {
         return watch::run(settings, globals.profile.as_ref());
     }
-    let Some(mut state) = ask(settings)? else {
-        return if arguments.check {
-            Err(daemon::nobody(settings))
+    let deadline = Deadline::after(settings.timeout);
+    let Some(mut state) = ask(settings, deadline)? else {
+        if arguments.check {
+            return Err(daemon::nobody(settings, deadline));
+        }
+        let failure = service::failure(settings, deadline);
+        return Ok(output::write(if arguments.json {
+            json::nobody(failure.as_ref())
         } else {
-            Ok(output::write(if arguments.json {
-                json::nobody()
-            } else {
-                table::nobody(settings.starts_one())
-            })?)
-        };
+            table::nobody(settings.starts_one(), failure.as_ref())
+        })?);
     };
     if arguments.check {
         return check(&state.status, settings.profile.as_ref());
@@ -70,9 +71,8 @@ pub(crate) struct State {
 }
 
 /// What the daemon tells of itself; none where none runs.
-fn ask(settings: &Settings) -> Result<Option<State>, Failure> {
-    let deadline = Deadline::after(settings.timeout);
-    let connection = daemon::running(settings, deadline)?;
+fn ask(settings: &Settings, deadline: Deadline) -> Result<Option<State>, Failure> {
+    let connection = daemon::awake(settings, deadline)?;
     connection.map(|mut connection| State::of(&mut connection, deadline)).transpose()
 }
 

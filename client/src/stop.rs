@@ -11,6 +11,7 @@ use crate::{
     deadline::Deadline,
     output,
     platform::{DAEMON, Process},
+    service,
     settings::Settings,
 };
 
@@ -35,15 +36,27 @@ impl From<StopError> for Failure {
     }
 }
 
-/// Ends the daemon; where none runs there is nothing to do.
+/// Ends the daemon; where none runs there is nothing to do. One of a service manager's is ended by that.
 ///
 /// # Errors
 /// Why it may still run.
 pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     let deadline = Deadline::after(settings.timeout);
-    let Some(mut connection) = daemon::running(settings, deadline)? else {
+    if let Some(told) = service::stop(settings, deadline)? {
+        return Ok(output::write(told)?);
+    }
+    let Some(connection) = daemon::running(settings, deadline)? else {
         return Ok(output::write("no daemon was running\n")?);
     };
+    let pid = end(connection, deadline)?;
+    Ok(output::write(format!("stopped {DAEMON}, pid {pid}\n"))?)
+}
+
+/// Ends the daemon at the other end of the connection, and waits until it has ended; its number.
+///
+/// # Errors
+/// Why it may still run.
+pub(crate) fn end(mut connection: Connection, deadline: Deadline) -> Result<u32, Failure> {
     // Held before it is asked to end: afterwards its number may already mean another process.
     let listener = connection.listener();
     let process = listener.and_then(Process::hold);
@@ -61,7 +74,7 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
             _ => StopError::Io { pid, source },
         })?;
     }
-    Ok(output::write(format!("stopped {DAEMON}, pid {pid}\n"))?)
+    Ok(pid)
 }
 
 /// Asks the daemon to end: in words, and where it does not understand them by a signal. The process that ends.

@@ -4,8 +4,11 @@ use std::{
     fs::File,
     io::{self, Read},
     mem::MaybeUninit,
-    os::{fd::AsFd, unix::process::CommandExt},
-    process::{Child, ChildStdout, Command},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::process::CommandExt,
+    },
+    process::{Child, ChildStderr, ChildStdout, Command},
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
@@ -31,7 +34,7 @@ mod tidy;
 pub(crate) use canvas::{Canvas, size};
 pub(crate) use dt_cred_proto::platform::{TrustError, trusted_program};
 pub(crate) use socket::{Stranger, Stream};
-pub(crate) use system::{Process, may_daemon_read, service_files};
+pub(crate) use system::{Process, may_daemon_read};
 
 use self::tidy::Tidy;
 use crate::{deadline::Deadline, masked::Signal};
@@ -69,6 +72,11 @@ pub(crate) fn read_child(
 ) -> io::Result<usize> {
     wait(&*output, Ready::Read, deadline)?;
     output.read(buffer)
+}
+
+/// What a child tells besides, to be read as its output is.
+pub(crate) fn as_output(errors: ChildStderr) -> ChildStdout {
+    OwnedFd::from(errors).into()
 }
 
 /// Becomes this program; the standard library gives it SIGPIPE back, which Rust's runtime ignores. Returns only why not.

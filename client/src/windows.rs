@@ -8,7 +8,7 @@ use std::{
         io::{AsHandle, AsRawHandle, FromRawHandle, OwnedHandle},
         process::CommandExt,
     },
-    process::{Child, ChildStdout, Command},
+    process::{Child, ChildStderr, ChildStdout, Command},
     time::Duration,
 };
 
@@ -50,13 +50,6 @@ pub(crate) fn may_daemon_read(_file: &std::path::Path) -> bool {
     true
 }
 
-/// The files by which a service manager would start the daemon: none does here.
-pub(crate) fn service_files(
-    _variable: impl Fn(&str) -> Option<std::ffi::OsString>,
-) -> Vec<std::path::PathBuf> {
-    Vec::new()
-}
-
 /// What to look at where the pipe cannot be reached.
 pub(crate) const ENDPOINT_MEND: &str = "see that DT_CRED_SOCKET names a pipe of your own, or unset it";
 
@@ -73,6 +66,11 @@ pub(crate) fn read_child(
     deadline: Deadline,
 ) -> io::Result<usize> {
     pipe::read(output, buffer, deadline)
+}
+
+/// What a child tells besides, to be read as its output is: both are pipes of one kind.
+pub(crate) fn as_output(errors: ChildStderr) -> ChildStdout {
+    OwnedHandle::from(errors).into()
 }
 
 /// Larger than any handle: they grow by four, and a million are more than a process has.

@@ -228,7 +228,7 @@ fn where_nothing_listens_it_is_said_and_status_and_stop_are_content() {
     sandbox.run(&["status"]).said("no daemon is running; run dt-cred start\n");
     sandbox
         .run(&["status", "--json"])
-        .said("{\"daemon\":null,\"defences\":[],\"files\":[],\"profiles\":[],\"schema\":1}\n");
+        .said("{\"daemon\":null,\"defences\":[],\"files\":[],\"profiles\":[],\"schema\":1,\"service_failure\":null}\n");
     sandbox.run(&["stop"]).said("no daemon was running\n");
     // What a daemon left behind is nobody, too.
     drop(fake::listen(&sandbox.socket()));

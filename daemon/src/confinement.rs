@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeSet,
-    env,
+    env, fs, io,
     path::{Path, PathBuf},
 };
 
@@ -108,7 +108,9 @@ impl Confinement {
             let as_it_was = |(folder, id): &(PathBuf, Option<FileId>)| {
                 FileId::of(folder) == *id || !needed.write.contains(folder)
             };
-            needs.cover(&needed) && folders.iter().all(as_it_was)
+            needs.cover(&needed)
+                && folders.iter().all(as_it_was)
+                && !needed.read.iter().any(|path| is_kept_from(path))
         })
     }
 
@@ -125,6 +127,13 @@ impl Confinement {
         let pages = Defence { name: "secret pages".into(), active, note: note.into() };
         platform::hidden().into_iter().chain([pages]).chain(self.given_up.iter().cloned()).collect()
     }
+}
+
+/// Whether the user may read what lies at `path`, and this process may not: it replaced what lay there, and a right follows
+/// the file.
+fn is_kept_from(path: &Path) -> bool {
+    let refused = fs::File::open(path).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
+    refused && platform::has_read_permission(path)
 }
 
 #[cfg(test)]

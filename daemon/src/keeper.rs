@@ -265,7 +265,7 @@ impl Keeper {
     }
 
     /// Every profile that the configuration, the state file or this daemon's memory names.
-    fn known(&self) -> Vec<Profile> {
+    pub fn known(&self) -> Vec<Profile> {
         let tasks = self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         let mut known: BTreeSet<Profile> = tasks.keys().cloned().collect();
         drop(tasks);

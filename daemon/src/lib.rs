@@ -17,6 +17,7 @@ pub mod keeper;
 pub mod keyring;
 pub mod lifecycle;
 pub mod log;
+pub mod manager;
 pub mod server;
 pub mod service;
 pub mod session;
@@ -25,6 +26,8 @@ pub mod start;
 pub mod state;
 #[cfg(not(target_os = "linux"))]
 mod ticks;
+#[cfg(not(target_os = "linux"))]
+mod unmanaged;
 
 #[cfg(unix)]
 #[path = "unix.rs"]

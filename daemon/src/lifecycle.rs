@@ -260,6 +260,17 @@ impl<T: Clone + PartialEq, E: Clone> Lifecycle<T, E> {
         }
     }
 
+    /// The way to the issuer, or whom this machine trusts, may be another one: what was wrong with that need not be waited
+    /// for.
+    pub fn reconsider(&mut self, now: Moment) {
+        self.now = now;
+        let wrong =
+            |failure: &Failure<E>| matches!(failure.refusal, Refusal::Failed { cause: Cause::Slow, .. });
+        if self.failure.take_if(|failure| wrong(failure)).is_some() {
+            self.waiters.judge_all();
+        }
+    }
+
     /// There are no credentials any more.
     pub fn erase(&mut self, now: Moment) {
         self.now = now;

@@ -20,11 +20,16 @@ use tokio::io::{Interest, unix::AsyncFd};
 
 #[path = "linux/confinement.rs"]
 mod confinement;
-
-pub use confinement::confine;
+#[path = "linux/journal.rs"]
+mod journal;
+#[path = "linux/notify.rs"]
+mod notify;
 #[path = "linux/process.rs"]
 mod process;
 
+pub use confinement::confine;
+pub use journal::Journal;
+pub use notify::{NotifySocket, monotonic, watchdog};
 pub use process::process;
 
 /// Time since the machine started, time asleep included (CLOCK_BOOTTIME in clock_gettime(2)).

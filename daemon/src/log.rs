@@ -1,6 +1,8 @@
-//! Where the daemon's log goes: standard error, or a file of the state folder.
+//! Where the daemon's log goes: standard error, systemd's journal behind it, or a file of the state folder.
 //!
 //! Only this project's own events are written: what hyper or rustls would say at trace level holds what they send.
+
+mod entry;
 
 use std::{
     fs,
@@ -10,10 +12,21 @@ use std::{
 };
 
 use dt_cred_proto::log::{DAEMON, LOG_VARIABLE, Level, LevelError, level};
-use tracing::level_filters::LevelFilter;
-use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing::{Subscriber, level_filters::LevelFilter};
+use tracing_subscriber::{
+    Registry,
+    filter::Targets,
+    fmt,
+    layer::{Layer, Layered, SubscriberExt},
+    registry::LookupSpan,
+    util::SubscriberInitExt,
+};
 
+use self::entry::Entries;
 use crate::platform;
+
+/// What takes this project's own events and no others.
+type Own = Layered<Targets, Registry>;
 
 /// The log file is renamed away when it would become longer, in bytes.
 pub const FILE_LIMIT: u64 = 1_000_000;
@@ -34,9 +47,12 @@ pub fn wanted() -> Result<LevelFilter, LevelError> {
     })
 }
 
-/// Starts logging to standard error.
+/// Starts logging to standard error; where that is systemd's journal, to it, with every field by its name.
 pub fn to_stderr(level: LevelFilter) {
-    start(level, io::stderr, true);
+    match platform::Journal::of_stderr() {
+        Some(journal) => start(level, Entries(journal)),
+        None => start(level, lines(io::stderr, true)),
+    }
 }
 
 /// The log file's name in the state folder.
@@ -48,7 +64,7 @@ pub const NAME: &str = "dt-credd.log";
 /// Where the file cannot be opened or is not a regular file of ours.
 pub fn to_file(level: LevelFilter, path: &Path) -> io::Result<()> {
     let file = LogFile::open(path.to_owned())?;
-    start(level, Mutex::new(file), false);
+    start(level, lines(Mutex::new(file), false));
     Ok(())
 }
 
@@ -62,14 +78,18 @@ pub fn bug(place: &str) {
     }
 }
 
-fn start<W>(level: LevelFilter, writer: W, terminal: bool)
+fn lines<S, W>(writer: W, terminal: bool) -> impl Layer<S> + Send + Sync
 where
+    S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'a> fmt::MakeWriter<'a> + Send + Sync + 'static,
 {
+    fmt::layer().with_writer(writer).with_ansi(false).with_target(!terminal)
+}
+
+fn start(level: LevelFilter, layer: impl Layer<Own> + Send + Sync) {
     let own = Targets::new().with_target("dt_credd", level);
-    let lines = fmt::layer().with_writer(writer).with_ansi(false).with_target(!terminal);
     // A second call, as by tests in one process, keeps the first one's log.
-    let _ = tracing_subscriber::registry().with(own).with(lines).try_init();
+    let _ = tracing_subscriber::registry().with(own).with(layer).try_init();
 }
 
 /// A file that is renamed to `….1` when it is full.

@@ -14,7 +14,10 @@ use interprocess::local_socket::ListenerOptions;
 mod process;
 
 pub use self::process::process;
-pub use crate::ticks::Alarm;
+pub use crate::{
+    ticks::Alarm,
+    unmanaged::{Journal, NotifySocket, monotonic, watchdog},
+};
 
 use crate::confinement::Needs;
 

@@ -1,6 +1,10 @@
 //! `dt-credd`: sets the process up, takes the socket, serves.
 
-use std::{io::Write, process::ExitCode, sync::Arc};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use dt_cred_proto::{
     allocator::Wiping,
@@ -14,7 +18,8 @@ use dt_credd::{
     keeper::Keeper,
     keyring::{self, Keyrings},
     log,
-    platform::{self, Signals},
+    manager::Manager,
+    platform::{self, Activated, Signals},
     server::{self, Ended},
     service,
     session::RELEASE,
@@ -53,9 +58,18 @@ fn main() -> ExitCode {
             return ExitCode::from(FailureKind::Usage.exit_code());
         }
     };
-    match run(background) {
+    // Before anything is opened. Whom a client starts nobody gives a socket, and what was left open is closed below.
+    let activated = if background { Ok(None) } else { platform::activated() };
+    let queue = activated.as_ref().ok().and_then(|given| given.as_ref()?.queue().ok());
+    let mut manager = Manager::none();
+    match run(background, activated, &mut manager) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
+            manager.failed(&failure.to_string());
+            // What another start mends is for the next daemon to answer.
+            if let Some(queue) = queue.filter(|_| failure.kind != FailureKind::TryLater) {
+                queue.refuse(&failure);
+            }
             if background {
                 say(background, &format!("failed {} {}", failure.kind.exit_code(), failure.message));
                 tracing::error!(error = %failure, "cannot serve");
@@ -67,12 +81,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(background: bool) -> Result<(), Failure> {
+fn run(
+    background: bool,
+    activated: io::Result<Option<Activated>>,
+    manager: &mut Manager,
+) -> Result<(), Failure> {
     let other = |what: &str, error: &dyn std::fmt::Display, mend: &str| {
         Failure::new(FailureKind::Other, format!("{what}: {error}; {mend}"))
     };
-    // Before anything is opened. Whom a client starts nobody gives a socket, and what was left open is closed below.
-    let activated = if background { Ok(None) } else { platform::activated() };
     let starter = match background {
         true => Starter::Client,
         false if matches!(activated, Ok(Some(_))) || platform::is_managed() => Starter::ServiceManager,
@@ -99,6 +115,10 @@ fn run(background: bool) -> Result<(), Failure> {
             .map_err(|error| other(&format!("cannot open the log {path:?}"), &error, "move it away"))?;
     } else {
         log::to_stderr(level);
+        match Manager::from_environment() {
+            Ok(found) => *manager = found,
+            Err(error) => tracing::warn!(%error, "the service manager cannot be told anything"),
+        }
     }
     let config = Config::load_default().map_err(|error| wrong(error.to_string()))?;
     let state = State::open(&folder).map_err(|error| wrong(error.to_string()))?;
@@ -133,7 +153,7 @@ fn run(background: bool) -> Result<(), Failure> {
         }
         let keeper = Keeper::new(config, state, keyrings, lent);
         let service = service::Service::new(keeper, confinement, starter);
-        match server::run(socket, Arc::clone(&service), signals, background).await {
+        match server::run(socket, Arc::clone(&service), signals, manager, background).await {
             Ended::Asked => Ok(()),
             // The client that needs them starts the next one.
             Ended::Outgrown if background => Ok(()),
@@ -153,14 +173,14 @@ fn run(background: bool) -> Result<(), Failure> {
 fn say(background: bool, word: &str) {
     if background {
         // Nobody listens any more: then nobody needs it.
-        let _ = writeln!(std::io::stdout(), "{word}");
+        let _ = writeln!(io::stdout(), "{word}");
     }
 }
 
 fn print(text: &str) -> ExitCode {
-    match std::io::stdout().write_all(text.as_bytes()) {
+    match io::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             tell(&format!("cannot write to standard output: {error}; see where it goes, then try again"));
             ExitCode::from(FailureKind::Other.exit_code())
@@ -168,7 +188,8 @@ fn print(text: &str) -> ExitCode {
     }
 }
 
-/// One line on standard error; where that takes none the exit code says it.
+/// One line on standard error, which the journal is told to be of an error; where that takes none the exit code says it.
 fn tell(line: &str) {
-    let _ = std::io::stderr().write_all(format!("dt-credd: {line}\n").as_bytes());
+    let priority = if platform::Journal::of_stderr().is_some() { "<3>" } else { "" };
+    let _ = io::stderr().write_all(format!("{priority}dt-credd: {line}\n").as_bytes());
 }

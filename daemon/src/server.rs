@@ -1,12 +1,13 @@
 //! Accepts clients until the daemon is to end.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use interprocess::local_socket::tokio::{Listener, prelude::*};
 use tokio::sync::Semaphore;
 
 use crate::{
     audit::Peer,
+    manager::Manager,
     platform::{self, Signals, Watch},
     service::{Reloaded, Service},
     session,
@@ -20,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 const RESERVE: usize = 40;
 
 /// How long answers that are on their way may take when the daemon ends.
-const DRAIN: Duration = Duration::from_millis(500);
+const DRAIN: Duration = Duration::from_secs(2);
 
 /// How long the files that hold a token may take to be removed when the daemon ends.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -50,22 +51,27 @@ pub async fn run(
     socket: Socket,
     service: Arc<Service>,
     mut signals: Signals,
+    manager: &Manager,
     started_by_client: bool,
 ) -> Ended {
     let Socket { listener, mut watch, place } = socket;
     service.open().await;
+    manager.ready(&service.profiles());
     let mut ended = Ended::Asked;
     let reason = tokio::select! {
         () = accept(&listener, &service) => "accepting ended",
-        name = asked_to_end(&mut signals, &service, started_by_client) => name.unwrap_or_else(|| {
+        name = asked_to_end(&mut signals, &service, manager, started_by_client) => name.unwrap_or_else(|| {
             ended = Ended::Outgrown;
             "rights are needed that were given up"
         }),
         () = service.stopped() => "stop",
         () = replaced(&mut watch, &place) => "the socket is no longer ours",
         never = service.audit().keep_telling() => match never {},
+        never = keep_current(manager, &service) => match never {},
+        never = manager.keep_alive() => match never {},
     };
     tracing::info!(reason, "ending");
+    manager.ending(reason);
     place.remove();
     drop(listener);
     // A client whose answer is ready gets it; whoever waits for the issuer is told by the closed connection.
@@ -81,17 +87,31 @@ pub async fn run(
 async fn asked_to_end(
     signals: &mut Signals,
     service: &Service,
+    manager: &Manager,
     started_by_client: bool,
 ) -> Option<&'static str> {
     loop {
         tokio::select! {
             asked = signals.received() => match asked {
                 Asked::End(name) => return Some(name),
-                Asked::Reload if service.reload(!started_by_client).await == Reloaded::Outgrown => return None,
-                Asked::Reload => {}
+                Asked::Reload => {
+                    manager.reloading();
+                    if service.reload(!started_by_client).await == Reloaded::Outgrown {
+                        return None;
+                    }
+                    manager.ready(&service.profiles());
+                }
             },
             () = service.outgrown() => return None,
         }
+    }
+}
+
+/// Tells the service manager which profiles there are, whenever that changes.
+async fn keep_current(manager: &Manager, service: &Service) -> Infallible {
+    loop {
+        service.changed().await;
+        manager.profiles(&service.profiles());
     }
 }
 

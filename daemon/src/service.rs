@@ -8,9 +8,12 @@ use std::{
     time::Duration,
 };
 
-use dt_cred_proto::message::{
-    Examine, Examined, Failure, FailureKind, Finding, Lent, Operation, Request, Response, Starter, Status,
-    Subject, Token, Verdict,
+use dt_cred_proto::{
+    message::{
+        Examine, Examined, Failure, FailureKind, Finding, Lent, Operation, Request, Response, Starter,
+        Status, Subject, Token, Verdict,
+    },
+    profile::Profile,
 };
 use tokio::{sync::Notify, time::timeout};
 
@@ -48,6 +51,7 @@ pub struct Service {
     answering: AtomicUsize,
     stop: Notify,
     idle: Notify,
+    changed: Notify,
 }
 
 impl Service {
@@ -63,6 +67,7 @@ impl Service {
             answering: AtomicUsize::new(0),
             stop: Notify::new(),
             idle: Notify::new(),
+            changed: Notify::new(),
         })
     }
 
@@ -92,8 +97,16 @@ impl Service {
                 Response::Token(token)
             }
             Operation::Reject(reject) => Response::Rejected { dropped: keeper.reject(reject).await? },
-            Operation::Store(store) => Response::Stored(keeper.store(store, deadline).await?),
-            Operation::Erase(erase) => Response::Erased(keeper.erase(erase, deadline).await?),
+            Operation::Store(store) => {
+                let stored = keeper.store(store, deadline).await?;
+                self.changed.notify_one();
+                Response::Stored(stored)
+            }
+            Operation::Erase(erase) => {
+                let erased = keeper.erase(erase, deadline).await?;
+                self.changed.notify_one();
+                Response::Erased(erased)
+            }
             Operation::Describe(describe) => {
                 Response::Described(keeper.describe(describe.profile, deadline).await?)
             }
@@ -156,6 +169,16 @@ impl Service {
             Err(_) => (Verdict::Warning, format!("{file} could not be read")),
         };
         Finding { subject: Subject::Configuration, verdict, message: message.into() }
+    }
+
+    /// Every profile that there is.
+    pub fn profiles(&self) -> Vec<Profile> {
+        self.keeper.known()
+    }
+
+    /// Waits until there may be others.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
     }
 
     /// What is known of the clients.

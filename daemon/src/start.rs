@@ -3,6 +3,7 @@
 use std::{
     io,
     path::{Path, PathBuf},
+    sync::Once,
     time::Duration,
 };
 
@@ -18,6 +19,9 @@ use crate::platform::{self, Activated, FileId, Lock, TrustError, Watch};
 /// How long a daemon that lost the race waits until the winner listens.
 const RACE: Duration = Duration::from_secs(10);
 
+/// How long a daemon that a service manager started waits for one that is ending: longer than that one may take.
+const ENDING: Duration = Duration::from_secs(5);
+
 /// How often it looks meanwhile. There is no event for a lock that another process lets go.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -31,11 +35,13 @@ pub struct Socket {
     pub place: Place,
 }
 
-/// Where the socket lies, held against other daemons by a lock, where no service manager sees to that.
+/// Where the socket lies, held against other daemons by a lock.
 pub struct Place {
     path: PathBuf,
     id: Option<FileId>,
-    lock: Option<Lock>,
+    /// Whether a service manager made the socket, and removes it.
+    given: bool,
+    _lock: Lock,
 }
 
 /// Why the socket could not be taken.
@@ -45,8 +51,21 @@ pub enum StartError {
     #[error("another dt-credd is already listening on {0:?}: use that one, or end it by dt-cred stop")]
     Answered(PathBuf),
     /// Another daemon holds the lock and never listened.
-    #[error("another dt-credd holds {0:?} and does not listen: end it, then try again")]
-    Stuck(PathBuf),
+    #[error("another dt-credd{} holds {path:?} and does not listen: end it, then try again", process(*.holder))]
+    Stuck {
+        /// The lock.
+        path: PathBuf,
+        /// Whose it is, by process id, as far as that is known.
+        holder: Option<u32>,
+    },
+    /// Another daemon goes on where a service manager listens now.
+    #[error("another dt-credd{} holds {path:?} and does not end: end it, then try again", process(*.holder))]
+    Staying {
+        /// The lock.
+        path: PathBuf,
+        /// Whose it is, by process id, as far as that is known.
+        holder: Option<u32>,
+    },
     /// The folder cannot be trusted.
     #[error(transparent)]
     Trust(#[from] TrustError),
@@ -62,6 +81,10 @@ pub enum StartError {
     },
 }
 
+fn process(id: Option<u32>) -> String {
+    id.map_or_else(String::new, |id| format!(" (process {id})"))
+}
+
 impl StartError {
     /// The failure as the client tells it.
     pub fn failure(&self) -> Failure {
@@ -70,10 +93,11 @@ impl StartError {
 }
 
 impl Socket {
-    /// Listens at `endpoint`, after making sure that nobody else does; or where a service manager listens for us.
+    /// Listens at `endpoint`, after making sure that nobody else does; or where a service manager listens for us, once a
+    /// daemon that was there before has ended.
     ///
     /// # Errors
-    /// [`StartError::Answered`] where another daemon serves there.
+    /// [`StartError::Answered`] where another daemon serves there, [`StartError::Staying`] where one does not end.
     pub async fn take(
         endpoint: &Endpoint,
         activated: io::Result<Option<Activated>>,
@@ -81,8 +105,10 @@ impl Socket {
         let path = endpoint.path.as_path();
         let io = |source| StartError::Io { path: path.to_owned(), source };
         if let Some(activated) = activated.map_err(io)? {
-            let (listener, path) = activated.listener().map_err(io)?;
-            return Self::given(listener, path);
+            let lock = ended(&platform::prepare(endpoint)?).await?;
+            let (listener, _) = activated.listener().map_err(io)?;
+            let watch = Watch::new(path).map_err(io)?;
+            return Ok(Self { listener, watch, place: Place::new(path, true, lock) });
         }
         let lock = lock(path, &platform::prepare(endpoint)?).await?;
         if platform::is_answered(path) {
@@ -91,23 +117,17 @@ impl Socket {
         platform::remove_stale_socket(path).map_err(io)?;
         let watch = Watch::new(path).map_err(io)?;
         let listener = platform::listen(path).map_err(io)?;
-        Ok(Self {
-            listener,
-            watch,
-            place: Place { id: FileId::of(path), path: path.to_owned(), lock: Some(lock) },
-        })
-    }
-
-    /// The socket that a service manager listens on for us, and goes on listening on after us.
-    fn given(listener: Listener, path: PathBuf) -> Result<Self, StartError> {
-        platform::private_folder(path.parent().unwrap_or(Path::new("/")), false)?;
-        let io = |source| StartError::Io { path: path.clone(), source };
-        let watch = Watch::new(&path).map_err(io)?;
-        Ok(Self { listener, watch, place: Place { id: FileId::of(&path), path, lock: None } })
+        Ok(Self { listener, watch, place: Place::new(path, false, lock) })
     }
 }
 
 impl Place {
+    fn new(path: &Path, given: bool, lock: Lock) -> Self {
+        // Who it is that another one waits for.
+        lock.sign();
+        Self { path: path.to_owned(), id: FileId::of(path), given, _lock: lock }
+    }
+
     /// Whether the socket at the path is still the one that we listen on.
     pub fn is_ours(&self) -> bool {
         self.id.is_some() && FileId::of(&self.path) == self.id
@@ -115,7 +135,7 @@ impl Place {
 
     /// Removes the socket, unless another one took its place or it is a service manager's.
     pub fn remove(&self) {
-        if self.lock.is_some()
+        if !self.given
             && self.is_ours()
             && let Err(error) = platform::remove_socket(&self.path)
         {
@@ -126,18 +146,37 @@ impl Place {
 
 /// The lock at `path`; a daemon that another one overtook waits until that one listens.
 async fn lock(socket: &Path, path: &Path) -> Result<Lock, StartError> {
+    let answered = || platform::is_answered(socket).then(|| StartError::Answered(socket.to_owned()));
+    let stuck = |holder| StartError::Stuck { path: path.to_owned(), holder };
+    taken(path, RACE, answered, stuck).await
+}
+
+/// The lock at `path`, once whoever holds it has ended. That nobody else serves where a service manager listens, and whether
+/// it is a client that connects, is not to be seen by connecting.
+async fn ended(path: &Path) -> Result<Lock, StartError> {
+    let told = Once::new();
+    let waits = || {
+        told.call_once(|| tracing::info!(pid = Lock::holder(path), "waiting for another daemon to end"));
+        None
+    };
+    taken(path, ENDING, waits, |holder| StartError::Staying { path: path.to_owned(), holder }).await
+}
+
+/// The lock at `path`, waited for as long as nothing is `wrong`, and `limit` at most.
+async fn taken(
+    path: &Path,
+    limit: Duration,
+    wrong: impl Fn() -> Option<StartError>,
+    late: impl FnOnce(Option<u32>) -> StartError,
+) -> Result<Lock, StartError> {
     let look = async {
         loop {
-            let taken =
-                Lock::take(path).map_err(|source| StartError::Io { path: path.to_owned(), source })?;
-            if let Some(lock) = taken {
-                return Ok(lock);
-            }
-            if platform::is_answered(socket) {
-                return Err(StartError::Answered(socket.to_owned()));
+            match Lock::take(path).map_err(|source| StartError::Io { path: path.to_owned(), source })? {
+                Some(lock) => return Ok(lock),
+                None => wrong().map_or(Ok(()), Err)?,
             }
             tokio::time::sleep(LOOK).await;
         }
     };
-    tokio::time::timeout(RACE, look).await.unwrap_or_else(|_| Err(StartError::Stuck(path.to_owned())))
+    tokio::time::timeout(limit, look).await.unwrap_or_else(|_| Err(late(Lock::holder(path))))
 }

@@ -27,6 +27,8 @@ use crate::server::Asked;
 
 #[path = "unix/files.rs"]
 mod files;
+#[path = "unix/queue.rs"]
+mod queue;
 #[cfg(target_os = "linux")]
 #[path = "linux.rs"]
 mod system;
@@ -41,7 +43,11 @@ pub use files::{
     FileId, Lock, Stamp, append_private, create_private, has_read_permission, is_own_file, is_stream,
     open_regular, replace, sync_folder,
 };
-pub use system::{Alarm, Watch, boot_time, confine, folded, is_answered, is_managed, process};
+pub use queue::Queue;
+pub use system::{
+    Alarm, Journal, NotifySocket, Watch, boot_time, confine, folded, is_answered, is_managed, monotonic,
+    process, watchdog,
+};
 
 /// What no file descriptor of this process may ever exceed, whatever the system allows.
 const DESCRIPTORS: u64 = 65_536;
@@ -184,6 +190,14 @@ impl Activated {
     /// Where it listens.
     pub fn endpoint(&self) -> Endpoint {
         Endpoint { path: self.path.clone(), explicit: true }
+    }
+
+    /// Whoever waits there, for when they cannot be served.
+    ///
+    /// # Errors
+    /// Where there are no descriptors left.
+    pub fn queue(&self) -> io::Result<Queue> {
+        self.descriptor.try_clone().map(|descriptor| Queue(descriptor.into()))
     }
 
     /// The listener, on the runtime that this is called on.

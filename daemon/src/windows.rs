@@ -10,7 +10,7 @@ use std::{
 
 use dt_cred_proto::{
     endpoint::Endpoint,
-    message::{Caller, Defence},
+    message::{Caller, Defence, Failure},
     platform::Sid,
 };
 use interprocess::{
@@ -35,7 +35,10 @@ mod process;
 #[path = "windows/session_end.rs"]
 mod session_end;
 
-pub use crate::ticks::Alarm;
+pub use crate::{
+    ticks::Alarm,
+    unmanaged::{Journal, NotifySocket, monotonic, watchdog},
+};
 pub use clock::boot_time;
 pub use dt_cred_proto::platform::{
     TrustError, create_private, home, private_file, private_folder, trusted, trusted_parents,
@@ -141,6 +144,16 @@ pub fn is_managed() -> bool {
 /// A pipe that a service manager gave to this process: none does.
 pub enum Activated {}
 
+/// Whoever waits on such a pipe.
+pub enum Queue {}
+
+impl Queue {
+    /// Answers each with `failure`.
+    pub fn refuse(&self, _failure: &Failure) {
+        match *self {}
+    }
+}
+
 /// None is given here.
 ///
 /// # Errors
@@ -152,6 +165,14 @@ pub fn activated() -> io::Result<Option<Activated>> {
 impl Activated {
     /// Where it listens.
     pub fn endpoint(&self) -> Endpoint {
+        match *self {}
+    }
+
+    /// Whoever waits there.
+    ///
+    /// # Errors
+    /// None.
+    pub fn queue(&self) -> io::Result<Queue> {
         match *self {}
     }
 

@@ -67,7 +67,7 @@ pub use secret_service::SecretService;
 #[cfg(target_os = "linux")]
 pub use stranger::Stranger;
 #[cfg(target_os = "linux")]
-pub use systemd::Systemd;
+pub use systemd::{Systemd, SystemdUser};
 pub use wait::{BOUND, until};
 #[cfg(target_os = "linux")]
 pub use wall_clock::WallClock;

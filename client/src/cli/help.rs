@@ -12,7 +12,7 @@ pub(super) const GROUPS: &[(&str, &[&str])] = &[
     ("Use a token", &["get", "curl", "exec", "test", "inspect", "reject"]),
     ("Keep credentials", &["login", "store", "erase", "unlock", "keyring"]),
     ("Look", &["status", "log", "doctor"]),
-    ("Run the daemon", &["start", "stop"]),
+    ("Run the daemon", &["start", "stop", "service"]),
     ("Other programs and this one", &["git-credential", "kubectl-credential", "completions", "man", "help"]),
 ];
 
@@ -44,6 +44,7 @@ vault kv get -field=lines kv/datatrails | dt-cred store -p ci",
     ("doctor", "dt-cred doctor\ndt-cred doctor --json > report.json"),
     ("start", "dt-cred start\nDATATRAILS_CLIENT_ID=… DATATRAILS_CLIENT_SECRET=… dt-cred start --from-env"),
     ("stop", "dt-cred stop"),
+    ("service", "dt-cred service install\ndt-cred service uninstall --user"),
     ("git-credential", "git config --global credential.https://app.datatrails.ai.helper dt-cred"),
     (
         "kubectl-credential",

@@ -1,14 +1,14 @@
 //! The state for programs, schema 1: durations in whole seconds, rounded down.
 
-use dt_cred_proto::message::{Defence, FileStatus, ProfileState, ProfileStatus};
+use dt_cred_proto::message::{Defence, Failure, FileStatus, ProfileState, ProfileStatus};
 use serde_json::{Value, json};
 
 use super::State;
 use crate::error;
 
-/// That no daemon runs.
-pub(super) fn nobody() -> String {
-    line(&Value::Null, &[], &[], &[])
+/// That no daemon runs, and why the service manager starts none, where that is so.
+pub(super) fn nobody(failure: Option<&Failure>) -> String {
+    line(&Value::Null, failure, &[], &[], &[])
 }
 
 /// The state as one line of JSON; `daemon` is null where none runs.
@@ -24,15 +24,28 @@ pub(super) fn render(state: &State) -> String {
     let each = |values: &mut dyn Iterator<Item = Value>| values.collect::<Vec<_>>();
     line(
         &daemon,
+        None,
         &each(&mut status.profiles.iter().map(profile)),
         &each(&mut files.iter().map(file)),
         &each(&mut defences.iter().map(defence)),
     )
 }
 
-fn line(daemon: &Value, profiles: &[Value], files: &[Value], defences: &[Value]) -> String {
-    let state =
-        json!({ "schema": 1, "daemon": daemon, "profiles": profiles, "files": files, "defences": defences });
+fn line(
+    daemon: &Value,
+    failure: Option<&Failure>,
+    profiles: &[Value],
+    files: &[Value],
+    defences: &[Value],
+) -> String {
+    let state = json!({
+        "schema": 1,
+        "daemon": daemon,
+        "service_failure": failure.map(error::json),
+        "profiles": profiles,
+        "files": files,
+        "defences": defences,
+    });
     format!("{state}\n")
 }
 
@@ -88,8 +101,11 @@ mod tests {
 
     #[test]
     fn without_a_daemon_it_is_null() {
-        let expected = "{\"daemon\":null,\"defences\":[],\"files\":[],\"profiles\":[],\"schema\":1}\n";
-        assert_eq!(nobody(), expected);
+        let expected = "{\"daemon\":null,\"defences\":[],\"files\":[],\"profiles\":[],\"schema\":1,\"service_failure\":null}\n";
+        assert_eq!(nobody(None), expected);
+        let failure = Failure::new(dt_cred_proto::message::FailureKind::Daemon, "systemd gave up");
+        let told = "\"service_failure\":{\"exit_code\":3,\"message\":\"systemd gave up\"}";
+        assert!(nobody(Some(&failure)).contains(told));
     }
 
     #[test]
@@ -97,6 +113,7 @@ mod tests {
         let value: Value = serde_json::from_str(&render(&state())).expect("JSON");
         let expected = json!({
             "schema": 1,
+            "service_failure": null,
             "daemon": {"release": "0.1.0", "pid": 4242, "uptime": 11520, "default_profile": "default", "requests": 57},
             "profiles": [
                 {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use dt_cred_proto::{
-    message::{FileStatus, ProfileStatus, Status},
+    message::{Failure, FileStatus, ProfileStatus, Status},
     profile::Profile,
 };
 
@@ -29,9 +29,12 @@ const LEFT: usize = 2;
 const HEADER: [&str; COLUMNS] =
     ["PROFILE", "STATE", "TIME LEFT", "NEXT REFRESH", "SERVED", "FETCHES", "PROXY", "KEPT IN"];
 
-/// That no daemon runs.
-pub(super) fn nobody(starts: bool) -> String {
-    let next = if starts { "the next dt-cred get starts one" } else { "run dt-cred start" };
+/// That no daemon runs, and what starts the next one, or why nothing does.
+pub(super) fn nobody(starts: bool, failure: Option<&Failure>) -> String {
+    let next = failure.map(ToString::to_string);
+    let next = next.unwrap_or_else(|| {
+        if starts { "the next dt-cred get starts one" } else { "run dt-cred start" }.to_owned()
+    });
     format!("no daemon is running; {next}\n")
 }
 
@@ -248,8 +251,10 @@ staging
 
     #[test]
     fn no_daemon_and_no_profile_are_told_with_what_to_do() {
-        assert_eq!(nobody(true), "no daemon is running; the next dt-cred get starts one\n");
-        assert_eq!(nobody(false), "no daemon is running; run dt-cred start\n");
+        assert_eq!(nobody(true, None), "no daemon is running; the next dt-cred get starts one\n");
+        assert_eq!(nobody(false, None), "no daemon is running; run dt-cred start\n");
+        let failure = Failure::new(dt_cred_proto::message::FailureKind::Daemon, "systemd gave up");
+        assert_eq!(nobody(true, Some(&failure)), "no daemon is running; systemd gave up\n");
         let mut empty = state();
         empty.status.profiles.clear();
         assert!(render(&empty, None, terminal(80)).ends_with("no profile: run dt-cred login\n"));

@@ -14,7 +14,7 @@ use crate::{
     daemon,
     deadline::Deadline,
     output::OutputError,
-    platform,
+    platform, service,
     settings::Settings,
 };
 
@@ -41,7 +41,7 @@ pub(super) fn run(settings: &Settings, named: Option<&Profile>) -> Result<(), Fa
                 state.keep(named);
                 table::render(&state, named, Look::of_terminal(size, true))
             }
-            None => table::nobody(settings.starts_one()),
+            None => table::nobody(settings.starts_one(), service::failure(settings, deadline).as_ref()),
         };
         canvas.draw(&picture(&text, size)).map_err(OutputError::from)?;
         platform::pause(PAUSE, Deadline::after(PAUSE));
@@ -59,7 +59,7 @@ fn ask(
     {
         return Ok(Some(state));
     }
-    *connection = daemon::running(settings, deadline)?;
+    *connection = daemon::awake(settings, deadline)?;
     connection.as_mut().map(|connected| State::of(connected, deadline)).transpose()
 }
 

@@ -298,6 +298,7 @@ impl Task {
     }
 
     fn configure(&mut self) {
+        self.lifecycle.reconsider(clock::now());
         let preferences = self.shared.config().profile(&self.profile);
         self.go_by(&preferences);
         let (gone, own) = (self.files.retain(&preferences.files), self.own.clone());

@@ -1,9 +1,11 @@
 //! Files that nobody else may read or put something else in the place of.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Read, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::Path,
+    process,
 };
 
 use dt_cred_proto::platform::own_uid;
@@ -13,7 +15,7 @@ use rustix::{
 };
 
 /// A lock file that this process holds for as long as the value lives.
-pub struct Lock(#[expect(dead_code, reason = "held for its lock")] fs::File);
+pub struct Lock(fs::File);
 
 impl Lock {
     /// Takes the lock at `path`, or tells that another process holds it.
@@ -28,6 +30,20 @@ impl Lock {
             Err(Errno::WOULDBLOCK) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Has the file say whose lock it is.
+    pub fn sign(&self) {
+        // On a full disk nobody is told: the lock counts all the same.
+        let _ = self.0.set_len(0).and_then(|()| writeln!(&self.0, "{}", process::id()));
+    }
+
+    /// The process that signed the lock at `path` last: while the lock is held, as a rule its holder.
+    pub fn holder(path: &Path) -> Option<u32> {
+        // A process id is short.
+        let mut said = String::new();
+        open_regular(path).ok()??.take(16).read_to_string(&mut said).ok()?;
+        said.trim_end().parse().ok()
     }
 }
 
@@ -138,5 +154,28 @@ impl FileId {
     /// The file at `path`, symlinks not followed; none where there is none.
     pub fn of(path: &Path) -> Option<Self> {
         fs::symlink_metadata(path).ok().map(|found| Self(found.dev(), found.ino()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Lock;
+
+    #[test]
+    fn a_lock_says_whose_it_is_and_what_is_no_such_line_is_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        assert_eq!(Lock::holder(&path), None);
+        let lock = Lock::take(&path).unwrap().unwrap();
+        assert_eq!(Lock::holder(&path), None);
+        lock.sign();
+        assert!(Lock::take(&path).unwrap().is_none());
+        assert_eq!(Lock::holder(&path), Some(std::process::id()));
+        drop(lock);
+        std::fs::write(&path, "4242 and more than a number\n").unwrap();
+        assert_eq!(Lock::holder(&path), None);
+        // What was longer leaves nothing behind.
+        Lock::take(&path).unwrap().unwrap().sign();
+        assert_eq!(Lock::holder(&path), Some(std::process::id()));
     }
 }

@@ -67,6 +67,29 @@ fn attempts_are_made_with_backoff() {
              223..223 timer => fetch",
         ),
         (
+            "but at once, the floor aside, when the way to it may be another one, and then once a minute again",
+            "0 ask a within 300 => fetch
+             0.1 fail slow untrusted
+             0.2 reconsider
+             1..1 timer => fetch
+             1.1 fail slow untrusted
+             61.1..61.1 timer => fetch
+             62 fail slow untrusted
+             70 reconsider => fetch
+             71 grant one 3600 => a one",
+        ),
+        (
+            "a busy issuer is left alone all the same, and one that refused the credentials",
+            "0 ask a within 300 => fetch
+             1 fail temporary busy after 120
+             2 reconsider
+             121..121 timer => fetch
+             122 fail terminal refused => reread
+             122 reread same => a: terminal refused
+             123 reconsider
+             123 ask b => b: terminal refused",
+        ),
+        (
             "what holds for one who waits holds for one who demands",
             "0 ask a => fetch
              0 grant one 3600 => a one

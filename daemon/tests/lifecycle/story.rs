@@ -12,6 +12,7 @@
 //! | `fail CAUSE ERROR [after N]` | the last fetch failed, with a Retry-After of N seconds |
 //! | `reread same`, `changed`, `unknown` | what the keyring held |
 //! | `mended` | what kept this machine from a request |
+//! | `reconsider` | the way to the issuer may be another one |
 //! | `reject [TOKEN] [force]` | the API refused the token; followed by `dropped` or `kept` |
 //! | `replace [TOKEN LIFETIME] [sent TIME] [keep]` | other credentials, proved by TOKEN |
 //! | `erase` | no credentials any more |
@@ -196,6 +197,7 @@ impl Story {
                 machine.replace(now, grant, has("keep"));
             }
             "mended" => machine.mended(now),
+            "reconsider" => machine.reconsider(now),
             "erase" => {
                 self.running = false;
                 machine.erase(now);

@@ -70,6 +70,18 @@ impl RecipeCheckers {
         run(hadolint, "")
     }
 
+    /// Reads a script for PowerShell; each place where it is none is told in a line.
+    #[track_caller]
+    pub fn powershell(&self, script: &str) -> Output {
+        let read = "import sys, tree_sitter, tree_sitter_powershell\n\
+            language = tree_sitter.Language(tree_sitter_powershell.language())\n\
+            nodes = [tree_sitter.Parser(language).parse(sys.stdin.buffer.read()).root_node]\n\
+            for node in nodes:\n    \
+                if node.is_error or node.is_missing: print(f'line {node.start_point.row + 1}: {node.type}')\n    \
+                nodes.extend(node.children)\n";
+        run(self.python(["-c", read].map(OsStr::new)), script)
+    }
+
     #[track_caller]
     fn schema(&self, name: &str, file: &Path) -> Output {
         let words = ["-m", "check_jsonschema", "--builtin-schema", name].map(OsStr::new);

@@ -12,6 +12,10 @@ use tempfile::TempDir;
 
 use super::{Output, Running, binaries, on_path, require, root, run, until};
 
+mod user;
+
+pub use user::SystemdUser;
+
 /// A booted systemd. Everything in it is killed on drop, and nothing of it is left.
 pub struct Systemd {
     /// Process 1 of the container, by its number here.
@@ -21,7 +25,8 @@ pub struct Systemd {
 }
 
 /// Mounts an overlay over the machine's files, in a mount namespace of its own, and boots it to nothing: none of the
-/// machine's own units is started. The network is the machine's, so that loopback is the tests'.
+/// machine's own units is started. The network is the machine's, so that loopback is the tests'. What a daemon defends itself
+/// by is let through, which a container is kept from.
 const BOOT: &str = r#"
     set -e
     cd "$1"
@@ -32,7 +37,8 @@ const BOOT: &str = r#"
     mount -t overlay overlay -o lowerdir=lower,upperdir=memory/upper,workdir=memory/work root
     printf '[Unit]\nDefaultDependencies=no\n' >root/etc/systemd/system/nothing.target
     exec systemd-nspawn --quiet --directory=root --register=no --keep-unit --console=pipe --link-journal=no \
-        --system-call-filter=@keyring --bind-ro="$2":/programs --boot systemd.unit=nothing.target
+        --system-call-filter='@keyring @memlock landlock_create_ruleset landlock_add_rule landlock_restrict_self' \
+        --bind-ro="$2":/programs --boot systemd.unit=nothing.target
 "#;
 
 impl Systemd {

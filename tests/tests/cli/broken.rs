@@ -42,6 +42,10 @@ const COMMANDS: &[(&str, &str, &str, [i32; 8])] = &[
     ("log", "", "", [2, 0, 3, 0, 0, 0, 0, 0]),
     ("start", "", "", [2, 0, 3, 7, 0, 0, 0, 0]),
     ("stop", "", "", [2, 0, 3, 0, 0, 0, 0, 0]),
+    // A home has no service manager.
+    ("service install", "", "", [2, 8, 8, 8, 8, 8, 8, 8]),
+    ("service uninstall", "", "", [2, 0, 0, 0, 0, 0, 0, 0]),
+    ("service status", "", "", [2, 0, 0, 0, 0, 0, 0, 0]),
     ("unlock", "", "", [2, 3, 3, 7, 6, 6, 0, 0]),
     ("keyring list", "", "", [2, 3, 3, 7, 0, 0, 0, 0]),
     ("keyring move", "--to secret-service", "", [2, 3, 3, 7, 6, 5, 6, 6]),

@@ -23,6 +23,9 @@ const PRINT: &[(&str, &str)] = &[
     ("log", ""),
     ("log --json", ""),
     ("start", ""),
+    ("service status", ""),
+    ("service status --json", ""),
+    ("service uninstall", ""),
     ("unlock", ""),
     ("keyring list", ""),
     ("keyring list --json", ""),
@@ -47,6 +50,8 @@ const PRINT: &[(&str, &str)] = &[
 const SILENT: &[&str] = &[
     // It asks on the terminal, and there is none.
     "login",
+    // There is no service manager in a home.
+    "service install",
     // There is no other keyring to move to.
     "keyring move",
     // Another program prints.

@@ -9,7 +9,7 @@ use std::{
 use dt_cred_tests::{
     commands,
     issuer::{Door, Sandbox},
-    parts::until,
+    parts::{Output, Systemd, until},
     user::{Account, User},
 };
 use serde_json::Value;
@@ -41,7 +41,10 @@ struct Printed(BTreeMap<String, BTreeMap<String, BTreeSet<&'static str>>>);
 impl Printed {
     fn take(&mut self, user: &User, command: &str, arguments: &[&str]) -> Value {
         let words: Vec<_> = command.split(' ').chain(arguments.iter().copied()).collect();
-        let output = user.dt_cred(&words);
+        self.told(command, &user.dt_cred(&words))
+    }
+
+    fn told(&mut self, command: &str, output: &Output) -> Value {
         assert_eq!(output.stdout.lines().count(), 1, "{command}: {output:?}");
         let value = serde_json::from_str(&output.stdout).expect("JSON");
         let command = self.0.entry(command.to_owned()).or_default();
@@ -83,7 +86,7 @@ fn kind(value: &Value) -> &'static str {
 /// Everything that there is to print, each object of it once at least.
 fn printed() -> Option<Printed> {
     let sandbox = Sandbox::http();
-    let user = User::in_kernel_keyring()?;
+    let (user, systemd) = (User::in_kernel_keyring()?, Systemd::boot()?);
     let mut printed = Printed::default();
     printed.take(&user, "status --json", &[]);
     printed.take(&user, "log --json", &[]);
@@ -110,6 +113,15 @@ fn printed() -> Option<Printed> {
     assert_eq!(user.dt_cred(&["get", "--timeout", "1"]).code, Some(1));
     printed.take(&user, "status --json", &[]);
     printed.take(&user, "doctor --json", &[]);
+    // A service whose daemon runs, and then one whose daemon ends as soon as it is started.
+    let member = systemd.log_in();
+    member.run("dt-cred service install && dt-cred start", "").done();
+    printed.told("service status --json", &member.run("dt-cred service status --json", ""));
+    member.break_service(1);
+    assert_eq!(member.run("dt-cred get", "").code, Some(3));
+    for command in ["service status --json", "status --json"] {
+        printed.told(command, &member.run(&format!("dt-cred {command}"), ""));
+    }
     Some(printed)
 }
 

@@ -25,10 +25,10 @@ fn a_unit_that_is_installed_is_told() {
     let mut user = User::in_memory();
     let units = user.home.path().join("units/systemd/user");
     fs::create_dir_all(&units).expect("made");
-    fs::write(units.join("dt-credd.socket"), "").expect("written");
+    fs::write(units.join("dt-cred.socket"), "").expect("written");
     user.home.set("XDG_CONFIG_HOME", user.home.path().join("units"));
     let text = user.dt_cred(&["doctor", "--no-start"]).stdout;
-    let installed = units.join("dt-credd.socket").display().to_string();
+    let installed = units.join("dt-cred.socket").display().to_string();
     assert!(text.contains(&format!("installed: {installed}")) || !cfg!(target_os = "linux"), "{text}");
 }
 

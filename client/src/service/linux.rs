@@ -1,0 +1,515 @@
+//! systemd: a socket that it listens on, and the service that it starts for whoever connects (systemd.socket(5)).
+
+use std::{
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use dt_cred_proto::message::{Failure, FailureKind};
+
+use super::{
+    Activity, Changes, ServiceError, State,
+    file::{self, MARKER, There},
+    program::{self, Ended},
+    shown,
+};
+use crate::{deadline::Deadline, platform::DAEMON, settings::Settings};
+
+/// Whether the service listens where the daemon does.
+pub(super) const TAKES_SOCKET: bool = true;
+
+const SOCKET: &str = "dt-cred.socket";
+const SERVICE: &str = "dt-cred.service";
+
+/// What is written where no package brought it.
+const UNITS: [(&str, &str); 2] = [
+    (SOCKET, include_str!("../../../packaging/systemd/dt-cred.socket")),
+    (SERVICE, include_str!("../../../packaging/systemd/dt-cred.service")),
+];
+
+/// The line that a package's daemon is started by.
+const EXEC_START: &str = "ExecStart=/usr/bin/dt-credd";
+
+/// Where systemctl lies.
+const SYSTEMCTL: [&str; 3] = ["/usr/bin/systemctl", "/bin/systemctl", "/run/current-system/sw/bin/systemctl"];
+
+/// What is asked of a unit.
+const PROPERTIES: &str =
+    "--property=Id,LoadState,ActiveState,Result,UnitFileState,FragmentPath,MainPID,ExecMainStatus";
+
+/// A unit, as systemd has it.
+#[derive(Default, Debug)]
+struct Unit {
+    loaded: bool,
+    active: String,
+    result: String,
+    file_state: String,
+    file: String,
+    pid: u32,
+    code: u8,
+}
+
+impl Unit {
+    fn is_active(&self) -> bool {
+        !matches!(self.active.as_str(), "" | "inactive" | "failed")
+    }
+}
+
+/// Both units.
+#[derive(Default, Debug)]
+struct Units {
+    socket: Unit,
+    service: Unit,
+}
+
+impl Units {
+    /// What `systemctl show` prints: a line for each property, an empty one behind each unit.
+    fn parse(text: &str) -> Self {
+        let mut units = Self::default();
+        for block in text.split("\n\n") {
+            let value = |name: &str| {
+                let found = block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+                found.unwrap_or_default().to_owned()
+            };
+            let unit = Unit {
+                loaded: value("LoadState") == "loaded",
+                active: value("ActiveState"),
+                result: value("Result"),
+                file_state: value("UnitFileState"),
+                file: value("FragmentPath"),
+                pid: value("MainPID").parse().unwrap_or_default(),
+                code: value("ExecMainStatus").parse().unwrap_or_default(),
+            };
+            match value("Id").as_str() {
+                SOCKET => units.socket = unit,
+                SERVICE => units.service = unit,
+                _ => {}
+            }
+        }
+        units
+    }
+
+    fn activity(&self) -> Activity {
+        if self.service.is_active() && self.service.pid != 0 {
+            Activity::Running(self.service.pid)
+        } else if self.socket.is_active() {
+            Activity::Listening
+        } else if self.failure().is_some() {
+            Activity::GivenUp
+        } else {
+            Activity::Stopped
+        }
+    }
+
+    /// That systemd starts the daemon no more: it has closed the socket, and opens it for nobody before it is told to.
+    fn failure(&self) -> Option<Failure> {
+        if self.socket.active != "failed" {
+            return None;
+        }
+        let (unit, why) = match self.socket.result.as_str() {
+            "service-start-limit-hit" | "trigger-limit-hit" => {
+                let code = match self.service.code {
+                    0 => String::new(),
+                    code => format!(", with exit code {code} the last time"),
+                };
+                (SERVICE, format!("which ended again and again{code}"))
+            }
+            result => (SOCKET, format!("which failed ({result})")),
+        };
+        let kind = if self.service.code == FailureKind::Configuration.exit_code() {
+            FailureKind::Configuration
+        } else {
+            FailureKind::Daemon
+        };
+        let message = format!(
+            "systemd gave up on {unit}, {why}: see why by `journalctl --user -u {unit}`, mend it, then run `systemctl --user reset-failed {SOCKET} {SERVICE}` and `dt-cred start`"
+        );
+        Some(Failure::new(kind, message))
+    }
+}
+
+/// This user's manager, by the folder that its sockets lie in: the one that the daemon's lies in too.
+struct Manager {
+    runtime: PathBuf,
+}
+
+impl Manager {
+    /// The one that listens, if any: a look at one file.
+    fn of(settings: &Settings) -> Option<Self> {
+        let runtime = settings.endpoint.path.parent()?.parent()?.to_owned();
+        runtime.join("systemd/private").exists().then_some(Self { runtime })
+    }
+
+    /// The one that there must be.
+    fn needed(settings: &Settings) -> Result<Self, ServiceError> {
+        Self::of(settings).ok_or_else(|| ServiceError::NoManager(no_manager(settings)))
+    }
+
+    fn systemctl(&self, words: &[&str], deadline: Deadline) -> Result<Ended, ServiceError> {
+        let path = SYSTEMCTL.iter().map(Path::new).find(|path| path.exists());
+        let arguments = [&["--user"], words].concat();
+        let runtime = ("XDG_RUNTIME_DIR", self.runtime.as_path());
+        program::run(path.unwrap_or(Path::new(SYSTEMCTL[0])), &arguments, &[runtime], deadline)
+    }
+
+    /// Has it listen no more, now and after the next login, and end the daemon.
+    fn put_down(&self, deadline: Deadline, changes: &mut Changes) -> Result<(), ServiceError> {
+        let units = self.units(deadline)?;
+        if units.socket.file_state.starts_with("enabled") {
+            self.systemctl(&["disable", "--quiet", SOCKET], deadline)?.done()?;
+            changes.push(format!("disabled {SOCKET}"));
+        }
+        if units.socket.is_active() || units.service.is_active() {
+            self.systemctl(&["stop", SOCKET, SERVICE], deadline)?.done()?;
+            changes.push(format!("stopped {SOCKET} and {SERVICE}"));
+        }
+        // It would keep in mind what failed, and fails where nothing did.
+        self.systemctl(&["reset-failed", SOCKET, SERVICE], deadline)?;
+        Ok(())
+    }
+
+    fn units(&self, deadline: Deadline) -> Result<Units, ServiceError> {
+        self.systemctl(&["show", PROPERTIES, SOCKET, SERVICE], deadline)?
+            .done()
+            .map(|text| Units::parse(&text))
+    }
+}
+
+fn no_manager(settings: &Settings) -> String {
+    if !Path::new("/run/systemd/system").exists() {
+        return "systemd does not run on this machine, so there is nothing to install: dt-cred starts the daemon by itself"
+            .to_owned();
+    }
+    if std::env::var_os("SUDO_USER").is_some_and(|user| !user.is_empty()) {
+        return "under sudo the service would be that of the user it runs as, for whom systemd runs nothing: try without sudo"
+            .to_owned();
+    }
+    format!(
+        "systemd runs no manager for you whose socket would lie beside {:?}: log in by a session of its own, or run `loginctl enable-linger` once, and leave XDG_RUNTIME_DIR as that sets it",
+        settings.endpoint.path
+    )
+}
+
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// The folder of what its user configures (XDG Base Directory Specification).
+fn config_home() -> Option<PathBuf> {
+    let named = variable("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    named.or_else(|| Some(dt_cred_proto::platform::home(variable)?.join(".config")))
+}
+
+/// Where packages and administrators put a user's units (systemd.unit(5)), what counts first at first.
+const PACKAGED: [&str; 4] =
+    ["/etc/systemd/user", "/run/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user"];
+
+/// The folder of the user's own units.
+fn own_folder() -> Result<PathBuf, ServiceError> {
+    let none = || ServiceError::NoManager("there is no home folder to install it in: set HOME".to_owned());
+    config_home().map(|folder| folder.join("systemd/user")).ok_or_else(none)
+}
+
+/// The socket's unit that counts, where it is none that was masked.
+pub(super) fn installed() -> Option<PathBuf> {
+    let folders = own_folder().ok().into_iter().chain(PACKAGED.map(PathBuf::from));
+    let mut files = folders.map(|folder| folder.join(SOCKET));
+    // A link to /dev/null is how a unit is kept from being used.
+    files.find(|file| file.exists()).filter(|file| file.is_file())
+}
+
+/// The folder of the socket.
+pub(super) fn run_folder(settings: &Settings) -> Option<PathBuf> {
+    settings.endpoint.path.parent().map(Path::to_owned)
+}
+
+/// A log beside the state folder's: what systemd starts logs to the journal.
+pub(super) fn log() -> Option<PathBuf> {
+    None
+}
+
+/// What the user may have configured.
+pub(super) fn configuration() -> Option<PathBuf> {
+    config_home().map(|folder| folder.join("dt-cred/config.toml"))
+}
+
+/// The service as it is; none where there is none.
+///
+/// # Errors
+/// None: where systemd does not tell, that is told.
+pub(super) fn state(settings: &Settings, deadline: Deadline) -> Result<Option<State>, ServiceError> {
+    let Some(file) = installed() else { return Ok(None) };
+    let written = matches!(file::look(&file), Ok(There::Ours(_)));
+    let units = Manager::of(settings).and_then(|manager| manager.units(deadline).ok());
+    Ok(Some(State {
+        place: shown(&file),
+        written,
+        enabled: units.as_ref().map(|units| units.socket.file_state.starts_with("enabled")),
+        activity: units.as_ref().map(Units::activity),
+        failure: units.and_then(|units| units.failure()),
+    }))
+}
+
+/// Whether there is somebody to install it with.
+///
+/// # Errors
+/// [`ServiceError::NoManager`].
+pub(super) fn reachable(settings: &Settings) -> Result<(), ServiceError> {
+    Manager::needed(settings).map(|_| ())
+}
+
+/// Writes the units where no package brought them.
+///
+/// # Errors
+/// [`ServiceError`].
+pub(super) fn prepare(
+    settings: &Settings,
+    program: &Path,
+    deadline: Deadline,
+    changes: &mut Changes,
+) -> Result<(), ServiceError> {
+    let manager = Manager::needed(settings)?;
+    let own = own_folder()?;
+    let files = UNITS.map(|(name, text)| (own.join(name), text));
+    // Both are looked at before one is changed.
+    for (file, _) in &files {
+        if matches!(file::look(file)?, There::Foreign) {
+            return Err(ServiceError::Foreign(file.clone()));
+        }
+    }
+    let brings = |folder: &Path| UNITS.iter().all(|(name, _)| folder.join(name).is_file());
+    let is_packaged = PACKAGED.map(Path::new).into_iter().any(brings);
+    let before = changes.len();
+    for (file, text) in &files {
+        if is_packaged {
+            if file::remove(file)? {
+                changes.push(format!("removed {}, as a package has brought its own", shown(file)));
+            }
+        } else if file::write(file, &unit(text, program)?)? {
+            changes.push(format!("wrote {}", shown(file)));
+        }
+    }
+    if changes.len() > before {
+        manager.systemctl(&["daemon-reload"], deadline)?.done()?;
+        if manager.units(deadline)?.service.is_active() {
+            changes.push(format!(
+                "{DAEMON} goes on as it was started: dt-cred stop, and the next one is the new one"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A unit as it is written: it says whose it is, and starts this daemon.
+fn unit(text: &str, program: &Path) -> Result<String, ServiceError> {
+    let Some(path) = program.to_str().filter(|path| !path.contains(char::is_control)) else {
+        return Err(ServiceError::Unseen(format!(
+            "systemd takes no such path as {program:?}: install dt-cred elsewhere"
+        )));
+    };
+    // Quoted as systemd.service(5) has it, where specifiers and variables are replaced within quotes too.
+    let path = path.replace('\\', r"\\").replace('"', "\\\"").replace('%', "%%").replace('$', "$$");
+    Ok(format!("# {MARKER}\n{}", text.replace(EXEC_START, &format!("ExecStart=\"{path}\""))))
+}
+
+/// Has systemd listen, now and after each login.
+///
+/// # Errors
+/// [`ServiceError`].
+pub(super) fn enable(
+    settings: &Settings,
+    deadline: Deadline,
+    changes: &mut Changes,
+) -> Result<(), ServiceError> {
+    let manager = Manager::needed(settings)?;
+    let units = manager.units(deadline)?;
+    if let Some(file) = installed()
+        && Path::new(&units.socket.file) != file
+    {
+        let known = if units.socket.file.is_empty() { "none" } else { &units.socket.file };
+        return Err(ServiceError::Unseen(format!(
+            "systemd does not know {}, but {known}: see that XDG_CONFIG_HOME is what your session has, then try again",
+            shown(&file)
+        )));
+    }
+    if !units.socket.file_state.starts_with("enabled") {
+        manager.systemctl(&["enable", "--quiet", SOCKET], deadline)?.done()?;
+        changes.push(format!("enabled {SOCKET}"));
+    }
+    if !units.socket.is_active() {
+        // Whoever installs it begins anew.
+        manager.systemctl(&["reset-failed", SOCKET, SERVICE], deadline)?;
+        manager.systemctl(&["start", SOCKET], deadline)?.done()?;
+        changes.push(format!("started {SOCKET}: it starts {DAEMON} for whoever connects"));
+    }
+    Ok(())
+}
+
+/// Takes it away: what we wrote is removed, a package's is disabled.
+///
+/// # Errors
+/// [`ServiceError`].
+pub(super) fn uninstall(
+    settings: &Settings,
+    deadline: Deadline,
+    changes: &mut Changes,
+) -> Result<(), ServiceError> {
+    let own = own_folder()?;
+    let files = UNITS.map(|(name, _)| own.join(name));
+    let manager = Manager::of(settings);
+    if let Some(file) = installed() {
+        if file == files[0] && !matches!(file::look(&file)?, There::Ours(_)) {
+            return Err(ServiceError::Foreign(file));
+        }
+        if let Some(manager) = &manager {
+            manager.put_down(deadline, changes)?;
+        }
+    }
+    // Where no manager could be told: the link that it made.
+    let link = own.join("sockets.target.wants").join(SOCKET);
+    if matches!(file::look(&files[0])?, There::Ours(_)) && fs::read_link(&link).is_ok_and(|to| to == files[0])
+    {
+        fs::remove_file(&link).map_err(file::failed("remove", &link))?;
+        changes.push(format!("removed {}", shown(&link)));
+    }
+    let mut removed = false;
+    for file in &files {
+        if file::remove(file)? {
+            removed = true;
+            changes.push(format!("removed {}", shown(file)));
+        }
+    }
+    if let (Some(manager), true) = (&manager, removed) {
+        manager.systemctl(&["daemon-reload"], deadline)?.done()?;
+    }
+    Ok(())
+}
+
+/// As [`super::start`].
+///
+/// # Errors
+/// That systemd refuses, or has given up.
+pub(super) fn start(settings: &Settings, deadline: Deadline) -> Result<bool, Failure> {
+    let Some(manager) = Manager::of(settings).filter(|_| installed().is_some()) else { return Ok(false) };
+    // What has ended left its socket behind, and what is masked is not to be used.
+    let Ok(units) = manager.units(deadline) else { return Ok(false) };
+    if !units.socket.loaded {
+        return Ok(false);
+    }
+    if let Some(failure) = units.failure() {
+        return Err(failure);
+    }
+    manager
+        .systemctl(&["start", SOCKET], deadline)?
+        .done()
+        .map_err(|error| Failure::new(FailureKind::Daemon, error.to_string()))?;
+    Ok(true)
+}
+
+/// As [`super::stop`].
+///
+/// # Errors
+/// [`ServiceError`].
+pub(super) fn stop(settings: &Settings, deadline: Deadline) -> Result<Option<String>, ServiceError> {
+    let Some(manager) = Manager::of(settings) else { return Ok(None) };
+    let Ok(units) = manager.units(deadline) else { return Ok(None) };
+    if !units.socket.is_active() && !units.service.is_active() {
+        return Ok(None);
+    }
+    let ended = if units.service.is_active() {
+        manager.systemctl(&["stop", SERVICE], deadline)?.done()?;
+        format!("stopped {DAEMON}, pid {}", units.service.pid)
+    } else {
+        "no daemon was running".to_owned()
+    };
+    let socket = if units.socket.is_active() {
+        format!(
+            "; {SOCKET} listens on, and starts it for the next command, unless you run systemctl --user stop {SOCKET}"
+        )
+    } else {
+        String::new()
+    };
+    Ok(Some(format!("{ended}{socket}\n")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LISTENING: &str = "\
+Id=dt-cred.socket
+LoadState=loaded
+ActiveState=active
+Result=success
+UnitFileState=enabled
+FragmentPath=/usr/lib/systemd/user/dt-cred.socket
+
+Id=dt-cred.service
+MainPID=0
+ExecMainStatus=0
+LoadState=loaded
+ActiveState=inactive
+Result=success
+";
+
+    #[test]
+    fn what_systemd_tells_is_understood_in_whatever_order() {
+        let running = LISTENING.replace("MainPID=0", "MainPID=42").replace("inactive", "active");
+        let stopped = LISTENING.replace("=active", "=inactive");
+        let failed = LISTENING.replace("=active", "=failed");
+        for (text, activity) in [
+            (LISTENING, Activity::Listening),
+            (&running, Activity::Running(42)),
+            (&stopped, Activity::Stopped),
+            (&failed, Activity::GivenUp),
+            ("", Activity::Stopped),
+        ] {
+            assert_eq!(Units::parse(text).activity(), activity, "{text}");
+        }
+        assert_eq!(Units::parse(LISTENING).socket.file_state, "enabled");
+    }
+
+    #[test]
+    fn a_crash_loop_is_told_with_its_mend_and_a_wrong_configuration_by_its_own_code() {
+        let failed = LISTENING.replace("=active", "=failed").replacen(
+            "Result=success",
+            "Result=service-start-limit-hit",
+            1,
+        );
+        for (code, expected) in [("1", 3), ("7", 7)] {
+            let text = failed.replace("ExecMainStatus=0", &format!("ExecMainStatus={code}"));
+            let failure = Units::parse(&text).failure().expect("given up");
+            assert_eq!(failure.kind.exit_code(), expected);
+            for word in [
+                "dt-cred.service, which ended again and again",
+                &format!("exit code {code}"),
+                "reset-failed dt-cred.socket dt-cred.service",
+                "dt-cred start",
+                "journalctl --user -u dt-cred.service",
+            ] {
+                assert!(failure.message.as_str().contains(word), "{word}: {failure}");
+            }
+        }
+        let other = Units::parse(&LISTENING.replace("=active", "=failed")).failure().expect("given up");
+        assert!(other.message.as_str().contains("dt-cred.socket, which failed (success)"), "{other}");
+    }
+
+    #[test]
+    fn what_is_written_says_whose_it_is_and_starts_this_daemon() {
+        let [socket, service] =
+            UNITS.map(|(_, text)| unit(text, Path::new("/opt/a b/50%/$x/\"q\"/dt-credd")));
+        let (socket, service) = (socket.expect("written"), service.expect("written"));
+        let line = r#"ExecStart="/opt/a b/50%%/$$x/\"q\"/dt-credd""#;
+        assert_eq!(service.lines().filter(|text| *text == line).count(), 1, "{service}");
+        for text in [&socket, &service] {
+            assert_eq!(text.lines().next(), Some(format!("# {MARKER}").as_str()));
+            assert!(!text.contains(EXEC_START), "{text}");
+        }
+        assert!(
+            UNITS.iter().all(|(_, text)| !text.contains(MARKER)),
+            "a package's file is not ours to remove"
+        );
+        assert!(unit(UNITS[1].1, Path::new("/opt/a\nb/dt-credd")).is_err());
+    }
+}

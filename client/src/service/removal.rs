@@ -1,0 +1,147 @@
+//! `dt-cred service uninstall --user`: no item, no process and no file of dt-cred's is left, but what its user wrote.
+
+use std::{fs, path::Path};
+
+use dt_cred_proto::{
+    endpoint::state_folder,
+    message::{Erase, Failure, Operation, Response},
+};
+
+use super::{Changes, ServiceError, end, shown, system};
+use crate::{daemon, deadline::Deadline, platform::DAEMON, settings::Settings};
+
+/// Erases every item, takes the service away, ends the daemon and removes what both have written; what was done, one line
+/// each, and what is left.
+///
+/// # Errors
+/// The daemon's failure where an item cannot be erased: then nothing else was done. [`ServiceError`].
+pub(super) fn run(settings: &Settings, deadline: Deadline) -> Result<Changes, Failure> {
+    if settings.endpoint.explicit {
+        return Err(ServiceError::Explicit.into());
+    }
+    let mut changes = Changes::new();
+    let folders: Vec<_> = state_folder().into_iter().chain(system::run_folder(settings)).collect();
+    // What is made for the question alone is no change.
+    let had = folders.clone().into_iter().filter(|folder| folder.exists()).collect::<Vec<_>>();
+    let ran = !super::sleeps(settings, deadline) && daemon::running(settings, deadline)?.is_some();
+    // The keyring may ask whether it is to remove an item.
+    let deadline = Deadline::after(settings.patience);
+    match daemon::ask(settings, Operation::Erase(Erase::All), deadline)? {
+        Response::Erased(profiles) => {
+            changes.extend(profiles.iter().map(|profile| format!("erased profile {profile}")));
+        }
+        _ => return Err(daemon::unexpected()),
+    }
+    system::uninstall(settings, deadline, &mut changes)?;
+    if let Some(pid) = end(settings, deadline)?
+        && ran
+    {
+        changes.push(format!("ended {DAEMON}, pid {pid}"));
+    }
+    // The run folder may lie in the state folder.
+    for folder in folders.iter().rev() {
+        let is_left = removed(folder)?;
+        if is_left {
+            changes.push(format!("left {}: something in it is not dt-cred's", shown(folder)));
+        } else if had.contains(folder) {
+            changes.push(format!("removed {}", shown(folder)));
+        }
+    }
+    for log in system::log().into_iter().filter(|log| log.is_file()) {
+        fs::remove_file(&log).map_err(failed(&log))?;
+        changes.push(format!("removed {}", shown(&log)));
+    }
+    if let Some(kept) = system::configuration() {
+        if kept.exists() {
+            changes.push(format!("kept {}: you wrote it", shown(&kept)));
+        }
+        // The daemon makes its folder, and one with anything in it is not removed.
+        let _ = kept.parent().map(fs::remove_dir);
+    }
+    Ok(changes)
+}
+
+/// Removes what dt-cred has written in `folder`, and the folder where that was all; whether something else is left.
+fn removed(folder: &Path) -> Result<bool, ServiceError> {
+    // A symlink's target is whoever's made it.
+    if !fs::symlink_metadata(folder).is_ok_and(|found| found.is_dir()) {
+        return Ok(folder.exists());
+    }
+    for entry in fs::read_dir(folder).map_err(failed(folder))? {
+        let entry = entry.map_err(failed(folder))?;
+        let (path, is_folder) = (entry.path(), entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        if !entry.file_name().to_str().is_some_and(|name| is_ours(name, is_folder)) {
+            continue;
+        }
+        // Neither follows a symlink.
+        let done = if is_folder { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        done.map_err(failed(&path))?;
+    }
+    Ok(fs::remove_dir(folder).is_err())
+}
+
+/// Whether the daemon or the client gives this name to something in its own folders.
+fn is_ours(name: &str, is_folder: bool) -> bool {
+    let is_between = |start, end| name.starts_with(start) && name.ends_with(end);
+    if is_folder {
+        return matches!(name, "ca" | "agent.lent") || name.starts_with("lent-");
+    }
+    let files = [
+        "state.toml",
+        "state.toml.new",
+        "state.lock",
+        "dt-credd.log",
+        "dt-credd.log.1",
+        "agent.sock",
+        "agent.lock",
+    ];
+    files.contains(&name) || is_between("file-", ".lock") || is_between("pipe-", ".lock")
+}
+
+fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> ServiceError + use<> {
+    let path = path.to_owned();
+    move |source| ServiceError::Io { doing: "remove", path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_dt_creds_is_left_where_it_lies_and_so_is_its_folder() {
+        let ground = tempfile::tempdir().expect("a folder");
+        let folder = ground.path().join("dt-cred");
+        let make = || {
+            fs::create_dir_all(folder.join("ca/0123456789abcdef")).expect("made");
+            for name in ["state.toml", "dt-credd.log.1", "file-x.lock", "ca/0123456789abcdef/ca.pem"] {
+                fs::write(folder.join(name), "x").expect("written");
+            }
+        };
+        make();
+        assert!(!removed(&folder).expect("removed"));
+        assert!(!folder.exists());
+        assert!(!removed(&folder).expect("nothing there"));
+        make();
+        for name in ["notes.txt", "state.toml.bak", "file-x"] {
+            fs::write(folder.join(name), "x").expect("written");
+        }
+        fs::create_dir(folder.join("dt-credd.log")).expect("made");
+        assert!(removed(&folder).expect("removed"));
+        let mut left: Vec<_> =
+            fs::read_dir(&folder).expect("left").map(|entry| entry.expect("an entry").file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["dt-credd.log", "file-x", "notes.txt", "state.toml.bak"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_symlink_in_the_place_of_the_folder_is_not_followed() {
+        let ground = tempfile::tempdir().expect("a folder");
+        let (other, folder) = (ground.path().join("other"), ground.path().join("dt-cred"));
+        fs::create_dir(&other).expect("made");
+        fs::write(other.join("state.toml"), "x").expect("written");
+        std::os::unix::fs::symlink(&other, &folder).expect("a link");
+        assert!(removed(&folder).expect("left"));
+        assert!(other.join("state.toml").exists() && folder.exists());
+    }
+}

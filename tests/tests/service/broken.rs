@@ -1,0 +1,52 @@
+//! A service that cannot serve: clients learn why, and systemd does not try for ever.
+
+use dt_cred_tests::parts::until;
+
+use super::machine::Machine;
+
+const SERVICE: &str = "dt-cred.service";
+const SOCKET: &str = "dt-cred.socket";
+
+/// What there is to do once systemd has given up.
+const MEND: &str =
+    "systemctl --user reset-failed dt-cred.socket dt-cred.service && systemctl --user start dt-cred.socket";
+
+#[test]
+fn a_crash_loop_is_ended_by_systemd_and_whoever_waits_is_not_kept_waiting() {
+    let Some(machine) = Machine::in_use() else { return };
+    machine.drop_in("ExecStart=\nExecStart=/bin/false");
+    machine.run("systemctl --user stop dt-cred.service 2>/dev/null").done();
+    let refused = machine.run("dt-cred get --no-start");
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(3), ""), "{refused:?}");
+    until("systemd to give up", || {
+        (machine.property(SOCKET, "Result") == "service-start-limit-hit").then_some(())
+    });
+    assert_eq!(machine.property(SERVICE, "ActiveState"), "failed");
+    assert_eq!(machine.property(SOCKET, "ActiveState"), "failed");
+    machine
+        .run("rm .config/systemd/user/dt-cred.service.d/test.conf && systemctl --user daemon-reload")
+        .done();
+    machine.run(MEND).done();
+    machine.token();
+}
+
+#[test]
+fn a_configuration_that_is_wrong_is_told_to_whoever_asks_and_counts_at_once_when_it_is_mended() {
+    let Some(machine) = Machine::in_use() else { return };
+    machine
+        .run("dt-cred stop && mkdir -p .config/dt-cred && echo nonsense = 1 >.config/dt-cred/config.toml")
+        .done();
+    for _ in 0..2 {
+        let refused = machine.run("dt-cred get");
+        assert_eq!((refused.code, refused.stdout.as_str()), (Some(7), ""), "{refused:?}");
+        assert!(refused.stderr.contains("nonsense"), "{refused:?}");
+    }
+    until("the service to have ended", || {
+        (machine.property(SERVICE, "ActiveState") == "failed").then_some(())
+    });
+    assert!(machine.property(SERVICE, "StatusText").contains("nonsense"));
+    assert_eq!(machine.property(SERVICE, "NRestarts"), "0", "another start would not mend it");
+    assert_eq!(machine.property(SOCKET, "ActiveState"), "active");
+    machine.run("rm .config/dt-cred/config.toml").done();
+    machine.token();
+}

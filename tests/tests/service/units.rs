@@ -1,0 +1,1 @@
+//! What the units are, by systemd's own tools, and what they let a user do.

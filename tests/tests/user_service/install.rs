@@ -1,0 +1,152 @@
+//! What `install` and `uninstall` change, and what they leave alone.
+
+use dt_cred_tests::parts::{Systemd, SystemdUser};
+use serde_json::Value;
+
+use super::{failed, install, units};
+
+/// `service status --json`.
+#[track_caller]
+fn status(user: &SystemdUser<'_>) -> Value {
+    serde_json::from_str(&user.run("dt-cred service status --json", "").done()).expect("JSON")
+}
+
+#[test]
+fn what_install_changes_it_tells_and_a_second_one_changes_nothing() {
+    let Some(systemd) = Systemd::boot() else { return };
+    let user = systemd.log_in();
+    let folder = units(&user);
+    let none = "no service is installed, and none is needed: dt-cred starts the daemon\n";
+    assert_eq!(user.run("dt-cred service status", "").done(), none);
+    let told = format!(
+        "wrote {folder}/dt-cred.socket\nwrote {folder}/dt-cred.service\nenabled dt-cred.socket\n\
+         started dt-cred.socket: it starts dt-credd for whoever connects\n"
+    );
+    // Whatever the umask: the manager may be another user's program.
+    assert_eq!(user.run("umask 077; dt-cred service install", "").done(), told);
+    let modes = user.run("cd ~/.config/systemd/user && stat -c '%a %n' dt-cred.*", "").done();
+    assert_eq!(modes, "644 dt-cred.service\n644 dt-cred.socket\n");
+    let changed = user.run("find ~ -printf '%p %T@ %i\n'", "").done();
+    assert_eq!(install(&user), "nothing to change: the service is installed\n");
+    assert_eq!(user.run("find ~ -printf '%p %T@ %i\n'", "").done(), changed);
+    let told = status(&user);
+    assert_eq!(
+        (&told["installed"], &told["written"], &told["enabled"], &told["state"], &told["failure"]),
+        (
+            &format!("{folder}/dt-cred.socket").into(),
+            &true.into(),
+            &true.into(),
+            &"listening".into(),
+            &Value::Null
+        )
+    );
+    user.run("dt-cred start", "").done();
+    let told = status(&user);
+    let pid = user.run("systemctl --user show --property=MainPID --value dt-cred.service", "").done();
+    assert_eq!((&told["state"], told["pid"].to_string()), (&"running".into(), pid.trim().to_owned()));
+    assert_eq!(
+        user.run("cd / && cat /proc/$(systemctl --user show -P MainPID dt-cred.service)/comm", "").done(),
+        "dt-credd\n"
+    );
+    // Also where one of both is gone, or was left half done.
+    user.run(
+        "systemctl --user disable --quiet dt-cred.socket; rm ~/.config/systemd/user/dt-cred.service",
+        "",
+    )
+    .done();
+    let told = install(&user);
+    assert!(told.starts_with(&format!("wrote {folder}/dt-cred.service\n")), "{told}");
+    assert!(told.contains("enabled dt-cred.socket\n") && !told.contains("wrote /dt-cred.socket"), "{told}");
+}
+
+#[test]
+fn what_was_installed_is_gone_after_uninstall_and_a_second_one_changes_nothing() {
+    let Some(systemd) = Systemd::boot() else { return };
+    let user = systemd.log_in();
+    let folder = units(&user);
+    install(&user);
+    user.run("dt-cred start", "").done();
+    let told = format!(
+        "disabled dt-cred.socket\nstopped dt-cred.socket and dt-cred.service\nremoved {folder}/dt-cred.socket\n\
+         removed {folder}/dt-cred.service\n"
+    );
+    assert_eq!(user.run("dt-cred service uninstall", "").done(), told);
+    assert_eq!(user.run("find ~/.config/systemd -not -type d; pgrep -u $(id -u) dt-credd", "").stdout, "");
+    assert_eq!(user.run("systemctl --user list-unit-files --no-legend 'dt-cred*'", "").stdout, "");
+    assert_eq!(user.run("systemctl --user list-units --all --no-legend 'dt-cred*'", "").stdout, "");
+    let again = user.run("dt-cred service uninstall", "").done();
+    assert_eq!(again, "nothing to change: no service is installed\n");
+    // Then a command starts the daemon as it did before.
+    user.run("dt-cred start && [ -z \"$(dt-cred -v status 2>&1 | grep systemctl)\" ] && dt-cred stop", "")
+        .done();
+}
+
+#[test]
+fn a_file_of_another_program_is_never_touched() {
+    let Some(systemd) = Systemd::boot() else { return };
+    let user = systemd.log_in();
+    let folder = units(&user);
+    // What `uninstall` says of it: where it does not stand for the service there is none to take away.
+    for (make, name, code) in [
+        ("echo '# my own' >dt-cred.service", "dt-cred.service", 0),
+        ("printf '[Socket]\\nListenStream=%%t/dt-cred/agent.sock\\n' >dt-cred.socket", "dt-cred.socket", 8),
+        // A package's text, without the word that it was written here.
+        ("sed '/Written by/d' ours >dt-cred.socket", "dt-cred.socket", 8),
+        ("ln -s ours dt-cred.socket", "dt-cred.socket", 8),
+        ("ln -s /dev/null dt-cred.socket", "dt-cred.socket", 0),
+        ("mkdir dt-cred.service", "dt-cred.service", 0),
+        ("mkfifo dt-cred.service", "dt-cred.service", 0),
+    ] {
+        install(&user);
+        user.run("cp ~/.config/systemd/user/dt-cred.socket ~/ours; dt-cred service uninstall", "").done();
+        user.run(&format!("cd ~/.config/systemd/user && mv ~/ours . && {make}"), "").done();
+        let before = user.run("find ~/.config/systemd -printf '%p %T@ %i %m %l\n'", "").done();
+        let refused = user.run("dt-cred service install", "");
+        failed(
+            &refused,
+            8,
+            &[&format!("{folder}/{name}"), "is not dt-cred's and is left as it is", "move it away"],
+        );
+        let uninstalled = user.run("dt-cred service uninstall", "");
+        assert_eq!(uninstalled.code, Some(code), "{make}: {uninstalled:?}");
+        if code != 0 {
+            failed(&uninstalled, code, &["is not dt-cred's and is left as it is"]);
+        }
+        assert_eq!(
+            user.run("find ~/.config/systemd -printf '%p %T@ %i %m %l\n'", "").done(),
+            before,
+            "{make}"
+        );
+        user.run("cd ~/.config/systemd/user && rm -r ours dt-cred.*", "").done();
+    }
+}
+
+#[test]
+fn a_packages_units_are_used_and_uninstall_only_disables_them() {
+    let Some(systemd) = Systemd::boot() else { return };
+    let user = systemd.log_in();
+    let folder = units(&user);
+    // Before there was a package.
+    install(&user);
+    let package = "install -d /usr/local/lib/systemd/user && cd /usr/local/lib/systemd/user && \
+        sed '/Written by/d' $HOME_OF/dt-cred.socket >dt-cred.socket && sed '/Written by/d' $HOME_OF/dt-cred.service >dt-cred.service";
+    systemd.run(&package.replace("$HOME_OF", &folder), "").done();
+    let told = install(&user);
+    for line in [
+        format!("removed {folder}/dt-cred.socket, as a package has brought its own\n"),
+        format!("removed {folder}/dt-cred.service, as a package has brought its own\n"),
+    ] {
+        assert!(told.contains(&line), "{told}");
+    }
+    assert_eq!(install(&user), "nothing to change: the service is installed\n");
+    assert_eq!(status(&user)["installed"], "/usr/local/lib/systemd/user/dt-cred.socket");
+    assert_eq!(status(&user)["written"], false);
+    user.run("dt-cred start", "").done();
+    let told = user.run("dt-cred service uninstall", "").done();
+    assert_eq!(told, "disabled dt-cred.socket\nstopped dt-cred.socket and dt-cred.service\n");
+    let again = user.run("dt-cred service uninstall", "").done();
+    assert_eq!(again, "nothing to change: no service is installed\n");
+    assert_eq!(systemd.run("ls /usr/local/lib/systemd/user", "").done(), "dt-cred.service\ndt-cred.socket\n");
+    let told = user.run("dt-cred service status", "").done();
+    assert!(told.contains(", disabled: dt-cred service install has it there after each login\n"), "{told}");
+}

@@ -1,0 +1,112 @@
+//! Starting and ending the daemon where the service is installed.
+
+use dt_cred_tests::{
+    issuer::Sandbox,
+    parts::{Systemd, SystemdUser},
+    user::Account,
+};
+
+use super::install;
+
+/// The daemons that this user has, and the one that systemd has for them.
+#[track_caller]
+fn daemons(user: &SystemdUser<'_>) -> (Vec<String>, String) {
+    let all = user.run("pgrep -u $(id -u) -x dt-credd", "").stdout;
+    let main = user.run("systemctl --user show -P MainPID dt-cred.service", "").done();
+    (all.lines().map(str::to_owned).collect(), main.trim().to_owned())
+}
+
+#[test]
+fn where_nobody_listens_any_command_has_systemd_listen_and_its_daemon_serves() {
+    let Some(systemd) = Systemd::boot() else { return };
+    let (sandbox, user) = (Sandbox::http(), systemd.log_in());
+    install(&user);
+    user.run("dt-cred store >/dev/null", format!("{}keyring=keyutils\n", Account::at(&sandbox).lines()))
+        .done();
+    for command in ["dt-cred get --format bearer", "dt-cred start", "dt-cred keyring list"] {
+        user.run("systemctl --user stop dt-cred.socket dt-cred.service", "").done();
+        assert_eq!(daemons(&user).0, Vec::<String>::new());
+        user.run(command, "").done();
+        let (all, main) = daemons(&user);
+        assert_eq!(all, [main], "{command}");
+    }
+    user.run("systemctl --user stop dt-cred.socket dt-cred.service", "").done();
+    assert_eq!(
+        user.run("dt-cred --no-start get", "").code,
+        Some(3),
+        "where no start is allowed there is none"
+    );
+    assert_eq!(daemons(&user).0, Vec::<String>::new());
+    user.run("dt-cred erase", "").done();
+}
+
+#[test]
+fn of_many_clients_that_race_with_the_installation_each_is_served_and_one_daemon_is_left() {
+    let Some(systemd) = Systemd::boot() else { return };
+    let user = systemd.log_in();
+    let script = "for i in $(seq 40); do dt-cred keyring list >/dev/null & all=\"$all $!\"; done
+        dt-cred service install >/dev/null || exit 9
+        for i in $(seq 40); do dt-cred keyring list >/dev/null & all=\"$all $!\"; done
+        for one in $all; do wait $one || echo \"exit $?\"; done";
+    assert_eq!(user.run(script, "").done(), "");
+    // Whoever lost its socket to systemd ends by itself.
+    user.run("dt-cred start; until [ $(pgrep -u $(id -u) -cx dt-credd) = 1 ]; do :; done", "").done();
+    let (all, main) = daemons(&user);
+    assert_eq!(all, [main]);
+}
+
+#[test]
+fn where_the_manager_cannot_be_reached_or_the_unit_is_masked_the_client_starts_the_daemon_itself() {
+    let Some(systemd) = Systemd::boot() else { return };
+    let user = systemd.log_in();
+    install(&user);
+    // As in a container whose runtime folder is another one.
+    user.run("mkdir -m 0700 ~/run && XDG_RUNTIME_DIR=$HOME/run dt-cred start", "").done();
+    let (all, main) = daemons(&user);
+    assert_eq!((all.len(), main.as_str()), (1, "0"));
+    user.run("XDG_RUNTIME_DIR=$HOME/run dt-cred stop", "").done();
+    user.run("DT_CRED_SOCKET=$HOME/run/own.sock dt-cred start", "").done();
+    assert_eq!(daemons(&user).1, "0", "a socket that is named is no service's");
+    user.run("DT_CRED_SOCKET=$HOME/run/own.sock dt-cred stop", "").done();
+    user.run(
+        "dt-cred service uninstall && systemctl --user mask --quiet dt-cred.socket && dt-cred start",
+        "",
+    )
+    .done();
+    assert_eq!(daemons(&user).0.len(), 1);
+    assert_eq!(daemons(&user).1, "0");
+    user.run("dt-cred stop", "").done();
+}
+
+#[test]
+fn what_only_looks_leaves_the_daemon_asleep() {
+    let Some(systemd) = Systemd::boot() else { return };
+    let user = systemd.log_in();
+    install(&user);
+    let none = "no daemon is running; the next dt-cred get starts one\n";
+    assert_eq!(user.run("dt-cred status", "").done(), none);
+    assert!(user.run("dt-cred status --json", "").done().contains("\"daemon\":null"));
+    assert_eq!(user.run("dt-cred status --check", "").code, Some(3));
+    assert!(user.run("dt-cred log", "").done().starts_with("no daemon is running"));
+    user.run("dt-cred service status", "").done();
+    assert_eq!(install(&user), "nothing to change: the service is installed\n");
+    assert_eq!(daemons(&user).0, Vec::<String>::new());
+    assert!(user.run("dt-cred start", "").done().contains(" started, pid "));
+    assert!(user.run("dt-cred start", "").done().contains(" already runs, pid "));
+}
+
+#[test]
+fn stop_ends_the_daemon_and_says_that_the_socket_listens_on() {
+    let Some(systemd) = Systemd::boot() else { return };
+    let user = systemd.log_in();
+    install(&user);
+    user.run("dt-cred start", "").done();
+    let pid = daemons(&user).1;
+    let socket = "dt-cred.socket listens on, and starts it for the next command, unless you run systemctl --user stop dt-cred.socket\n";
+    assert_eq!(user.run("dt-cred stop", "").done(), format!("stopped dt-credd, pid {pid}; {socket}"));
+    assert_eq!(daemons(&user).0, Vec::<String>::new());
+    assert_eq!(user.run("dt-cred stop", "").done(), format!("no daemon was running; {socket}"));
+    assert_eq!(daemons(&user).0, Vec::<String>::new(), "it was not started to be ended");
+    user.run("dt-cred start", "").done();
+    assert_ne!(daemons(&user).1, pid);
+}

@@ -1,0 +1,99 @@
+//! What keeps the service from being installed or from starting the daemon, and how that is told.
+
+use dt_cred_tests::parts::Systemd;
+
+use super::{failed, install};
+
+const MENDED: &str = "rm -r ~/.config/systemd/user/dt-cred.service.d && systemctl --user daemon-reload &&
+    systemctl --user reset-failed dt-cred.socket dt-cred.service && dt-cred start";
+
+#[test]
+fn a_crash_loop_is_ended_by_systemd_and_told_with_its_mend_by_all_that_need_the_daemon() {
+    let Some(systemd) = Systemd::boot() else { return };
+    let user = systemd.log_in();
+    install(&user);
+    for (ends_with, code) in [(1, 3), (7, 7)] {
+        user.break_service(ends_with);
+        let with = format!("with exit code {ends_with} the last time");
+        let words = [
+            "systemd gave up on dt-cred.service, which ended again and again",
+            &with,
+            "`journalctl --user -u dt-cred.service`",
+            "`systemctl --user reset-failed dt-cred.socket dt-cred.service` and `dt-cred start`",
+        ];
+        let commands =
+            ["get", "get", "reject", "start", "status --check", "--no-start get", "erase", "keyring list"];
+        for command in commands {
+            failed(&user.run(&format!("dt-cred {command}"), ""), code, &words);
+        }
+        for command in ["status", "status --json", "service status", "service status --json", "doctor"] {
+            let told = user.run(&format!("dt-cred {command}"), "");
+            assert_eq!(told.code, Some(if command == "doctor" { 8 } else { 0 }), "{command}");
+            for word in words {
+                assert!(told.stdout.contains(word), "{command}: {}", told.stdout);
+            }
+        }
+        let told = user.run("dt-cred doctor", "").stdout;
+        assert!(told.contains("\nfails  service      systemd gave up"), "{told}");
+        // It is not begun anew by those who ask.
+        let failed = user.run("systemctl --user show -P ActiveState dt-cred.socket", "").done();
+        assert_eq!(failed, "failed\n");
+        let started = user.run(MENDED, "").done();
+        assert!(started.contains(" started, pid "), "{started}");
+        user.run("dt-cred stop", "").done();
+    }
+    user.break_service(1);
+    user.run("dt-cred get", "");
+    // Whoever installs it again begins anew.
+    user.run("rm -r ~/.config/systemd/user/dt-cred.service.d && systemctl --user daemon-reload", "").done();
+    let told = install(&user);
+    assert!(told.starts_with("started dt-cred.socket"), "{told}");
+    user.run("dt-cred start", "").done();
+}
+
+#[test]
+fn where_there_is_no_manager_install_says_how_to_have_one() {
+    let Some(systemd) = Systemd::boot() else { return };
+    let user = systemd.log_in();
+    let elsewhere = user.run("mkdir -m 0700 ~/run; XDG_RUNTIME_DIR=$HOME/run dt-cred service install", "");
+    failed(&elsewhere, 8, &["systemd runs no manager for you", "loginctl enable-linger", "XDG_RUNTIME_DIR"]);
+    // As `su -` and cron leave it: what a login made is found without the variable.
+    user.run(
+        "env -u XDG_RUNTIME_DIR dt-cred service install && env -u XDG_RUNTIME_DIR dt-cred service uninstall",
+        "",
+    )
+    .done();
+    let client = "HOME=/root PATH=/programs:/usr/bin:/bin";
+    let sudo = systemd.run(&format!("{client} SUDO_USER=ann dt-cred service install"), "");
+    failed(&sudo, 8, &["under sudo the service would be that of the user it runs as", "try without sudo"]);
+    let script = format!(
+        "unshare --mount sh -c 'mount -t tmpfs none /run/systemd && {client} dt-cred service install'"
+    );
+    failed(
+        &systemd.run(&script, ""),
+        8,
+        &["systemd does not run on this machine", "dt-cred starts the daemon by itself"],
+    );
+    // Nothing to install is nothing to take away.
+    let script = format!("{client} dt-cred service uninstall && {client} dt-cred service status");
+    assert!(systemd.run(&script, "").done().starts_with("nothing to change"));
+    let named = user.run("DT_CRED_SOCKET=/run/user/x.sock dt-cred service install", "");
+    failed(&named, 2, &["DT_CRED_SOCKET names another socket", "unset it"]);
+    let other = user.run("mkdir ~/other; XDG_CONFIG_HOME=$HOME/other dt-cred service install", "");
+    failed(&other, 8, &["systemd does not know", "other/systemd/user/dt-cred.socket", "XDG_CONFIG_HOME"]);
+}
+
+#[test]
+fn under_sudo_with_the_home_of_another_nothing_is_written_there() {
+    let Some(systemd) = Systemd::boot() else { return };
+    let (ann, ben) = (systemd.log_in(), systemd.log_in());
+    systemd
+        .run(
+            &format!("chmod 0777 {0} && mkdir {0}/.config && chown {1} {0}/.config", ann.home(), ann.uid()),
+            "",
+        )
+        .done();
+    let refused = ben.run(&format!("HOME={} dt-cred service install", ann.home()), "");
+    failed(&refused, 8, &[&format!("belongs to uid {}", ann.uid())]);
+    assert_eq!(systemd.run(&format!("find {}/.config", ann.home()), "").done().lines().count(), 1);
+}

@@ -166,10 +166,21 @@ you() {
   ssh -F "$place/ssh" box "$1"
 }
 
+# keys: what the kernel keeps for the user.
+keys() {
+  # shellcheck disable=SC2016 # for the shell that is the user
+  as_user keyctl session - sh -c 'keyctl list "$(keyctl get_persistent @s)"' 2>/dev/null
+}
+
+# as_user COMMAND…: by the number alone, on this side.
+as_user() {
+  setpriv --reuid "$uid" --regid "$uid" --clear-groups "$@"
+}
+
 # forget_keys: the kernel's keyrings are not the machine's own. By their numbers: by its name one would be made again.
 forget_keys() {
   # shellcheck disable=SC2016 # for the shell that is the user
-  setpriv --reuid "$uid" --regid "$uid" --clear-groups keyctl session - sh -c '
+  as_user keyctl session - sh -c '
     for key in $(sed -n "s,^\([0-9a-f]*\) .* keyring *_uid.*,0x\1,p" /proc/keys); do keyctl invalidate "$key"; done
     keys=$(keyctl get_persistent @s) && keyctl clear "$keys" && keyctl invalidate "$keys"' >/dev/null 2>&1 || true
 }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What is proved of a booted machine, in this order. To be sourced by tests/booted/run: nothing but steps is defined here.
 # shellcheck disable=SC2016 # what stands in single quotes is for the user's shell
-: "${place:?}" "${reports:?}" "${uid:?}" "${account:?}" "${url:?}" "${secret:?}" "${CURL:?}" "${SOCKET:?}"
+: "${place:?}" "${reports:?}" "${uid:?}" "${account:?}" "${url:?}" "${secret:?}" "${CURL:?}" "${SOCKET:?}" "${DROP_INS:?}" "${MEND:?}" "${OF_DT_CRED:?}"
 
 the_package_is_installed_and_nothing_is_started_for_anybody() {
   files >"$place/files"
@@ -40,7 +40,7 @@ curl_has_the_list_in_several_shells_at_once_by_one_token() {
   equal "$(tokens)" 1
 }
 
-xX_cron_has_it_too() {
+cron_has_it_too() {
   printf '* * * * * %s >from-cron.part && mv from-cron.part from-cron\n' "$CURL" | you 'crontab -'
   until_it test -e "$place/root/home/you/from-cron"
   you 'crontab -r && cat from-cron' | jq --exit-status .assets >/dev/null
@@ -73,26 +73,30 @@ from_the_socket_to_the_first_answer_it_is_150_ms_at_most_besides_the_issuer() {
       issuer=\$(curl --silent --fail --output /dev/null --write-out '%{time_total}' -H \"\$token\" $url/archivist/v2/assets) || exit
       systemctl --user stop dt-cred.service 2>/dev/null && systemctl --user reset-failed dt-cred.service dt-cred.socket || exit
       before=\$EPOCHREALTIME && dt-cred get >/dev/null || exit
-      echo \$((\${EPOCHREALTIME/.} - \${before/.} - 10#\${issuer/.})) 
-    done" | sort --numeric-sort)
+      echo \$((\${EPOCHREALTIME/.} - \${before/.})) \$((10#\${issuer/.}))
+    done")
   equal "$(wc -l <<<"$times")" 10
-  awk '{ ms[NR] = $1 / 1000 } END {
-    printf "   the best of %d: %.1f ms, the median: %.1f ms, the worst: %.1f ms\n", NR, ms[1], ms[int((NR + 1) / 2)], ms[NR]
-    exit ms[1] > 150 }' <<<"$times"
+  local best median issuer
+  best=$(cut -d ' ' -f 1 <<<"$times" | sort --numeric-sort | sed -n 1p)
+  median=$(cut -d ' ' -f 1 <<<"$times" | sort --numeric-sort | sed -n 5p)
+  issuer=$(cut -d ' ' -f 2 <<<"$times" | sort --numeric-sort | sed -n 1p)
+  printf '   the best of ten: %d µs, the median: %d µs, of which the issuer has %d µs at least\n' "$best" "$median" "$issuer"
+  # Of ten, as it is the machine's other work that is slow in the others.
+  [[ $((best - issuer)) -le 150000 ]] || fail 'that is too much'
 }
 
-xX_systemd_ends_a_crash_loop_and_status_tells_it_with_what_mends_it() {
+systemd_ends_a_crash_loop_and_status_tells_it_with_what_mends_it() {
   local said code=0
-  you 'mkdir -p .config/systemd/user/dt-cred.service.d && printf "[Service]\nExecStart=\nExecStart=/bin/false\n" >.config/systemd/user/dt-cred.service.d/crash.conf &&
-    systemctl --user daemon-reload && systemctl --user stop dt-cred.service 2>/dev/null'
+  you "mkdir -p $DROP_INS && printf '[Service]\nExecStart=\nExecStart=/bin/false\n' >$DROP_INS/crash.conf && systemctl --user daemon-reload"
+  you 'systemctl --user stop dt-cred.service' 2>"$place/stopped"
   said=$(you 'dt-cred get 2>&1') || code=$?
   equal "$code" 3
-  printf '   get: %s\n' "$said"
-  until_it you 'systemctl --user is-failed --quiet dt-cred.service'
+  until_it you 'systemctl --user is-failed --quiet dt-cred.socket'
   said=$(you 'dt-cred status 2>&1')
   printf '   status: %s\n' "$said"
-  has "$said" 'reset-failed'
-  you 'rm -r .config/systemd/user/dt-cred.service.d && systemctl --user daemon-reload && systemctl --user reset-failed dt-cred.socket dt-cred.service && dt-cred start'
+  # What it says that mends it does.
+  has "$said" "$MEND"
+  you "rm $DROP_INS/crash.conf && systemctl --user daemon-reload && $MEND && dt-cred start"
   you "$CURL" | jq --exit-status .assets >/dev/null
 }
 
@@ -137,19 +141,43 @@ no_file_holds_the_secret_or_a_token() {
 }
 
 from_a_boot_to_the_first_token_nobody_starts_anything_but_the_socket() {
-  local drop_in=.config/systemd/user/dt-cred.service.d
-  grep -v '^ca_file=' "$account" | you "umask 077 && mkdir -p $drop_in .config/dt-cred && cat >.config/dt-cred/default &&
-    printf '[Service]\nLoadCredential=dt-cred.default:%%h/.config/dt-cred/default\n' >$drop_in/credential.conf"
+  grep -v '^ca_file=' "$account" | you "umask 077 && mkdir -p $DROP_INS .config/dt-cred && cat >.config/dt-cred/default &&
+    printf '[Service]\nLoadCredential=dt-cred.default:%%h/.config/dt-cred/default\n' >$DROP_INS/credential.conf"
+  # A job that runs at each boot, with nobody there.
+  you "printf '%s\n' '[Unit]' Wants=dt-cred.socket After=dt-cred.socket '[Service]' Type=oneshot ExecStart=%h/job '[Install]' WantedBy=default.target \
+    >.config/systemd/user/job.service && systemctl --user enable --quiet job.service"
+  printf '#!/bin/sh\n%s >from-job.part && mv from-job.part from-job\n' "$CURL" | you 'cat >job && chmod +x job'
   reboot
-  root systemctl is-active --quiet "user@$uid.service"
-  nobody_runs
+  until_it test -e "$place/root/home/you/from-job"
+  jq --exit-status .assets "$place/root/home/you/from-job" >/dev/null
   you "$CURL" | jq --exit-status .assets >/dev/null
   equal "$(served_by)" "$(root pgrep dt-credd)"
+  you 'systemctl --user disable --quiet job.service && rm .config/systemd/user/job.service job from-job'
 }
 
-a_purge_ends_the_daemon_leaves_nothing_of_the_package_and_the_users_own() {
+a_purge_ends_the_daemon_and_leaves_nothing_but_what_is_the_users() {
   packages purge dt-cred
   until_it nobody_runs
   diff "$place/files" <(files)
-  you 'find . -path ./.ssh -prune -o \( -path "*dt-cred*" ! -type d \) -printf "   stays: ~/%P\n"'
+  equal "$(you "$OF_DT_CRED")" './.config/dt-cred/default
+./.config/systemd/user/dt-cred.service.d/credential.conf
+./.config/systemd/user/sockets.target.wants/dt-cred.socket
+./.local/state/dt-cred/state.lock
+./.local/state/dt-cred/state.toml'
+}
+
+installed_again_it_serves_without_a_login() {
+  packages install /debs/second.deb
+  you "$CURL" | jq --exit-status .assets >/dev/null
+}
+
+whoever_takes_the_service_away_with_all_of_theirs_and_purges_has_nothing_left() {
+  you "rm -r $DROP_INS .config/dt-cred && systemctl --user daemon-reload && dt-cred stop"
+  { grep -v '^ca_file=' "$account"; echo keyring=keyutils; } | you 'dt-cred store'
+  you 'dt-cred service uninstall --user'
+  nobody_runs
+  packages purge dt-cred
+  diff "$place/files" <(files)
+  equal "$(you "$OF_DT_CRED")" ''
+  equal "$(keys)" 'keyring is empty'
 }

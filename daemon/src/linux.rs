@@ -30,7 +30,7 @@ mod process;
 pub use confinement::confine;
 pub use journal::Journal;
 pub use notify::{NotifySocket, monotonic, watchdog};
-pub use process::process;
+pub use process::{is_powerless, process};
 
 /// Time since the machine started, time asleep included (CLOCK_BOOTTIME in clock_gettime(2)).
 pub fn boot_time() -> Duration {

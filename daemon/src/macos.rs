@@ -16,7 +16,7 @@ mod process;
 pub use self::process::process;
 pub use crate::{
     ticks::Alarm,
-    unmanaged::{Journal, NotifySocket, monotonic, watchdog},
+    unmanaged::{Journal, NotifySocket, is_powerless, monotonic, watchdog},
 };
 
 use crate::confinement::Needs;

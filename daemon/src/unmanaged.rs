@@ -1,6 +1,6 @@
-//! What only Linux has, by a service manager that listens and keeps a journal: nothing of it is here.
+//! What only Linux has, by a service manager that listens, keeps a journal and takes rights: nothing of it is here.
 
-use std::{convert::Infallible, io, time::Duration};
+use std::{convert::Infallible, io, path::Path, time::Duration};
 
 /// Where a service manager listens: nowhere.
 #[derive(Debug)]
@@ -32,6 +32,11 @@ pub fn watchdog() -> Option<Duration> {
 /// Nobody compares it.
 pub fn monotonic() -> Duration {
     Duration::ZERO
+}
+
+/// Nobody takes such rights from a program.
+pub fn is_powerless(_program: &Path) -> bool {
+    false
 }
 
 /// A journal that takes fields: there is none.

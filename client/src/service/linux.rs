@@ -400,10 +400,10 @@ pub(super) fn start(settings: &Settings, deadline: Deadline) -> Result<bool, Fai
     if let Some(failure) = units.failure() {
         return Err(failure);
     }
-    manager
-        .systemctl(&["start", SOCKET], deadline)?
-        .done()
-        .map_err(|error| Failure::new(FailureKind::Daemon, error.to_string()))?;
+    // Where somebody has removed its file, systemd listens on a socket that nobody finds.
+    let is_lost = units.socket.is_active() && !settings.endpoint.path.exists();
+    let started = manager.systemctl(&[if is_lost { "restart" } else { "start" }, SOCKET], deadline)?.done();
+    started.map_err(|error| Failure::new(FailureKind::Daemon, error.to_string()))?;
     Ok(true)
 }
 

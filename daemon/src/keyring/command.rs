@@ -52,6 +52,7 @@ pub(super) async fn read(command: &[String], limit: Duration) -> Result<Secret, 
         }
     };
     let ended = timeout(limit, run).await;
+    let powerless = platform::is_powerless(Path::new(program));
     let (program, said) = (Text::new(program), shown(&said));
     match ended {
         Err(_) => Err(KeyringError::Late { program, seconds: in_seconds(limit), said }),
@@ -59,7 +60,11 @@ pub(super) async fn read(command: &[String], limit: Duration) -> Result<Secret, 
         Ok(Err(Failed::Untrusted(error))) => Err(unusable(error.to_string())),
         Ok(Err(Failed::TooMuch)) => Err(KeyringError::TooMuch { program, limit: attributes::LIMIT }),
         Ok(Ok(status)) if !status.success() => {
-            Err(KeyringError::Unsuccessful { program, status: Text::from(status.to_string()), said })
+            let status = Text::from(status.to_string());
+            Err(match powerless {
+                true => KeyringError::Powerless { program, status, said },
+                false => KeyringError::Unsuccessful { program, status, said },
+            })
         }
         Ok(Ok(_)) => text(Keyring::Command, std::mem::take(&mut *output)),
     }

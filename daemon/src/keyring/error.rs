@@ -271,6 +271,16 @@ pub enum KeyringError {
         /// The end of its standard error.
         said: Text,
     },
+    /// The keyring_command failed, and could not gain what its mode lets it.
+    #[error("the keyring_command {program} failed ({status}: {said}), and its set-user-id or set-group-id bit is without effect under the unit that runs dt-credd: give it that, as docs/service.md has it, then `dt-cred unlock`", said = brief(.said), program = brief(.program))]
+    Powerless {
+        /// Its program.
+        program: Text,
+        /// How it ended.
+        status: Text,
+        /// The end of its standard error.
+        said: Text,
+    },
     /// Whatever else the store's library says.
     #[error("{keyring} failed ({reason}): restart the keyring's program, then `dt-cred unlock`", reason = brief(.reason))]
     Failed {
@@ -374,6 +384,7 @@ mod tests {
             KeyringError::Late { program: Text::from("/x"), seconds: 30, said: reason() },
             KeyringError::TooMuch { program: Text::from("/x"), limit: 9 },
             KeyringError::Unsuccessful { program: Text::from("/x"), status: Text::from("1"), said: reason() },
+            KeyringError::Powerless { program: Text::from("/x"), status: Text::from("1"), said: reason() },
             KeyringError::Failed { keyring, reason: reason() },
         ];
         for error in errors {

@@ -1,6 +1,11 @@
-//! Linux: what a process is called.
+//! Linux: what a process is called, and what it may gain.
 
-use std::{fs::File, io::Read};
+use std::{
+    fs::{self, File},
+    io::Read,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
 
 /// What the process `pid` is called, and the number of the one that started it (proc_pid_stat(5)): as a rule the name of its
 /// program or script, but it is what the process says it is. Reading it waits for nothing that the process does.
@@ -9,6 +14,13 @@ pub fn process(pid: u32) -> Option<(String, Option<u32>)> {
     let mut stat = [0; 128];
     let length = File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut stat).ok()?;
     name_and_parent(&stat[..length])
+}
+
+/// Whether a program's set-user-id or set-group-id bit would be without effect, as whoever started this process has seen to
+/// that no program of it gains privileges (PR_SET_NO_NEW_PRIVS in prctl(2)).
+pub fn is_powerless(program: &Path) -> bool {
+    let has_bit = fs::metadata(program).is_ok_and(|found| found.permissions().mode() & 0o6000 != 0);
+    has_bit && rustix::thread::no_new_privs().unwrap_or(false)
 }
 
 /// `pid (name) state parent …`, where the name may hold anything, parentheses too.

@@ -49,6 +49,16 @@ impl RecipeCheckers {
         self.schema("vendor.github-workflows", file)
     }
 
+    /// Looks for what in a workflow lets others in: what strangers wrote and a shell runs, actions named by what can be moved,
+    /// rights that nobody needs.
+    #[track_caller]
+    pub fn audit(&self, file: &Path) -> Output {
+        let mut zizmor = Command::new(self.packages.join("bin/zizmor"));
+        // Nothing is asked of the network, and no configuration of whoever runs it counts.
+        zizmor.args(["--offline", "--no-config", "--no-progress", "--color=never"]).arg(file);
+        run(zizmor, "")
+    }
+
     /// Checks a pipeline of GitLab CI/CD.
     #[track_caller]
     pub fn pipeline(&self, file: &Path) -> Output {

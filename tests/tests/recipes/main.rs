@@ -1,5 +1,5 @@
 //! The recipes of `packaging/recipes` and of `docs/recipes.md`, checked by their own schemas and run as those who run them
-//! would.
+//! would; and the workflows of this repository.
 #![cfg(target_os = "linux")]
 
 mod container;
@@ -9,6 +9,7 @@ mod gitlab;
 mod kubernetes;
 mod page;
 mod schemas;
+mod workflows;
 
 use std::{
     fs,

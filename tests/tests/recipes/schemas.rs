@@ -1,6 +1,10 @@
 //! Each recipe is what those who run it take, by their own schemas and linters.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use dt_cred_tests::parts::{Output, RecipeCheckers, run};
 
@@ -38,6 +42,23 @@ fn a_misspelled_recipe_is_found_wrong() {
     }
 }
 
+/// The sources of the two programs and of what they share, in this copy of the repository.
+fn sources(copy: &Path) -> Vec<PathBuf> {
+    let mut folders: Vec<_> = ["client", "daemon", "proto"].map(|name| copy.join(name).join("src")).into();
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("a file").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    files
+}
+
 #[test]
 fn what_the_dockerfile_copies_is_all_that_its_build_needs() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -52,8 +73,19 @@ fn what_the_dockerfile_copies_is_all_that_its_build_needs() {
         copy.arg("--recursive").args(from.iter().map(|path| repository().join(path))).arg(to);
         run(copy, "").done();
     }
-    // cargo reads what packaging/build would build, and the lock file must already fit.
-    assert!(build.ends_with("RUN packaging/build\n") && folder.path().join("packaging/build").is_file());
+    // What the sources take in from outside of their crates; a test's own is no part of the build.
+    for file in sources(folder.path()) {
+        let text = fs::read_to_string(&file).expect("a source");
+        for taken in text.split("include_str!(\"").skip(1) {
+            let (path, _) = taken.split_once('"').expect("a path");
+            let there = file.with_file_name(path);
+            assert!(there.is_file(), "{} takes in {path}, which is not copied", file.display());
+        }
+    }
+    // cargo reads what packaging/programs would build, and the lock file must already fit.
+    assert!(
+        build.ends_with("RUN packaging/programs\n") && folder.path().join("packaging/programs").is_file()
+    );
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["metadata", "--locked", "--offline", "--no-deps", "--format-version", "1"]);
     let metadata = run(

@@ -33,9 +33,8 @@ fn a_crash_loop_is_ended_by_systemd_and_whoever_waits_is_not_kept_waiting() {
 #[test]
 fn a_configuration_that_is_wrong_is_told_to_whoever_asks_and_counts_at_once_when_it_is_mended() {
     let Some(machine) = Machine::in_use() else { return };
-    machine
-        .run("dt-cred stop && mkdir -p .config/dt-cred && echo nonsense = 1 >.config/dt-cred/config.toml")
-        .done();
+    machine.run("dt-cred stop").done();
+    machine.configure("nonsense = 1\n");
     for _ in 0..2 {
         let refused = machine.run("dt-cred get");
         assert_eq!((refused.code, refused.stdout.as_str()), (Some(7), ""), "{refused:?}");

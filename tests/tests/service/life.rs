@@ -95,7 +95,7 @@ fn an_answer_that_is_on_its_way_arrives_though_the_service_is_stopped() {
     machine.sandbox.set(|issuer| issuer.hold = false);
     assert!(client.wait().success(), "{}", client.said());
     let token = client.first_line();
-    assert_eq!(machine.sandbox.tokens().last(), Some(&token));
+    assert!(machine.sandbox.tokens().contains(&token));
     until("the service to have ended", || {
         (machine.property(SERVICE, "ActiveState") == "inactive").then_some(())
     });

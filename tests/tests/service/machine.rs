@@ -97,6 +97,11 @@ impl Machine {
         self.run_with(&script, &format!("[Service]\n{text}\n")).done();
     }
 
+    /// Writes the daemon's configuration.
+    pub(crate) fn configure(&self, text: &str) {
+        self.run_with("mkdir -p .config/dt-cred && cat >.config/dt-cred/config.toml", text).done();
+    }
+
     /// The raw token, which there must be.
     #[track_caller]
     pub(crate) fn token(&self) -> String {

@@ -110,3 +110,16 @@ fn stop_ends_the_daemon_and_says_that_the_socket_listens_on() {
     user.run("dt-cred start", "").done();
     assert_ne!(daemons(&user).1, pid);
 }
+
+#[test]
+fn a_socket_whose_file_was_removed_is_made_anew_for_the_next_client() {
+    let Some(systemd) = Systemd::boot() else { return };
+    let user = systemd.log_in();
+    install(&user);
+    for path in ["$XDG_RUNTIME_DIR/dt-cred/agent.sock", "$XDG_RUNTIME_DIR/dt-cred"] {
+        user.run("dt-cred start", "").done();
+        user.run(&format!("rm -r {path} && dt-cred keyring list"), "").done();
+        let (all, main) = daemons(&user);
+        assert!(all.contains(&main), "{path}: {all:?} {main}");
+    }
+}

@@ -49,6 +49,11 @@ fn a_crash_loop_is_ended_by_systemd_and_told_with_its_mend_by_all_that_need_the_
     let told = install(&user);
     assert!(told.starts_with("started dt-cred.socket"), "{told}");
     user.run("dt-cred start", "").done();
+    // Whoever takes it away leaves nothing of what failed.
+    user.break_service(1);
+    user.run("dt-cred get", "");
+    user.run("dt-cred service uninstall", "").done();
+    assert_eq!(user.run("systemctl --user list-units --all --no-legend 'dt-cred*'", "").stdout, "");
 }
 
 #[test]

@@ -1,11 +1,9 @@
 # shellcheck shell=bash
 # A Debian that boots, reboots, and lets its user log in: a container, which holds everything that is written in memory.
 #
-# It is run in namespaces of its own for mounts and processes: whatever ends it, nothing of it stays. To be sourced; the variable
-# `debian` names the files that it boots, `uid` the number of its user, and `place` an empty folder.
+# To be sourced, and booted in namespaces of its own for mounts and processes, with which it ends. The variable `debian` names the
+# files that it boots, `uid` the number of its user, and `place` an empty folder.
 : "${debian:?}" "${uid:?}" "${place:?}"
-# Until it boots, nothing that a signal could be sent to.
-init='' container=''
 
 # Time is only there so that what is broken ends.
 bound=120
@@ -74,14 +72,11 @@ reboot() {
   boot
 }
 
-# end_of_it: whatever it does.
-end_of_it() {
+# nothing_stays: of a machine that has ended, or is about to, with its namespace of processes.
+nothing_stays() {
   local group
-  # With process 1 everything in its namespace goes, and only then nspawn.
-  kill -KILL "${init:-$container}" 2>/dev/null || true
-  wait "$container" 2>/dev/null || true
-  forget_keys
   while read -r group; do until_it dissolved "$group"; done < <(groups_of_its_own)
+  forget_keys
 }
 
 # dissolved GROUP: the kernel lets go of what has ended when it pleases.

@@ -132,7 +132,7 @@ fn dispatch(globals: &Globals, command: Command) -> Result<ExitCode, Failure> {
         Command::Log(arguments) => log::run(&settings, globals, &arguments),
         Command::Start(arguments) => start::run(&settings, &arguments),
         Command::Stop => stop::run(&settings),
-        Command::Service(arguments) => service::run(&settings, &arguments.command),
+        Command::Service(arguments) => service::run(&settings, globals, &arguments.command),
         Command::Keyring(arguments) => keyring::run(&settings, globals, &arguments.command),
         Command::Unlock => unlock::run(&settings),
         Command::Inspect(arguments) => inspect::run(&settings, &arguments),

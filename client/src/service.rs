@@ -28,7 +28,7 @@ use dt_cred_proto::{
 use thiserror::Error;
 
 use crate::{
-    cli::ServiceCommand,
+    cli::{Globals, ServiceCommand},
     daemon,
     deadline::Deadline,
     output,
@@ -124,8 +124,11 @@ type Changes = Vec<String>;
 ///
 /// # Errors
 /// [`ServiceError`], or the daemon's failure.
-pub(crate) fn run(settings: &Settings, command: &ServiceCommand) -> Result<(), Failure> {
+pub(crate) fn run(settings: &Settings, globals: &Globals, command: &ServiceCommand) -> Result<(), Failure> {
     let deadline = Deadline::after(settings.timeout);
+    if matches!(command, ServiceCommand::Uninstall { user: true }) && globals.profile.is_some() {
+        return Err(Failure::new(FailureKind::Usage, "--user is every profile: leave it or --profile out"));
+    }
     let text = match command {
         ServiceCommand::Install => changed(&install(settings, deadline)?, "the service is installed"),
         ServiceCommand::Uninstall { user: false } => {

@@ -64,10 +64,18 @@ pub(crate) fn run(settings: &Settings, arguments: &StartArguments) -> Result<(),
         Some(connection) => (connection, if sleeps { "started" } else { "already runs" }),
         None => (daemon::start(settings, deadline)?, "started"),
     };
-    let Some(store) = held else {
-        return Ok(output::write(introduction(&mut connection, found, deadline)?)?);
+    let answered = match held {
+        None => introduction(&mut connection, found, deadline).and_then(|told| Ok(output::write(told)?)),
+        Some(store) => {
+            let operation = Operation::Store(Box::new(store));
+            daemon::ask_over(&mut connection, operation, deadline).and_then(kept::tell)
+        }
     };
-    kept::tell(daemon::ask_over(&mut connection, Operation::Store(Box::new(store)), deadline)?)
+    answered.map_err(|failure| match failure.kind {
+        // The service manager had listened for a daemon that does not come up.
+        FailureKind::Daemon => service::failure(settings, deadline).unwrap_or(failure),
+        _ => failure,
+    })
 }
 
 fn introduction(connection: &mut Connection, found: &str, deadline: Deadline) -> Result<String, Failure> {

@@ -51,6 +51,10 @@ struct Unit {
 }
 
 impl Unit {
+    fn is_enabled(&self) -> bool {
+        self.file_state.starts_with("enabled")
+    }
+
     fn is_active(&self) -> bool {
         !matches!(self.active.as_str(), "" | "inactive" | "failed")
     }
@@ -156,9 +160,12 @@ impl Manager {
     /// Has it listen no more, now and after the next login, and end the daemon.
     fn put_down(&self, deadline: Deadline, changes: &mut Changes) -> Result<(), ServiceError> {
         let units = self.units(deadline)?;
-        if units.socket.file_state.starts_with("enabled") {
-            self.systemctl(&["disable", "--quiet", SOCKET], deadline)?.done()?;
-            changes.push(format!("disabled {SOCKET}"));
+        // The service too may have been enabled, for files that are kept fresh.
+        for (unit, name) in [(&units.socket, SOCKET), (&units.service, SERVICE)] {
+            if unit.is_enabled() {
+                self.systemctl(&["disable", "--quiet", name], deadline)?.done()?;
+                changes.push(format!("disabled {name}"));
+            }
         }
         if units.socket.is_active() || units.service.is_active() {
             self.systemctl(&["stop", SOCKET, SERVICE], deadline)?.done()?;
@@ -245,7 +252,7 @@ pub(super) fn state(settings: &Settings, deadline: Deadline) -> Result<Option<St
     Ok(Some(State {
         place: shown(&file),
         written,
-        enabled: units.as_ref().map(|units| units.socket.file_state.starts_with("enabled")),
+        enabled: units.as_ref().map(|units| units.socket.is_enabled()),
         activity: units.as_ref().map(Units::activity),
         failure: units.and_then(|units| units.failure()),
     }))
@@ -303,13 +310,15 @@ pub(super) fn prepare(
 
 /// A unit as it is written: it says whose it is, and starts this daemon.
 fn unit(text: &str, program: &Path) -> Result<String, ServiceError> {
-    let Some(path) = program.to_str().filter(|path| !path.contains(char::is_control)) else {
+    // What systemd takes for a program's path (`string_is_safe` in its sources), however it is quoted.
+    let is_refused = |c: char| c.is_control() || ['"', '\'', '\\'].contains(&c);
+    let Some(path) = program.to_str().filter(|path| !path.contains(is_refused)) else {
         return Err(ServiceError::Unseen(format!(
-            "systemd takes no such path as {program:?}: install dt-cred elsewhere"
+            "systemd starts no program at {program:?}: install dt-cred where no quote or backslash is in the path"
         )));
     };
-    // Quoted as systemd.service(5) has it, where specifiers and variables are replaced within quotes too.
-    let path = path.replace('\\', r"\\").replace('"', "\\\"").replace('%', "%%").replace('$', "$$");
+    // Specifiers are replaced within quotes too, but no variable is in a program's path (systemd.service(5)).
+    let path = path.replace('%', "%%");
     Ok(format!("# {MARKER}\n{}", text.replace(EXEC_START, &format!("ExecStart=\"{path}\""))))
 }
 
@@ -333,7 +342,7 @@ pub(super) fn enable(
             shown(&file)
         )));
     }
-    if !units.socket.file_state.starts_with("enabled") {
+    if !units.socket.is_enabled() {
         manager.systemctl(&["enable", "--quiet", SOCKET], deadline)?.done()?;
         changes.push(format!("enabled {SOCKET}"));
     }
@@ -366,12 +375,13 @@ pub(super) fn uninstall(
             manager.put_down(deadline, changes)?;
         }
     }
-    // Where no manager could be told: the link that it made.
-    let link = own.join("sockets.target.wants").join(SOCKET);
-    if matches!(file::look(&files[0])?, There::Ours(_)) && fs::read_link(&link).is_ok_and(|to| to == files[0])
-    {
-        fs::remove_file(&link).map_err(file::failed("remove", &link))?;
-        changes.push(format!("removed {}", shown(&link)));
+    // Where no manager could be told: the links that it made.
+    for (file, target) in files.iter().zip(["sockets.target.wants", "default.target.wants"]) {
+        let link = own.join(target).join(file.file_name().unwrap_or_default());
+        if matches!(file::look(file)?, There::Ours(_)) && fs::read_link(&link).is_ok_and(|to| to == *file) {
+            fs::remove_file(&link).map_err(file::failed("remove", &link))?;
+            changes.push(format!("removed {}", shown(&link)));
+        }
     }
     let mut removed = false;
     for file in &files {
@@ -400,9 +410,15 @@ pub(super) fn start(settings: &Settings, deadline: Deadline) -> Result<bool, Fai
     if let Some(failure) = units.failure() {
         return Err(failure);
     }
-    // Where somebody has removed its file, systemd listens on a socket that nobody finds.
-    let is_lost = units.socket.is_active() && !settings.endpoint.path.exists();
-    let started = manager.systemctl(&[if is_lost { "restart" } else { "start" }, SOCKET], deadline)?.done();
+    // Where somebody has removed its file, systemd listens on a socket that nobody finds, and listens anew only once the
+    // daemon has ended, which does so for the same reason.
+    let again = units.socket.is_active() && !settings.endpoint.path.exists();
+    let stopped = if again {
+        manager.systemctl(&["stop", SERVICE, SOCKET], deadline)?.done()
+    } else {
+        Ok(String::new())
+    };
+    let started = stopped.and_then(|_| manager.systemctl(&["start", SOCKET], deadline)?.done());
     started.map_err(|error| Failure::new(FailureKind::Daemon, error.to_string()))?;
     Ok(true)
 }
@@ -497,10 +513,9 @@ Result=success
 
     #[test]
     fn what_is_written_says_whose_it_is_and_starts_this_daemon() {
-        let [socket, service] =
-            UNITS.map(|(_, text)| unit(text, Path::new("/opt/a b/50%/$x/\"q\"/dt-credd")));
+        let [socket, service] = UNITS.map(|(_, text)| unit(text, Path::new("/opt/a b/50%/$x/dt-credd")));
         let (socket, service) = (socket.expect("written"), service.expect("written"));
-        let line = r#"ExecStart="/opt/a b/50%%/$$x/\"q\"/dt-credd""#;
+        let line = r#"ExecStart="/opt/a b/50%%/$x/dt-credd""#;
         assert_eq!(service.lines().filter(|text| *text == line).count(), 1, "{service}");
         for text in [&socket, &service] {
             assert_eq!(text.lines().next(), Some(format!("# {MARKER}").as_str()));
@@ -510,6 +525,8 @@ Result=success
             UNITS.iter().all(|(_, text)| !text.contains(MARKER)),
             "a package's file is not ours to remove"
         );
-        assert!(unit(UNITS[1].1, Path::new("/opt/a\nb/dt-credd")).is_err());
+        for path in ["/opt/a\nb/dt-credd", "/opt/a\"b/dt-credd", "/opt/a'b/dt-credd", r"/opt/a\b/dt-credd"] {
+            assert!(unit(UNITS[1].1, Path::new(path)).is_err(), "{path}");
+        }
     }
 }

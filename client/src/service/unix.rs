@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use dt_cred_proto::platform::{TrustError, own_uid, trusted_parents};
+use dt_cred_proto::platform::{TrustError, own_uid};
 
 use super::ServiceError;
 
@@ -61,6 +61,8 @@ pub(super) fn write(path: &Path, text: &str) -> Result<bool, ServiceError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     // A name that no service manager takes for one of its files.
     let new = folder.join(format!(".{name}.{}", std::process::id()));
+    // Left by one that was killed.
+    let _ = fs::remove_file(&new);
     let written = File::options().write(true).create_new(true).mode(0o644).open(&new).and_then(|mut file| {
         file.write_all(text.as_bytes())?;
         // Whatever the umask takes: the service manager may be another one.
@@ -96,8 +98,7 @@ fn make(folder: &Path) -> Result<(), ServiceError> {
         }
     }
     let made = DirBuilder::new().recursive(true).mode(0o755).create(folder);
-    made.map_err(failed("make", folder))?;
-    Ok(trusted_parents(&folder.join("any"))?)
+    made.map_err(failed("make", folder))
 }
 
 /// How this failure at this path is told.

@@ -60,7 +60,7 @@ enum There {
 
 fn look(name: &str, deadline: Deadline) -> Result<There, ServiceError> {
     let ended = schtasks(&["/Query", "/TN", name, "/XML"], deadline)?;
-    Ok(if !ended.succeeded {
+    Ok(if !ended.succeeded || !ended.output.contains("<Task") {
         There::Nothing
     } else if ended.output.contains(MARKER) {
         There::Ours(ended.output)

@@ -66,13 +66,26 @@ fn what_was_installed_is_gone_after_uninstall_and_a_second_one_changes_nothing()
     let folder = units(&user);
     install(&user);
     user.run("dt-cred start", "").done();
+    // Something of the user's own that keeps systemd from letting go of what it has read.
+    let other = "[Unit]\nWants=dt-cred.socket\n[Service]\nExecStart=/bin/sleep infinity\n";
+    let script = "cat >~/.config/systemd/user/other.service && systemctl --user daemon-reload && systemctl --user start other";
+    user.run(script, other).done();
     let told = format!(
         "disabled dt-cred.socket\nstopped dt-cred.socket and dt-cred.service\nremoved {folder}/dt-cred.socket\n\
          removed {folder}/dt-cred.service\n"
     );
     assert_eq!(user.run("dt-cred service uninstall", "").done(), told);
-    assert_eq!(user.run("find ~/.config/systemd -not -type d; pgrep -u $(id -u) dt-credd", "").stdout, "");
+    assert_eq!(
+        user.run(
+            "find ~/.config/systemd -not -type d -not -name other.service; pgrep -u $(id -u) dt-credd",
+            ""
+        )
+        .stdout,
+        ""
+    );
     assert_eq!(user.run("systemctl --user list-unit-files --no-legend 'dt-cred*'", "").stdout, "");
+    assert_eq!(user.run("systemctl --user show -P LoadState dt-cred.socket", "").done(), "not-found\n");
+    user.run("systemctl --user stop other", "").done();
     assert_eq!(user.run("systemctl --user list-units --all --no-legend 'dt-cred*'", "").stdout, "");
     let again = user.run("dt-cred service uninstall", "").done();
     assert_eq!(again, "nothing to change: no service is installed\n");
@@ -149,4 +162,42 @@ fn a_packages_units_are_used_and_uninstall_only_disables_them() {
     assert_eq!(systemd.run("ls /usr/local/lib/systemd/user", "").done(), "dt-cred.service\ndt-cred.socket\n");
     let told = user.run("dt-cred service status", "").done();
     assert!(told.contains(", disabled: dt-cred service install has it there after each login\n"), "{told}");
+}
+
+#[test]
+fn no_link_to_a_unit_is_left_whoever_made_it_and_whether_the_manager_can_be_told_or_not() {
+    let Some(systemd) = Systemd::boot() else { return };
+    let user = systemd.log_in();
+    for (told, said) in [("", "disabled dt-cred.service\n"), ("XDG_RUNTIME_DIR=~/run", "removed ")] {
+        install(&user);
+        // For files that are kept fresh.
+        user.run("systemctl --user enable --quiet dt-cred.service; mkdir -pm 0700 ~/run", "").done();
+        let links = user.run("find ~/.config/systemd -type l", "").done();
+        assert_eq!(links.lines().count(), 2, "{links}");
+        let output = user.run(&format!("{told} dt-cred service uninstall"), "").done();
+        assert!(output.contains(said), "{output}");
+        assert_eq!(user.run("find ~/.config/systemd -not -type d", "").done(), "");
+        user.run("systemctl --user daemon-reload; systemctl --user stop dt-cred.socket", "");
+    }
+}
+
+#[test]
+fn the_unit_starts_the_daemon_wherever_it_lies() {
+    let Some(systemd) = Systemd::boot() else { return };
+    let user = systemd.log_in();
+    for folder in ["a b", "50%n", "$HOME and ${x}", "\u{e9}\u{1f511}", "#;!@-+:"] {
+        let place = "IFS= read -r folder && mkdir ~/\"$folder\" && cp /programs/dt-cred /programs/dt-credd ~/\"$folder\" && cd ~/\"$folder\" &&
+            ./dt-cred service install >/dev/null && ./dt-cred start >/dev/null && systemctl --user show -P MainPID dt-cred.service";
+        let started = user.run(place, format!("{folder}\n"));
+        let units = || user.run("systemctl --user status dt-cred.socket dt-cred.service", "").stdout;
+        assert_eq!(started.code, Some(0), "{folder}: {started:?} {}", units());
+        let pid = started.stdout;
+        // Its user may not look at it.
+        let exe = systemd.run(&format!("readlink /proc/{}/exe", pid.trim()), "").done();
+        assert_eq!(exe, format!("{}/{folder}/dt-credd\n", user.home()));
+        user.run("dt-cred service uninstall", "").done();
+    }
+    let place = "mkdir \"it's\" && cp /programs/dt-cred /programs/dt-credd \"it's\" && \"it's/dt-cred\" service install";
+    failed(&user.run(place, ""), 8, &["systemd starts no program at", "it's/dt-credd"]);
+    assert_eq!(user.run("find ~/.config/systemd -not -type d", "").done(), "");
 }

@@ -14,9 +14,8 @@ use super::{failed, install};
 #[track_caller]
 fn traces(systemd: &Systemd, user: &SystemdUser<'_>) -> String {
     let uid = user.uid();
-    // What its session's other programs have is theirs.
     let files = format!(
-        "find /home /tmp /var -xdev -uid {uid} -not -type d -not -path '*/keyrings/*'; find {home} /run/user/{uid} -name '*dt-cred*'",
+        "find /home /tmp /var -xdev -uid {uid} -not -type d; find {home} /run/user/{uid} -name '*dt-cred*'",
         home = user.home()
     );
     let files = systemd.run(&files, "").stdout;
@@ -103,4 +102,15 @@ fn where_an_item_cannot_be_erased_nothing_else_is_done() {
     let before = user.run("find ~/.config -printf '%p %T@\n'", "").done();
     failed(&user.run("dt-cred service uninstall --user", ""), 7, &["config.toml"]);
     assert_eq!(user.run("find ~/.config -printf '%p %T@\n'", "").done(), before);
+}
+
+#[test]
+fn uninstall_for_a_user_is_every_profile_and_none_can_be_named() {
+    let Some(systemd) = Systemd::boot() else { return };
+    let (sandbox, user) = (Sandbox::https(), systemd.log_in());
+    furnish(&user, &sandbox);
+    let refused = user.run("dt-cred -p held service uninstall --user", "");
+    failed(&refused, 2, &["--user is every profile: leave it or --profile out"]);
+    user.run("dt-cred get >/dev/null && dt-cred get -p held >/dev/null", "").done();
+    user.run("dt-cred erase --all", "").done();
 }

@@ -65,9 +65,9 @@ fn where_the_manager_cannot_be_reached_or_the_unit_is_masked_the_client_starts_t
     let (all, main) = daemons(&user);
     assert_eq!((all.len(), main.as_str()), (1, "0"));
     user.run("XDG_RUNTIME_DIR=$HOME/run dt-cred stop", "").done();
-    user.run("DT_CRED_SOCKET=$HOME/run/own.sock dt-cred start", "").done();
+    user.run("DT_CRED_SOCKET=$XDG_RUNTIME_DIR/own/own.sock dt-cred start", "").done();
     assert_eq!(daemons(&user).1, "0", "a socket that is named is no service's");
-    user.run("DT_CRED_SOCKET=$HOME/run/own.sock dt-cred stop", "").done();
+    user.run("DT_CRED_SOCKET=$XDG_RUNTIME_DIR/own/own.sock dt-cred stop", "").done();
     user.run(
         "dt-cred service uninstall && systemctl --user mask --quiet dt-cred.socket && dt-cred start",
         "",
@@ -75,7 +75,12 @@ fn where_the_manager_cannot_be_reached_or_the_unit_is_masked_the_client_starts_t
     .done();
     assert_eq!(daemons(&user).0.len(), 1);
     assert_eq!(daemons(&user).1, "0");
-    user.run("dt-cred stop", "").done();
+    let told = user.run("dt-cred stop && dt-cred service status", "").done();
+    assert!(told.contains("no service is installed"), "{told}");
+    // A unit lies where this shell looks, and not where its manager does.
+    let elsewhere = "systemctl --user unmask --quiet dt-cred.socket; mkdir -p ~/other/systemd/user
+        echo >~/other/systemd/user/dt-cred.socket; XDG_CONFIG_HOME=~/other dt-cred start && dt-cred stop";
+    user.run(elsewhere, "").done();
 }
 
 #[test]
@@ -122,4 +127,17 @@ fn a_socket_whose_file_was_removed_is_made_anew_for_the_next_client() {
         let (all, main) = daemons(&user);
         assert!(all.contains(&main), "{path}: {all:?} {main}");
     }
+}
+
+#[test]
+fn credentials_that_start_is_given_are_held_by_the_service() {
+    let Some(systemd) = Systemd::boot() else { return };
+    let (sandbox, user) = (Sandbox::http(), systemd.log_in());
+    install(&user);
+    user.run("systemctl --user stop dt-cred.socket", "").done();
+    let told = user.run("dt-cred start --from-stdin", Account::at(&sandbox).lines()).done();
+    assert!(told.contains("the daemon's memory"), "{told}");
+    let (all, main) = daemons(&user);
+    assert_eq!(all, [main]);
+    user.run("dt-cred get >/dev/null", "").done();
 }

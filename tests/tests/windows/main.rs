@@ -6,6 +6,7 @@ mod console;
 mod keyring;
 mod life;
 mod pipe;
+mod service;
 mod shells;
 mod streams;
 mod trust;

@@ -17,13 +17,14 @@ pub struct SystemdUser<'a> {
     uid: u32,
 }
 
-/// What logind does at a login, as far as a manager needs it.
+/// What logind does at a login, as far as a manager needs it. There is no session bus, which would start a Secret Service.
 const LOG_IN: &str = r#"
     set -e
     uid=$1 home=/home/u$1
     grep -q ":$uid:" /etc/passwd || printf 'u%s:x:%s:%s::%s:/bin/sh\n' "$uid" "$uid" "$uid" "$home" >>/etc/passwd
     install -d -o "$uid" -g "$uid" -m 0700 "$home" /run/user /run/user/"$uid"
     chmod 0755 /run/user
+    ln -sf /dev/null /etc/systemd/user/dbus.socket
     systemd-run --quiet --unit="manager-$uid" --property=DefaultDependencies=no --property=Type=notify --property=Delegate=yes \
         --property=User="$uid" --property=LimitMEMLOCK=8M --setenv=HOME="$home" --setenv=XDG_RUNTIME_DIR=/run/user/"$uid" \
         /lib/systemd/systemd --user
@@ -68,13 +69,16 @@ impl SystemdUser<'_> {
         command
     }
 
-    /// Has the daemon of the service that is installed end with this code as soon as it is started.
+    /// Has the daemon of the service that is installed end with this code as soon as it is started, for as long as there is
+    /// a file `broken` in their home.
     #[track_caller]
     pub fn break_service(&self, code: u8) {
         let script = r#"
             folder=~/.config/systemd/user/dt-cred.service.d
+            mkdir -p $folder && cat >$folder/broken.conf && systemctl --user daemon-reload
             systemctl --user stop --quiet dt-cred.service 2>/dev/null
-            mkdir -p $folder && cat >$folder/broken.conf && systemctl --user daemon-reload"#;
-        self.run(script, format!("[Service]\nExecStart=\nExecStart=/bin/sh -c \"exit {code}\"\n")).done();
+            touch ~/broken"#;
+        let start = format!("if [ -e %h/broken ]; then exit {code}; fi; exec /programs/dt-credd");
+        self.run(script, format!("[Service]\nExecStart=\nExecStart=/bin/sh -c \"{start}\"\n")).done();
     }
 }

@@ -1,8 +1,10 @@
 //! The image and its entry point, run as Docker and its like would.
 
-use dt_cred_tests::{issuer::Sandbox, user::Account};
+use std::fs;
 
-use super::{answered_once, container::Container, is_list_of_assets, search, wrong};
+use dt_cred_tests::{issuer::Sandbox, parts::RecipeCheckers, user::Account};
+
+use super::{answered_once, container::Container, is_list_of_assets, recipe, repository, search, wrong};
 
 /// Where the file with the credentials is mounted.
 const CREDENTIALS: &str = "/run/secrets/dt-cred";
@@ -35,6 +37,20 @@ fn is_answered(container: &mut Container, sandbox: &Sandbox, account: &Account) 
     assert_eq!(search.find(&output.stderr), None, "{}", output.stderr);
     assert!(output.stderr.starts_with("kept as profile default in the daemon's memory"), "{}", output.stderr);
     answered_once(sandbox);
+}
+
+#[test]
+fn the_image_of_a_package_is_that_of_the_sources_but_for_where_the_programs_come_from() {
+    let Some(checkers) = RecipeCheckers::find() else { return };
+    let packaged = repository().join("packaging/Containerfile");
+    checkers.dockerfile(&packaged).done();
+    // Of the last stage, what says how it runs: all from the entry point on.
+    let runs = |file| {
+        let text = fs::read_to_string(file).expect("a file");
+        let at = text.rfind("COPY packaging/recipes/entrypoint.sh").expect("it has the entry point");
+        text[at..].to_owned()
+    };
+    assert_eq!(runs(packaged), runs(recipe("Dockerfile")));
 }
 
 #[test]

@@ -156,9 +156,9 @@ socket.send_fds(socket.socket(fileno=1), [b"\0"], [box.fileno()])
 PROGRAM
 }
 
-# you SCRIPT: what the user types, in a login of its own.
+# you SCRIPT: what the user types, in a login of its own. The client may start no daemon: what serves, systemd has started.
 you() {
-  ssh -F "$place/ssh" box "$1"
+  ssh -F "$place/ssh" box "export DT_CRED_NO_START=1; $1"
 }
 
 # keys: what the kernel keeps for the user.

@@ -41,7 +41,7 @@ curl_has_the_list_in_several_shells_at_once_by_one_token() {
 }
 
 cron_has_it_too() {
-  printf '* * * * * %s >from-cron.part && mv from-cron.part from-cron\n' "$CURL" | you 'crontab -'
+  printf 'DT_CRED_NO_START=1\n* * * * * %s >from-cron.part && mv from-cron.part from-cron\n' "$CURL" | you 'crontab -'
   until_it test -e "$place/root/home/you/from-cron"
   you 'crontab -r && cat from-cron' | jq --exit-status .assets >/dev/null
   equal "$(tokens)" 1
@@ -89,14 +89,14 @@ systemd_ends_a_crash_loop_and_status_tells_it_with_what_mends_it() {
   local said code=0
   you "mkdir -p $DROP_INS && printf '[Service]\nExecStart=\nExecStart=/bin/false\n' >$DROP_INS/crash.conf && systemctl --user daemon-reload"
   you 'systemctl --user stop dt-cred.service' 2>"$place/stopped"
-  said=$(you 'dt-cred get 2>&1') || code=$?
+  said=$(you 'unset DT_CRED_NO_START; dt-cred get 2>&1') || code=$?
   equal "$code" 3
   until_it you 'systemctl --user is-failed --quiet dt-cred.socket'
   said=$(you 'dt-cred status 2>&1')
   printf '   status: %s\n' "$said"
   # What it says that mends it does.
   has "$said" "$MEND"
-  you "rm $DROP_INS/crash.conf && systemctl --user daemon-reload && $MEND && dt-cred start"
+  you "rm $DROP_INS/crash.conf && systemctl --user daemon-reload && $MEND && unset DT_CRED_NO_START && dt-cred start"
   you "$CURL" | jq --exit-status .assets >/dev/null
 }
 
@@ -144,7 +144,7 @@ from_a_boot_to_the_first_token_nobody_starts_anything_but_the_socket() {
   grep -v '^ca_file=' "$account" | you "umask 077 && mkdir -p $DROP_INS .config/dt-cred && cat >.config/dt-cred/default &&
     printf '[Service]\nLoadCredential=dt-cred.default:%%h/.config/dt-cred/default\n' >$DROP_INS/credential.conf"
   # A job that runs at each boot, with nobody there.
-  you "printf '%s\n' '[Unit]' Wants=dt-cred.socket After=dt-cred.socket '[Service]' Type=oneshot ExecStart=%h/job '[Install]' WantedBy=default.target \
+  you "printf '%s\n' '[Unit]' After=dt-cred.socket '[Service]' Type=oneshot Environment=DT_CRED_NO_START=1 ExecStart=%h/job '[Install]' WantedBy=default.target \
     >.config/systemd/user/job.service && systemctl --user enable --quiet job.service"
   printf '#!/bin/sh\n%s >from-job.part && mv from-job.part from-job\n' "$CURL" | you 'cat >job && chmod +x job'
   reboot

@@ -84,7 +84,7 @@ dissolved() {
   [[ ! -d $1 ]] || find "$1" -depth -type d -exec rmdir {} + 2>/dev/null
 }
 
-# enclosed COMMAND…: becomes it in control groups of its own: two machines in the same ones would end each other's services.
+# enclosed COMMAND…: becomes it in control groups of its own, which no other machine uses.
 enclosed() {
   local group
   while read -r group; do

@@ -104,9 +104,11 @@ through_an_upgrade_every_get_has_its_token_and_afterwards_a_restart_has_the_new_
   local asker
   you 'until test -e enough; do dt-cred get >/dev/null && : >asked || exit; done' &
   asker=$!
-  until_it test -e "$place/root/home/you/asked"
+  until_it asked "$asker"
   packages install /debs/second.deb
-  you 'rm asked && until test -e asked; do :; done; touch enough'
+  you 'rm asked'
+  until_it asked "$asker"
+  you 'touch enough'
   wait "$asker"
   you 'rm asked enough'
   has "$(root dpkg-query --show dt-cred)" '-2'

@@ -65,6 +65,11 @@ mod tests {
             "PWD",
             "DT_CRED_LOG",
             "TMPDIR",
+            "NOTIFY_SOCKET",
+            "LISTEN_FDS",
+            "WATCHDOG_USEC",
+            "JOURNAL_STREAM",
+            "CREDENTIALS_DIRECTORY",
             "SUDO_USER",
         ];
         for name in kept {

@@ -1,6 +1,9 @@
 //! launchd: an agent whose socket it listens on, and which it starts for whoever connects (launchd.plist(5)).
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use dt_cred_proto::{
     message::{Failure, FailureKind},
@@ -13,7 +16,11 @@ use super::{
     program::{self, Ended},
     shown,
 };
-use crate::{deadline::Deadline, platform::DAEMON, settings::Settings};
+use crate::{
+    deadline::Deadline,
+    platform::{self, DAEMON},
+    settings::Settings,
+};
 
 /// Whether the service listens where the daemon does.
 pub(super) const TAKES_SOCKET: bool = true;
@@ -23,6 +30,9 @@ const LABEL: &str = "ai.datatrails.dt-cred";
 const PLIST: &str = include_str!("../../../packaging/launchd/ai.datatrails.dt-cred.plist");
 
 const LAUNCHCTL: &str = "/bin/launchctl";
+
+/// How often it is looked whether the agent is unloaded.
+const PAUSE: Duration = Duration::from_millis(20);
 
 fn variable(name: &str) -> Option<std::ffi::OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
@@ -175,8 +185,13 @@ fn bring_up(settings: &Settings, file: &Path, deadline: Deadline) -> Result<Ende
     launchctl(&["bootstrap", &domain(), &file], deadline)
 }
 
+/// Unloads the agent. launchd answers before that is done, takes none of its name meanwhile, and has no event for it.
 fn put_down(deadline: Deadline) -> Result<(), ServiceError> {
-    launchctl(&["bootout", &format!("{}/{LABEL}", domain())], deadline)?.done().map(|_| ())
+    launchctl(&["bootout", &format!("{}/{LABEL}", domain())], deadline)?.done()?;
+    while printed(deadline)?.is_some() && !deadline.has_passed() {
+        platform::pause(PAUSE, deadline);
+    }
+    Ok(())
 }
 
 /// Takes it away.

@@ -42,6 +42,8 @@ fn is_stderr(stream: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::{sync::mpsc, thread, time::Duration};
+
     use super::*;
 
     #[test]
@@ -60,7 +62,12 @@ mod tests {
         let path = folder.path().join("journal");
         let reader = UnixDatagram::bind(&path).unwrap();
         let journal = Journal::at(path.to_str().unwrap()).unwrap();
-        while journal.write(b"MESSAGE=one\n").is_ok() {}
+        let (full, is_full) = mpsc::channel();
+        thread::spawn(move || {
+            while journal.write(b"MESSAGE=one\n").is_ok() {}
+            full.send(journal)
+        });
+        let journal = is_full.recv_timeout(Duration::from_secs(60)).expect("nothing waits");
         drop(reader);
         assert!(journal.write(b"MESSAGE=one\n").is_err());
     }

@@ -16,7 +16,7 @@ fn a_crash_loop_is_ended_by_systemd_and_whoever_waits_is_not_kept_waiting() {
     let Some(machine) = Machine::in_use() else { return };
     machine.drop_in("ExecStart=\nExecStart=/bin/false");
     machine.run("systemctl --user stop dt-cred.service 2>/dev/null").done();
-    let refused = machine.run("dt-cred get --no-start");
+    let refused = machine.run("dt-cred get");
     assert_eq!((refused.code, refused.stdout.as_str()), (Some(3), ""), "{refused:?}");
     until("systemd to give up", || {
         (machine.property(SOCKET, "Result") == "service-start-limit-hit").then_some(())

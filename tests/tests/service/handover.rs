@@ -53,3 +53,22 @@ fn a_daemon_that_does_not_end_is_named_to_whoever_asks_and_to_the_service_manage
     machine.token();
     assert_ne!(machine.main_pid(), pid);
 }
+
+#[test]
+fn whoever_connects_while_a_daemon_ends_for_want_of_rights_is_served_by_the_next_one() {
+    let Some(machine) = Machine::in_use() else { return };
+    let pid = machine.main_pid();
+    machine.sandbox.set(|issuer| issuer.hold = true);
+    let _held = machine.start("dt-cred get --fresh >/dev/null");
+    machine.sandbox.wait_until("a request that is held", |counts| counts.tokens.total == 2);
+    machine.configure("[[profile.default.file]]\npath = \"~/elsewhere/token\"\n");
+    // systemctl calls it a failure that the daemon ended.
+    machine.run("systemctl --user reload --no-block dt-cred.service");
+    machine.until_status("ending: rights are needed that were given up");
+    let mut next = machine.start("dt-cred -v get >/dev/null");
+    next.stderr_line(|line| line.contains(" listens"));
+    machine.sandbox.set(|issuer| issuer.hold = false);
+    assert!(next.wait().success(), "{}", next.said());
+    assert_ne!(machine.main_pid(), pid);
+    assert_eq!(machine.property("dt-cred.service", "NRestarts"), "1");
+}

@@ -63,7 +63,7 @@ impl Machine {
         self.systemd.run(script, stdin)
     }
 
-    /// Runs a script as `you`, with nothing of a session but its folder.
+    /// Runs a script as `you`, with nothing of a session but its folder. No client starts a daemon of its own.
     #[track_caller]
     pub(crate) fn run(&self, script: &str) -> Output {
         self.run_with(script, "")
@@ -84,7 +84,7 @@ impl Machine {
         let uid = self.uid;
         format!(
             "exec runuser -u you -- env -i HOME=/home/you USER=you LOGNAME=you XDG_RUNTIME_DIR=/run/user/{uid} \
-             DT_CRED_TIMEOUT=60 PATH=/usr/bin:/bin sh -ec 'cd && {}'",
+             DT_CRED_TIMEOUT=60 DT_CRED_NO_START=1 PATH=/usr/bin:/bin sh -ec 'cd && {}'",
             script.replace('\'', r"'\''")
         )
     }
@@ -142,17 +142,17 @@ impl Machine {
         until(words, || self.log("cat").contains(words).then_some(()));
     }
 
-    /// The service's log, as journalctl(1) puts it out.
+    /// The service's log, as journalctl(1) puts it out; nothing where it may not be read yet, as right after a journal was begun.
     pub(crate) fn log(&self, output: &str) -> String {
         // Written by now is what was said before.
         self.as_root("journalctl --sync", "").done();
-        self.run(&format!("journalctl --user --unit=dt-cred.service --quiet --all --output={output}")).done()
+        self.run(&format!("journalctl --user --unit=dt-cred.service --quiet --all --output={output}")).stdout
     }
 }
 
 impl Drop for Machine {
-    /// The kernel's keyring is not the container's own.
+    /// The kernel's keyring is not the container's own. Whatever became of the service, it is emptied.
     fn drop(&mut self) {
-        self.run("dt-cred erase --all");
+        self.run("rm -f .config/dt-cred/config.toml; DT_CRED_NO_START= dt-cred erase --all");
     }
 }

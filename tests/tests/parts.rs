@@ -5,12 +5,12 @@ use std::{
     env, fs,
     os::unix::{net::UnixListener, process::ExitStatusExt},
     panic::{AssertUnwindSafe, catch_unwind},
-    process::Command,
+    process::{self, Command},
     thread,
 };
 
 use dt_cred_tests::parts::{
-    Home, OidcProvider, REQUIRE_VARIABLE, Running, SecretService, binaries, keyring,
+    Home, OidcProvider, REQUIRE_VARIABLE, Running, SecretService, Systemd, binaries, keyring,
     oidc_provider::{CLIENT_ID, CLIENT_SECRET, Counts, Setup},
     on_path, require, run, secret_service, until,
     wait::until_changed,
@@ -31,6 +31,23 @@ fn a_program_that_is_run_gives_its_code_and_both_streams() {
     assert_eq!(output.stdout, large);
     assert_eq!(output.stderr, "said\n");
     assert_eq!(run(shell("kill -9 $$"), "").code, None);
+}
+
+#[test]
+fn a_machine_that_was_up_leaves_no_control_group() {
+    let Some(machine) = Systemd::boot() else { return };
+    let unit = format!("left-by-{}", process::id());
+    machine
+        .run(
+            &format!("systemd-run --quiet --unit={unit} --property=DefaultDependencies=no sleep infinity"),
+            "",
+        )
+        .done();
+    // What others remove meanwhile is told on its other stream.
+    let groups = || run(shell(&format!("find /sys/fs/cgroup -name {unit}.service")), "").stdout;
+    assert_ne!(groups(), "");
+    drop(machine);
+    assert_eq!(groups(), "");
 }
 
 #[test]

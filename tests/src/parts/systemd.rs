@@ -1,9 +1,10 @@
 //! A real systemd: this very machine's files, booted in a container, with nothing written to any of them.
 
 use std::{
+    ffi::OsStr,
     fs,
     io::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
 };
 
@@ -20,13 +21,14 @@ pub use user::SystemdUser;
 pub struct Systemd {
     /// Process 1 of the container, by its number here.
     init: Pid,
-    _container: Running,
+    container: Running,
+    groups: Vec<PathBuf>,
     _folder: TempDir,
 }
 
 /// Mounts an overlay over the machine's files, in a mount namespace of its own, and boots it to nothing: none of the
 /// machine's own units is started. The network is the machine's, so that loopback is the tests'. What a daemon defends itself
-/// by is let through, which a container is kept from.
+/// by is let through, which a container is kept from. Its control groups are its own and no other machine's, and go with it.
 const BOOT: &str = r#"
     set -e
     cd "$1"
@@ -36,9 +38,15 @@ const BOOT: &str = r#"
     mount --bind / lower
     mount -t overlay overlay -o lowerdir=lower,upperdir=memory/upper,workdir=memory/work root
     printf '[Unit]\nDefaultDependencies=no\n' >root/etc/systemd/system/nothing.target
+    programs=$2
+    shift 2
+    for group; do
+        mkdir "$group"
+        echo $$ >"$group/cgroup.procs"
+    done
     exec systemd-nspawn --quiet --directory=root --register=no --keep-unit --console=pipe --link-journal=no \
         --system-call-filter='@keyring @memlock landlock_create_ruleset landlock_add_rule landlock_restrict_self' \
-        --bind-ro="$2":/programs --boot systemd.unit=nothing.target
+        --bind-ro="$programs":/programs --boot systemd.unit=nothing.target
 "#;
 
 impl Systemd {
@@ -60,12 +68,14 @@ impl Systemd {
         let mut unshare = Command::new("unshare");
         let programs = binaries::daemon();
         unshare.args(["--mount", "sh", "-c", BOOT, "sh"]).arg(folder.path()).args(programs.parent());
+        let groups = groups(folder.path().file_name().expect("a name"));
+        unshare.args(&groups);
         let mut container = Running::start(unshare, "");
         let init = until("the container's process 1", || {
             assert!(container.is_running(), "it ended: {}", container.said());
             init_of(container.pid())
         });
-        let systemd = Self { init, _container: container, _folder: folder };
+        let systemd = Self { init, container, groups, _folder: folder };
         until("systemd to be up", || {
             let state = systemd.run("systemctl is-system-running", "").stdout;
             (state == "running\n").then_some(())
@@ -93,7 +103,42 @@ impl Drop for Systemd {
     fn drop(&mut self) {
         // With process 1 everything in its namespace goes.
         let _ = kill_process(self.init, Signal::KILL);
+        until("the container's end", || (!self.container.is_running()).then_some(()));
+        for group in &self.groups {
+            // The kernel lets go of them when it pleases.
+            until("an empty control group", || remove(group).ok());
+        }
     }
+}
+
+/// Control groups of this name below ours, in both hierarchies that a systemd uses (cgroups(7)).
+fn groups(name: &OsStr) -> Vec<PathBuf> {
+    let read = |path| fs::read_to_string(path).expect("what the kernel tells of this process");
+    let (ours, mounts) = (read("/proc/self/cgroup"), read("/proc/self/mountinfo"));
+    let group = |controllers: &str, is_it: fn(&str, &str) -> bool| {
+        let path = ours
+            .lines()
+            .find_map(|line| line.split_once(':')?.1.strip_prefix(controllers)?.strip_prefix(":/"))?;
+        let mounted = mounts.lines().find_map(|line| {
+            let (place, what) = line.split_once(" - ")?;
+            is_it(what.split(' ').next()?, what.rsplit(' ').next()?).then(|| place.split(' ').nth(4))?
+        })?;
+        Some(Path::new(mounted).join(path).join(name))
+    };
+    let unified = group("", |kind, _| kind == "cgroup2");
+    let named = group("name=systemd", |kind, options| kind == "cgroup" && options.contains("name=systemd"));
+    unified.into_iter().chain(named).collect()
+}
+
+/// Removes a control group and those below.
+fn remove(group: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(group)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove(&entry.path())?;
+        }
+    }
+    fs::remove_dir(group)
 }
 
 /// Whether an overlay may be mounted in a mount namespace of our own, as in few containers.

@@ -1,9 +1,8 @@
 //! `get`: its formats, its options, and the profiles it asks for.
 
-use dt_cred_tests::{
-    issuer::Sandbox,
-    user::{Account, User},
-};
+#[cfg(unix)]
+use dt_cred_tests::user::Account;
+use dt_cred_tests::{issuer::Sandbox, user::User};
 use serde_json::Value;
 
 #[test]

@@ -175,7 +175,7 @@ TIME                        UID   PID   OUTCOME  PROFILE  GENERATION     PROGRAM
                     "outcome": "served", "profile": "work", "generation": 1_763_998_200_000_u64,
                 },
                 {
-                    "time": "2025-11-24T17:00:00Z", "uid": 1000, "pid": 4242,
+                    "time": "2025-11-24T17:00:00.000Z", "uid": 1000, "pid": 4242,
                     "program": "a  work \u{fffd}[2J", "started_by": null, "outcome": "refused",
                     "profile": null, "generation": null,
                 },

@@ -19,19 +19,20 @@ const SECONDS: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Moment {
     seconds: i64,
-    milliseconds: u16,
+    /// Where they are known.
+    milliseconds: Option<u16>,
 }
 
 impl Moment {
     /// So many seconds after the Unix epoch; none beyond the years 0000 to 9999.
     pub fn from_seconds(seconds: i64) -> Option<Self> {
-        SECONDS.contains(&seconds).then_some(Self { seconds, milliseconds: 0 })
+        SECONDS.contains(&seconds).then_some(Self { seconds, milliseconds: None })
     }
 
     /// So many milliseconds after the Unix epoch; none beyond the year 9999.
     pub fn from_milliseconds(milliseconds: u64) -> Option<Self> {
         let whole = Self::from_seconds(i64::try_from(milliseconds / 1000).ok()?)?;
-        Some(Self { milliseconds: u16::try_from(milliseconds % 1000).ok()?, ..whole })
+        Some(Self { milliseconds: u16::try_from(milliseconds % 1000).ok(), ..whole })
     }
 
     /// By a clock that is `east` seconds ahead of UTC, to the second, with that distance: `2025-11-24 17:00:00 +01:00`.
@@ -45,14 +46,13 @@ impl Moment {
     }
 }
 
-/// RFC 3339 in UTC, with as many digits of the second as say something.
+/// RFC 3339 in UTC, with the milliseconds where they are known: all three digits, so that each is as long as the next.
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let clock = Clock::of(self.seconds);
         write!(f, "{}T{}", clock.date(), clock.time())?;
-        if self.milliseconds > 0 {
-            let digits = format!("{:03}", self.milliseconds);
-            write!(f, ".{}", digits.trim_end_matches('0'))?;
+        if let Some(milliseconds) = self.milliseconds {
+            write!(f, ".{milliseconds:03}")?;
         }
         f.write_str("Z")
     }
@@ -113,7 +113,7 @@ mod tests {
             prop_assert_eq!(moment.by_clock(east * 60), clock);
             let moment = Moment::from_milliseconds(milliseconds).expect("within the years");
             let known = Timestamp::from_millisecond(milliseconds.try_into().expect("small")).expect("a moment");
-            prop_assert_eq!(moment.to_string(), known.to_string());
+            prop_assert_eq!(moment.to_string(), format!("{known:.3}"));
         }
     }
 
@@ -135,10 +135,14 @@ mod tests {
     }
 
     #[test]
-    fn what_rfc_3339_cannot_tell_is_no_moment() {
+    fn a_whole_second_has_its_milliseconds_too_and_what_rfc_3339_cannot_tell_is_no_moment() {
         for seconds in [SECONDS.start() - 1, SECONDS.end() + 1, i64::MIN, i64::MAX] {
             assert_eq!(Moment::from_seconds(seconds), None);
         }
+        assert_eq!(
+            Moment::from_milliseconds(0).map(|moment| moment.to_string()).as_deref(),
+            Some("1970-01-01T00:00:00.000Z")
+        );
         for milliseconds in [253_402_300_800_000, u64::MAX] {
             assert_eq!(Moment::from_milliseconds(milliseconds), None);
         }

@@ -130,9 +130,16 @@ fn lasting(forward: &Forward, seconds: u32, deadline: Deadline) -> Result<Respon
         return Ok(held);
     }
     // Whoever else asked has a new one fetched already, which lasts no longer than this one's like.
-    forward.wish(*generation, Instant::now())?;
+    let (before, now) = (*generation, Instant::now());
+    forward.wish(before, now)?;
     drop(held);
-    token(forward, Some(seconds), deadline)
+    let lasting = token(forward, Some(seconds), deadline);
+    let is_new = |token: &Token| token.generation > before;
+    if !matches!(&lasting, Ok(Response::Token(token)) if is_new(token)) {
+        // Nothing was replaced: what is held may yet have to be.
+        forward.withdraw(now);
+    }
+    lasting
 }
 
 /// Has a refused token replaced, at most once a minute, and never another one than was given out here.

@@ -1,6 +1,6 @@
 //! `dt-cred service uninstall --user`: no item, no process and no file of dt-cred's is left, but what its user wrote.
 
-use std::{fs, path::Path};
+use std::{fs, io, path::Path};
 
 use dt_cred_proto::{
     endpoint::state_folder,
@@ -73,19 +73,43 @@ fn removed(folder: &Path) -> Result<bool, ServiceError> {
         if !entry.file_name().to_str().is_some_and(|name| is_ours(name, is_folder)) {
             continue;
         }
-        // Neither follows a symlink.
-        let done = if is_folder { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        // None of them follows a symlink.
+        let done = match (is_folder, entry.file_name() == "ca") {
+            (true, true) => remove_copies(&path),
+            (true, false) => fs::remove_dir_all(&path),
+            (false, _) => fs::remove_file(&path),
+        };
         done.map_err(failed(&path))?;
     }
     Ok(fs::remove_dir(folder).is_err())
 }
 
+/// Removes the copies of CA files that `login` has made, and their folder where that was all.
+fn remove_copies(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() && entry.file_name().to_str().is_some_and(is_number) {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    // With anything else in it, it stays.
+    let _ = fs::remove_dir(folder);
+    Ok(())
+}
+
+/// Whether it is what names of ours are told apart by.
+fn is_number(digits: &str) -> bool {
+    digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// Whether the daemon or the client gives this name to something in its own folders.
 fn is_ours(name: &str, is_folder: bool) -> bool {
-    let is_between = |start, end| name.starts_with(start) && name.ends_with(end);
     if is_folder {
-        return matches!(name, "ca" | "agent.lent") || name.starts_with("lent-");
+        return matches!(name, "ca" | "agent.lent") || cfg!(windows) && name.starts_with("lent-dt-cred-");
     }
+    let of_file =
+        name.strip_prefix("file-").and_then(|name| name.strip_suffix(".lock")).is_some_and(is_number);
+    let of_pipe = cfg!(windows) && name.starts_with("pipe-dt-cred-") && name.ends_with(".lock");
     let files = [
         "state.toml",
         "state.toml.new",
@@ -95,10 +119,10 @@ fn is_ours(name: &str, is_folder: bool) -> bool {
         "agent.sock",
         "agent.lock",
     ];
-    files.contains(&name) || is_between("file-", ".lock") || is_between("pipe-", ".lock")
+    files.contains(&name) || of_file || of_pipe
 }
 
-fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> ServiceError + use<> {
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> ServiceError + use<> {
     let path = path.to_owned();
     move |source| ServiceError::Io { doing: "remove", path, source }
 }
@@ -113,7 +137,9 @@ mod tests {
         let folder = ground.path().join("dt-cred");
         let make = || {
             fs::create_dir_all(folder.join("ca/0123456789abcdef")).expect("made");
-            for name in ["state.toml", "dt-credd.log.1", "file-x.lock", "ca/0123456789abcdef/ca.pem"] {
+            for name in
+                ["state.toml", "dt-credd.log.1", "file-0123456789abcdef.lock", "ca/0123456789abcdef/ca.pem"]
+            {
                 fs::write(folder.join(name), "x").expect("written");
             }
         };
@@ -122,7 +148,10 @@ mod tests {
         assert!(!folder.exists());
         assert!(!removed(&folder).expect("nothing there"));
         make();
-        for name in ["notes.txt", "state.toml.bak", "file-x"] {
+        let others =
+            ["notes.txt", "state.toml.bak", "file-x", "file-notes.lock", "ca/own.pem", "lent-backup/f"];
+        fs::create_dir(folder.join("lent-backup")).expect("made");
+        for name in others {
             fs::write(folder.join(name), "x").expect("written");
         }
         fs::create_dir(folder.join("dt-credd.log")).expect("made");
@@ -130,7 +159,10 @@ mod tests {
         let mut left: Vec<_> =
             fs::read_dir(&folder).expect("left").map(|entry| entry.expect("an entry").file_name()).collect();
         left.sort();
-        assert_eq!(left, ["dt-credd.log", "file-x", "notes.txt", "state.toml.bak"]);
+        let expected =
+            ["ca", "dt-credd.log", "file-notes.lock", "file-x", "lent-backup", "notes.txt", "state.toml.bak"];
+        assert_eq!(left, expected);
+        assert!(folder.join("ca/own.pem").exists() && !folder.join("ca/0123456789abcdef").exists());
     }
 
     #[cfg(unix)]

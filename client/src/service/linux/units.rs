@@ -6,7 +6,10 @@ use super::{Activity, SERVICE, SOCKET};
 
 /// What is asked of a unit.
 pub(super) const PROPERTIES: &str =
-    "--property=Id,LoadState,ActiveState,Result,UnitFileState,FragmentPath,MainPID,ExecMainStatus";
+    "--property=Id,LoadState,ActiveState,Result,UnitFileState,FragmentPath,MainPID,ExecMainStatus,NRestarts";
+
+/// As often a daemon may end and be started again before that is called a loop.
+const FEW: u32 = 3;
 
 /// A unit, as systemd has it.
 #[derive(Default, Debug)]
@@ -21,6 +24,7 @@ pub(super) struct Unit {
     /// The process that it runs as, or zero.
     pub(super) pid: u32,
     code: u8,
+    restarts: u32,
 }
 
 impl Unit {
@@ -61,6 +65,7 @@ impl Units {
                 file: value("FragmentPath"),
                 pid: value("MainPID").parse().unwrap_or_default(),
                 code: value("ExecMainStatus").parse().unwrap_or_default(),
+                restarts: value("NRestarts").parse().unwrap_or_default(),
             };
             match value("Id").as_str() {
                 SOCKET => units.socket = unit,
@@ -73,7 +78,8 @@ impl Units {
 
     /// What becomes of the daemon.
     pub(super) fn activity(&self) -> Activity {
-        if self.service.is_active() && self.service.pid != 0 {
+        let is_up = matches!(self.service.active.as_str(), "active" | "reloading" | "deactivating");
+        if is_up && self.service.pid != 0 {
             Activity::Running(self.service.pid)
         } else if self.socket.is_active() {
             Activity::Listening
@@ -84,29 +90,32 @@ impl Units {
         }
     }
 
-    /// That systemd starts the daemon no more: it has closed the socket, and opens it for nobody before it is told to.
+    /// That systemd starts the daemon no more: it has closed the socket, and opens it for nobody before it is told to. Or that it
+    /// starts it again and again.
     pub(super) fn failure(&self) -> Option<Failure> {
-        if self.socket.active != "failed" {
-            return None;
-        }
-        let (unit, why) = match self.socket.result.as_str() {
-            "service-start-limit-hit" | "trigger-limit-hit" => {
-                let code = match self.service.code {
-                    0 => String::new(),
-                    code => format!(", with exit code {code} the last time"),
-                };
-                (SERVICE, format!("which ended again and again{code}"))
-            }
-            result => (SOCKET, format!("which failed ({result})")),
+        let code = match self.service.code {
+            0 => String::new(),
+            code => format!(", with exit code {code} the last time"),
+        };
+        let see = format!("see why by `journalctl --user -u {SERVICE}`, mend it");
+        let message = match (self.socket.active.as_str(), self.socket.result.as_str()) {
+            ("failed", "service-start-limit-hit" | "trigger-limit-hit") => format!(
+                "systemd gave up on {SERVICE}, which ended again and again{code}: {see}, then run `systemctl --user reset-failed {SOCKET} {SERVICE}` and `dt-cred start`"
+            ),
+            ("failed", result) => format!(
+                "systemd gave up on {SOCKET}, which failed ({result}): see why by `journalctl --user -u {SOCKET}`, mend it, then run `systemctl --user reset-failed {SOCKET} {SERVICE}` and `dt-cred start`"
+            ),
+            _ if self.service.active == "activating" && self.service.restarts >= FEW => format!(
+                "systemd starts {SERVICE} again and again, {} times by now, as it ends{code}: {see}, then run `systemctl --user restart {SERVICE}`",
+                self.service.restarts
+            ),
+            _ => return None,
         };
         let kind = if self.service.code == FailureKind::Configuration.exit_code() {
             FailureKind::Configuration
         } else {
             FailureKind::Daemon
         };
-        let message = format!(
-            "systemd gave up on {unit}, {why}: see why by `journalctl --user -u {unit}`, mend it, then run `systemctl --user reset-failed {SOCKET} {SERVICE}` and `dt-cred start`"
-        );
         Some(Failure::new(kind, message))
     }
 }
@@ -134,11 +143,14 @@ Result=success
     #[test]
     fn what_systemd_tells_is_understood_in_whatever_order() {
         let running = LISTENING.replace("MainPID=0", "MainPID=42").replace("inactive", "active");
+        let starting = LISTENING.replace("MainPID=0", "MainPID=42").replace("=inactive", "=activating");
         let stopped = LISTENING.replace("=active", "=inactive");
         let failed = LISTENING.replace("=active", "=failed");
         for (text, activity) in [
             (LISTENING, Activity::Listening),
             (&running, Activity::Running(42)),
+            // It has a number already, and may end before it answers.
+            (&starting, Activity::Listening),
             (&stopped, Activity::Stopped),
             (&failed, Activity::GivenUp),
             ("", Activity::Stopped),
@@ -171,5 +183,16 @@ Result=success
         }
         let other = Units::parse(&LISTENING.replace("=active", "=failed")).failure().expect("given up");
         assert!(other.message.as_str().contains("dt-cred.socket, which failed (success)"), "{other}");
+    }
+
+    #[test]
+    fn a_loop_that_has_not_ended_yet_is_told_while_it_starts_and_no_longer() {
+        let loops = |active: &str, restarts: u32| {
+            let text = LISTENING.replace("=inactive", active) + &format!("NRestarts={restarts}\n");
+            Units::parse(&text).failure().map(|failure| failure.message.to_string())
+        };
+        let told = loops("=activating", 7).expect("told");
+        assert!(told.contains("7 times") && told.contains("journalctl --user -u dt-cred.service"), "{told}");
+        assert_eq!((loops("=activating", 2), loops("=active", 7), loops("=inactive", 7)), (None, None, None));
     }
 }

@@ -235,3 +235,16 @@ fn a_token_that_must_last_longer_than_the_one_that_is_held_is_asked_for_once_a_m
     forwarded.there(&["get", "--min-ttl", "60"]).done();
     assert_eq!(forwarded.granted(), 2);
 }
+
+#[test]
+fn a_wish_that_had_nothing_replaced_keeps_no_refused_token_from_being_replaced() {
+    let forwarded = Forwarded::with(&[]);
+    forwarded.there(&["get"]).done();
+    let granted = forwarded.granted();
+    // No token of this issuer lasts as long.
+    forwarded.is_refused(&["get", "--min-ttl", "4000000"], 2, "min-ttl");
+    let rejected = forwarded.there(&["reject"]).done();
+    assert!(rejected.contains("asks for a new token"), "{rejected}");
+    forwarded.there(&["get"]).done();
+    assert_eq!(forwarded.granted(), granted + 1);
+}

@@ -47,6 +47,11 @@ impl Manager {
         self.say(&format!("RELOADING=1\nMONOTONIC_USEC={now}\nSTATUS=reading the configuration anew"));
     }
 
+    /// The configuration that was read anew does not count.
+    pub fn goes_on(&self) {
+        self.say("STATUS=serving by the configuration as it was before: the log says why");
+    }
+
     /// The daemon ends, and why.
     pub fn ending(&self, reason: &str) {
         self.say(&format!("STOPPING=1\nSTATUS=ending: {}", Text::new(reason)));

@@ -96,10 +96,14 @@ async fn asked_to_end(
                 Asked::End(name) => return Some(name),
                 Asked::Reload => {
                     manager.reloading();
-                    if service.reload(!started_by_client).await == Reloaded::Outgrown {
+                    let reloaded = service.reload(!started_by_client).await;
+                    if reloaded == Reloaded::Outgrown {
                         return None;
                     }
                     manager.ready(&service.profiles());
+                    if reloaded == Reloaded::Kept {
+                        manager.goes_on();
+                    }
                 }
             },
             () = service.outgrown() => return None,

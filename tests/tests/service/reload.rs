@@ -53,6 +53,7 @@ fn a_configuration_counts_from_a_reload_on_and_a_wrong_one_changes_nothing() {
     machine.configure("nonsense = 1\n");
     machine.run(RELOAD).done();
     machine.until_logged("the configuration is as it was");
+    machine.until_status("serving by the configuration as it was before: the log says why");
     assert_eq!((machine.token(), machine.main_pid()), (token, pid));
     assert_eq!(machine.property("dt-cred.service", "ActiveState"), "active");
 }

@@ -23,6 +23,9 @@ const RESERVE: usize = 40;
 /// How long answers that are on their way may take when the daemon ends.
 const DRAIN: Duration = Duration::from_secs(2);
 
+/// The same where another one is waited for: whoever needs it is among those who have no answer.
+const MAKE_ROOM: Duration = Duration::from_millis(500);
+
 /// How long the files that hold a token may take to be removed when the daemon ends.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -75,7 +78,8 @@ pub async fn run(
     place.remove();
     drop(listener);
     // A client whose answer is ready gets it; whoever waits for the issuer is told by the closed connection.
-    let _ = tokio::time::timeout(DRAIN, service.drained()).await;
+    let drain = if ended == Ended::Outgrown { MAKE_ROOM } else { DRAIN };
+    let _ = tokio::time::timeout(drain, service.drained()).await;
     service.audit().close();
     if tokio::time::timeout(FAREWELL, service.close()).await.is_err() {
         tracing::warn!("files with a token may be left: their disk does not answer");

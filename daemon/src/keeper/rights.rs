@@ -5,8 +5,9 @@ use std::{path::Path, sync::Arc, time::Duration};
 use super::Shared;
 use crate::credentials::{Ca, CaError};
 
-/// How long it may take until the daemon has ended. It does not where credentials would be lost with it.
-const END: Duration = Duration::from_secs(2);
+/// How long it may take until the daemon has ended, which whoever asks is told by the closed connection: longer than the server
+/// gives it. It does not end where credentials would be lost with it.
+const END: Duration = Duration::from_secs(6);
 
 impl Shared {
     /// Sees that the CA file can be read, as [`Shared::give_way`] does.

@@ -62,9 +62,12 @@ impl Session {
 
     /// Waits until the daemon has closed it without a word; bytes it did not read make that a reset.
     pub fn is_closed(&mut self) -> bool {
-        match self.0.read(&mut [0]) {
-            Ok(read) => read == 0,
-            Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
+        loop {
+            match self.0.read(&mut [0]) {
+                Ok(read) => return read == 0,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return error.kind() == io::ErrorKind::ConnectionReset,
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod change;
+mod command;
 mod files;
 mod item;
 mod leases;
@@ -34,8 +35,8 @@ use tokio::{
 
 pub use self::leases::Lease;
 use self::{
+    command::{Answer, Command},
     leases::Leases,
-    profile::{Answer, Command},
 };
 use crate::{api::Api, config::Config, issuer::Issuer, keyring::Keyrings, lifecycle::Ask, state::State};
 

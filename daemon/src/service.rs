@@ -136,7 +136,7 @@ impl Service {
             Operation::Status => Response::Status(Box::new(Status {
                 release: RELEASE.into(),
                 pid: std::process::id(),
-                uptime_ms: milliseconds(clock::now().boot.saturating_sub(self.started)),
+                uptime_ms: clock::milliseconds(clock::now().boot.saturating_sub(self.started)),
                 default_profile: keeper.default_profile(),
                 requests: self.requests.load(Ordering::Relaxed),
                 profiles: keeper.status().await,
@@ -284,9 +284,4 @@ fn late() -> Failure {
         FailureKind::TryLater,
         "it was not done in time: try again, with a longer --timeout if need be",
     )
-}
-
-/// Whole milliseconds of `duration`.
-pub fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -22,11 +22,10 @@ use super::{
     relocate::Relocated,
 };
 use crate::{
-    clock,
+    clock::{self, milliseconds},
     credentials::{Credentials, CredentialsError, Endpoints},
     keyring::{AUTO, KeyringError, lasts},
     lifecycle::{Grant, Moment, Refusal},
-    service::milliseconds,
     state::State,
 };
 

@@ -10,7 +10,7 @@ use std::{
 use dt_cred_proto::message::{Failure, FailureKind};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc};
 
-use super::profile::Command;
+use super::command::Command;
 use crate::platform;
 
 /// How many files are lent at once. Each takes a client's place for as long as it likes, so that they get only a part of

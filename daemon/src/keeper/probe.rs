@@ -11,8 +11,8 @@ use tokio::time::timeout;
 
 use super::{
     Keeper,
+    command::{Answer, Command},
     item::Item,
-    profile::{Answer, Command},
     proxy,
     refusal::hung,
 };

@@ -1,9 +1,10 @@
 //! One profile's task: drives its lifecycle, answers its waiters, makes one change at a time.
 
+mod flights;
+
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{HashMap, VecDeque},
     io,
-    path::PathBuf,
     sync::{
         Arc, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -12,10 +13,7 @@ use std::{
 };
 
 use dt_cred_proto::{
-    message::{
-        Attributes, Described, Failure, FailureKind, FileStatus, Keyring, Moved, Previewed, ProfileStatus,
-        Store, Stored, Token,
-    },
+    message::{Attributes, Described, Failure, FileStatus, Keyring, Previewed, Token},
     profile::Profile,
 };
 use tokio::{
@@ -25,111 +23,20 @@ use tokio::{
 
 use super::{
     Shared,
-    attempt::{Attempt, Granted, attempt},
-    change::{Change, Changed},
+    attempt::Granted,
+    change::Change,
+    command::{Answer, Command},
     files::Files,
     item::Item,
     leases::{Lease, Place},
     refusal::{failure, hung},
 };
 use crate::{
-    clock,
+    clock::{self, milliseconds},
     config::Preferences,
-    credentials::Credentials,
-    keyring::forgets_after,
-    lifecycle::{Ask, Epoch, Failed, Lifecycle, Moment, Policy, Refusal, Reread, Served, Step, Waiter},
+    lifecycle::{Lifecycle, Moment, Policy, Refusal, Served, Step, Waiter},
     platform::Alarm,
-    service::milliseconds,
 };
-
-/// How seldom a token out of memory counts as a use of a keyring that forgets what is not used; for one that forgets
-/// within hours it is a quarter of that time.
-const RENEWAL: Duration = Duration::from_secs(60 * 60);
-
-/// A token and the credentials that it was got by, or why there is none.
-pub(super) type Answer = Result<(Token, Arc<Credentials>), Failure>;
-
-/// What a profile's task is told.
-pub(super) enum Command {
-    Get {
-        ask: Ask,
-        reply: oneshot::Sender<Answer>,
-    },
-    Reject {
-        generation: Option<u64>,
-        force: bool,
-        reply: oneshot::Sender<bool>,
-    },
-    Store {
-        store: Box<Store>,
-        deadline: Duration,
-        reply: oneshot::Sender<Result<Stored, Failure>>,
-    },
-    Erase {
-        also: BTreeSet<Keyring>,
-        deadline: Duration,
-        reply: oneshot::Sender<Result<bool, Failure>>,
-    },
-    Move {
-        to: Keyring,
-        deadline: Duration,
-        reply: oneshot::Sender<Result<Moved, Failure>>,
-    },
-    Describe {
-        deadline: Duration,
-        reply: oneshot::Sender<Result<Described, Failure>>,
-    },
-    Preview {
-        attributes: Attributes,
-        reply: oneshot::Sender<Result<Box<Previewed>, Failure>>,
-    },
-    Unlock {
-        deadline: Duration,
-        reply: oneshot::Sender<Result<Keyring, Failure>>,
-    },
-    Status {
-        reply: oneshot::Sender<ProfileStatus>,
-    },
-    /// What is held of the credentials.
-    Item {
-        reply: oneshot::Sender<Option<Item>>,
-    },
-    Files {
-        reply: oneshot::Sender<Vec<FileStatus>>,
-    },
-    /// A file is lent at this place.
-    Lend {
-        place: Place,
-        reply: oneshot::Sender<Result<Lease, Failure>>,
-    },
-    /// Nobody needs the file any more that was lent there.
-    Return {
-        path: PathBuf,
-    },
-    Close {
-        reply: oneshot::Sender<()>,
-    },
-    /// The configuration is another one.
-    Configure,
-    /// The files that it does not name any more are gone.
-    OpenFiles,
-    Fetched {
-        epoch: Epoch,
-        change: u64,
-        attempt: Attempt,
-    },
-    Reread {
-        epoch: Epoch,
-        change: u64,
-        found: Result<Item, Failure>,
-    },
-    Changed(Box<Changed>),
-    Unlocked {
-        change: u64,
-        result: Result<(Keyring, Option<Item>), Failure>,
-        reply: oneshot::Sender<Result<Keyring, Failure>>,
-    },
-}
 
 /// A profile's task.
 pub(super) struct Task {
@@ -371,126 +278,6 @@ impl Task {
             url: credentials.url.as_str().into(),
             warning: served.repeated.then(|| warning.into()),
         }
-    }
-
-    /// Asks the issuer, after reading the keyring where nothing is held yet. One flight around both.
-    fn fetch(&mut self, epoch: Epoch) {
-        self.give_up();
-        self.flights += 1;
-        let (shared, profile, item) = (Arc::clone(&self.shared), self.profile.clone(), self.item.clone());
-        let (own, change, fetches) = (self.own.clone(), self.change, Arc::clone(&self.fetches));
-        self.loading = Arc::new(AtomicBool::new(item.is_none()));
-        let loading = Arc::clone(&self.loading);
-        let attempt = tokio::spawn(async move {
-            let attempt = attempt(&shared, &profile, item, &fetches, &loading).await;
-            let _ = own.send(Command::Fetched { epoch, change, attempt });
-        });
-        self.attempt = Some(attempt.abort_handle());
-    }
-
-    /// Ends the attempt that runs: its epoch is over, and an issuer that hangs must not keep the next one waiting.
-    fn give_up(&mut self) {
-        // One that has ended has reported, as the runtime has one thread.
-        if let Some(attempt) = self.attempt.take().filter(|attempt| !attempt.is_finished()) {
-            attempt.abort();
-            self.flights -= 1;
-        }
-    }
-
-    fn fetched(&mut self, now: Moment, epoch: Epoch, change: u64, attempt: Attempt) {
-        self.flights -= 1;
-        if change == self.change && attempt.loaded.is_some() {
-            self.item = attempt.loaded;
-        }
-        match attempt.result {
-            Ok(grant) => {
-                tracing::info!(profile = %self.profile, lifetime = ?grant.lifetime, "granted");
-                self.lifecycle.granted(now, epoch, grant);
-                self.note_grant(now);
-            }
-            Err(failed) => {
-                let Failed { cause, error, .. } = &failed;
-                // Who asks each second for a profile that nobody stored pushes nothing else out of the log.
-                if error.kind == FailureKind::NothingStored {
-                    tracing::debug!(profile = %self.profile, ?cause, %error, "no token");
-                } else {
-                    tracing::warn!(profile = %self.profile, ?cause, %error, "no token");
-                }
-                self.lifecycle.failed(now, epoch, failed);
-            }
-        }
-    }
-
-    /// A token was got: its generation is noted, as they grow across restarts too, and the keyring was used.
-    pub(super) fn note_grant(&mut self, now: Moment) {
-        let Some(keyring) = self.item.as_ref().map(|item| item.keyring) else { return };
-        let (shared, profile) = (Arc::clone(&self.shared), self.profile.clone());
-        let generation = self.lifecycle.generation();
-        tokio::spawn(async move {
-            shared.note(&profile, move |state, profile| state.record_generation(profile, generation)).await;
-        });
-        self.renew_keyring(now, keyring);
-    }
-
-    /// A token was given out of memory, which is a use of the keyring too: it may live longer than an item that is not
-    /// used. Asks the keyring seldom, and never in the way of an answer.
-    fn used(&mut self, now: Moment) {
-        if let Some(item) = &self.item
-            && self.renewal.is_some_and(|due| due <= now.wall)
-        {
-            self.renew_keyring(now, item.keyring);
-        }
-    }
-
-    /// Puts off the end of an item where only its use does that (persistent-keyring(7)).
-    fn renew_keyring(&mut self, now: Moment, keyring: Keyring) {
-        let limit = forgets_after(keyring);
-        self.renewal = limit.map(|limit| now.wall.saturating_add(RENEWAL.min(limit / 4)));
-        if limit.is_none() {
-            return;
-        }
-        let (shared, profile) = (Arc::clone(&self.shared), self.profile.clone());
-        tokio::spawn(async move {
-            if let Err(error) = shared.keyrings.present(keyring).await {
-                tracing::warn!(%profile, %keyring, %error, "the keyring could not be renewed");
-            }
-        });
-    }
-
-    /// Reads the keyring once more after a refusal: somebody may have stored a rotated secret there.
-    fn read_again(&mut self, epoch: Epoch) {
-        self.flights += 1;
-        let (shared, profile) = (Arc::clone(&self.shared), self.profile.clone());
-        let (own, change) = (self.own.clone(), self.change);
-        let held = self.item.clone();
-        tokio::spawn(async move {
-            let found = match held {
-                Some(item) if item.keyring == Keyring::Memory => Ok(item),
-                _ => shared.load(&profile).await,
-            };
-            let _ = own.send(Command::Reread { epoch, change, found });
-        });
-    }
-
-    fn found_again(&mut self, now: Moment, epoch: Epoch, change: u64, found: Result<Item, Failure>) {
-        self.flights -= 1;
-        let held = self.item.as_ref();
-        let reread = match found {
-            Ok(item) if held.is_some_and(|held| held.credentials == item.credentials) => Reread::Same,
-            Ok(item) => {
-                if change == self.change {
-                    self.item = Some(item);
-                }
-                Reread::Changed
-            }
-            // Erased by hand: what was refused stays refused.
-            Err(failure) if failure.kind == FailureKind::NothingStored => Reread::Same,
-            Err(failure) => {
-                tracing::warn!(profile = %self.profile, error = %failure, "the keyring cannot be read again");
-                Reread::Unknown
-            }
-        };
-        self.lifecycle.reread(now, epoch, reread);
     }
 
     fn enqueue(&mut self, change: Change) {

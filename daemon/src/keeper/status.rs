@@ -6,9 +6,9 @@ use dt_cred_proto::message::{Failure, FailureKind, ProfileState, ProfileStatus};
 
 use super::{item::nothing, profile::Task, proxy, refusal::failure};
 use crate::{
+    clock::milliseconds,
     keyring::lasts,
     lifecycle::{self, Moment},
-    service::milliseconds,
 };
 
 impl Task {

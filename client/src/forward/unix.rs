@@ -1,5 +1,7 @@
 //! Unix: accepts clients until the time is over or a signal ends it. Each has a thread; the daemon is asked anew each time.
 
+#[path = "lock.rs"]
+mod lock;
 #[path = "place.rs"]
 mod place;
 #[path = "room.rs"]

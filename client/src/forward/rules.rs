@@ -54,6 +54,11 @@ pub(super) enum RequestError {
         "a new token was asked for over this forwarded socket less than a minute ago: try again in {wait}", wait = in_words(whole_seconds(.0))
     )]
     Early(Duration),
+    /// A token that lasts for so long is none of this issuer's; in seconds, how long its own live. As the daemon says it.
+    #[error(
+        "profile {0}: this issuer's tokens live {1} s, so that none is valid for as long as --min-ttl says: ask for less"
+    )]
+    MinTtl(Profile, u64),
     /// The time is over.
     #[error("dt-cred forward has come to its end: begin it again where it ran")]
     Over,

@@ -237,6 +237,27 @@ fn a_token_that_must_last_longer_than_the_one_that_is_held_is_asked_for_once_a_m
 }
 
 #[test]
+fn a_min_ttl_that_no_token_meets_is_answered_as_it_is_here_also_within_a_minute_of_a_new_token() {
+    let forwarded = Forwarded::with(&[]);
+    let lifetime = forwarded.user.status()["lifetime"].as_u64().expect("seconds");
+    forwarded.there(&["get"]).done();
+    for granted in [1, 2] {
+        for beyond in [lifetime, lifetime + 1, u32::MAX.into()] {
+            let get = ["get", "--min-ttl", &beyond.to_string()];
+            let (here, there) = (forwarded.user.dt_cred(&get), forwarded.there(&get));
+            assert_eq!((here.code, here.stderr.contains("--min-ttl")), (Some(2), true), "{here:?}");
+            assert_eq!((there.code, there.stdout, there.stderr), (here.code, here.stdout, here.stderr));
+        }
+        assert_eq!(forwarded.granted(), granted, "nothing was asked for");
+        if granted == 1 {
+            assert!(forwarded.there(&["reject"]).done().contains("asks for a new token"));
+            forwarded.there(&["get"]).done();
+        }
+    }
+    forwarded.is_refused(&["reject"], 1, "less than a minute ago");
+}
+
+#[test]
 fn a_user_or_a_time_that_is_none_is_refused_in_plain_words() {
     let user = User::in_memory();
     for (option, value, words) in [

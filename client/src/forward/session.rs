@@ -80,6 +80,15 @@ fn exchange(forward: &Forward, guest: &Guest, silence: Duration) -> io::Result<b
     Ok(goes_on)
 }
 
+/// Tells whoever has just come why they are not served. `stream` does not block; nothing is read from it, and nobody waits:
+/// where nothing was written yet there is room for one sentence.
+pub(super) fn refuse(mut stream: &UnixStream, refusal: RequestError) {
+    if let Ok(frame) = frame::encode(&refused(refusal)) {
+        // Whoever has left already needs no reason.
+        let _ = stream.write(&frame);
+    }
+}
+
 fn refused(refusal: RequestError) -> Response {
     Response::Failed(refusal.into())
 }

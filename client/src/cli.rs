@@ -31,7 +31,7 @@ use crate::{
     duration,
     format::{Format, Shell},
     man::Page,
-    settings::{seconds, whole},
+    settings::{seconds, uid, whole},
 };
 
 /// Prints a fresh access token that dt-credd keeps: curl -H "$(dt-cred get)" …
@@ -141,7 +141,7 @@ pub(crate) struct ForwardArguments {
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     pub(crate) ttl: Option<Duration>,
     /// Serve this user as well, as one in a container; as often as you like
-    #[arg(long, value_name = "UID", value_parser = whole::<u32>)]
+    #[arg(long, value_name = "UID", value_parser = uid)]
     pub(crate) allow_uid: Vec<u32>,
 }
 

@@ -143,7 +143,11 @@ impl Connection {
         let left = deadline.remaining();
         request.deadline_ms = u64::try_from(left.saturating_sub(GRACE).as_millis()).unwrap_or(u64::MAX);
         let frame = frame::encode(request).map_err(ExchangeError::Unsendable)?;
-        self.send(&frame, deadline)?;
+        match self.send(&frame, deadline) {
+            // Whoever serves others alone has said so before anything was asked, and left.
+            Ok(()) | Err(ExchangeError::Closed) => {}
+            Err(error) => return Err(error),
+        }
         // It may hold a secret, and the answer may take long.
         drop(frame);
         let mut header = [0; HEADER];

@@ -26,6 +26,10 @@ const LONGEST: u64 = 365 * DAY;
 /// What it must be instead.
 pub(crate) fn parse(word: &str) -> Result<Duration, &'static str> {
     const WRONG: &str = "a time is a number and s, m, h or d, as 8h or 1h30m, and a year at most";
+    const NONE: &str = "that is no time at all: give 1s or more, or leave it out for no end";
+    if word == "0" {
+        return Err(NONE);
+    }
     let mut seconds: u64 = 0;
     let mut rest = word;
     while !rest.is_empty() {
@@ -41,7 +45,11 @@ pub(crate) fn parse(word: &str) -> Result<Duration, &'static str> {
         seconds = number.checked_mul(unit).and_then(|part| seconds.checked_add(part)).ok_or(WRONG)?;
         rest = &rest[digits + 1..];
     }
-    if (1..=LONGEST).contains(&seconds) { Ok(Duration::from_secs(seconds)) } else { Err(WRONG) }
+    match seconds {
+        0 if !word.is_empty() => Err(NONE),
+        1..=LONGEST => Ok(Duration::from_secs(seconds)),
+        _ => Err(WRONG),
+    }
 }
 
 fn two(large: u64, large_unit: &str, small: u64, small_unit: &str) -> String {
@@ -73,7 +81,6 @@ mod tests {
             "",
             "8",
             "h",
-            "0s",
             "-1h",
             "1.5h",
             " 8h",
@@ -86,6 +93,9 @@ mod tests {
             "99999999999999999999s",
         ] {
             assert!(parse(word).is_err(), "{word}");
+        }
+        for word in ["0", "0s", "0h0m"] {
+            assert!(parse(word).is_err_and(|why| why.starts_with("that is no time at all")), "{word}");
         }
     }
 

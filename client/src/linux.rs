@@ -26,6 +26,18 @@ pub(crate) fn boot_time() -> Duration {
     Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default()
 }
 
+/// The uid that stands for every user who has no number in this user namespace; none where all have one
+/// (user_namespaces(7)).
+pub(crate) fn unnumbered() -> Option<u32> {
+    // From which number, as which one outside, how many.
+    let map = std::fs::read_to_string("/proc/self/uid_map").ok()?;
+    let numbers = map.lines().filter_map(|line| line.split_whitespace().nth(2)?.parse::<u64>().ok());
+    if numbers.sum::<u64>() >= u64::from(u32::MAX) {
+        return None;
+    }
+    std::fs::read_to_string("/proc/sys/kernel/overflowuid").ok()?.trim().parse().ok()
+}
+
 /// A running process, held so that its number cannot come to mean another one.
 pub(crate) struct Process {
     pid: Pid,

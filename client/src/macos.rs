@@ -21,6 +21,11 @@ pub(crate) fn is_held(path: &Path) -> bool {
         .is_ok_and(|lock| flock(&lock, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK))
 }
 
+/// None: every user has a number.
+pub(crate) fn unnumbered() -> Option<u32> {
+    None
+}
+
 /// Time since some moment, time asleep included (CLOCK_MONOTONIC_RAW in clock_gettime(3)).
 pub(crate) fn boot_time() -> Duration {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };

@@ -76,7 +76,7 @@ impl Settings {
             timeout: options.timeout.unwrap_or(timeout),
             patience: options.timeout.unwrap_or(timeout + PROMPT),
             start: !(options.no_start || no_start),
-            server_uid: read(&variable, "DT_CRED_SERVER_UID", whole)?,
+            server_uid: read(&variable, "DT_CRED_SERVER_UID", uid)?,
             endpoint: resolve(variable)?,
         })
     }
@@ -109,6 +109,15 @@ pub(crate) fn seconds(word: &str) -> Result<Duration, &'static str> {
 /// That it is none, or too large.
 pub(crate) fn whole<T: FromStr>(word: &str) -> Result<T, &'static str> {
     word.parse().map_err(|_| "it must be a whole number, and not too large")
+}
+
+/// A user's number; the largest one is nobody's, as it says that there is none (setreuid(2)).
+///
+/// # Errors
+/// What it must be instead.
+pub(crate) fn uid(word: &str) -> Result<u32, &'static str> {
+    let uid = word.parse().ok().filter(|uid| *uid != u32::MAX);
+    uid.ok_or("a uid is a number from 0 to 4294967294, as id -u prints it")
 }
 
 fn flag(word: &str) -> Result<bool, &'static str> {
@@ -175,6 +184,7 @@ mod tests {
             ("DT_CRED_TIMEOUT", "NaN"),
             ("DT_CRED_NO_START", "yes"),
             ("DT_CRED_SERVER_UID", "root"),
+            ("DT_CRED_SERVER_UID", "4294967295"),
             ("DT_CRED_SOCKET", "agent.sock"),
         ];
         for (name, value) in cases {

@@ -34,7 +34,7 @@ mod tidy;
 pub(crate) use canvas::{Canvas, size};
 pub(crate) use dt_cred_proto::platform::{TrustError, trusted_program};
 pub(crate) use socket::{Stranger, Stream};
-pub(crate) use system::{Process, boot_time, may_daemon_read};
+pub(crate) use system::{Process, boot_time, may_daemon_read, unnumbered};
 
 use self::tidy::Tidy;
 use crate::{deadline::Deadline, masked::Signal};

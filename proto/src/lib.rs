@@ -24,6 +24,9 @@
 //! | a body that is malformed, truncated, or with bytes after it | [`message::Response::Failed`] | closes |
 //! | a length over the limit | [`message::Response::Failed`] | closes |
 //!
+//! Whoever a forwarded socket does not serve is told so by a [`message::Response::Failed`] before they ask, and the connection is
+//! closed: a client that cannot send its request reads whether there is an answer all the same.
+//!
 //! # What is lent
 //! A [`message::Operation::Lend`] is answered once its file is there. The file is kept fresh, and the daemon waits for the next
 //! request without end, until the connection is closed by the last process that holds it; then the file is removed. Whoever was

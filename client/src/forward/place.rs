@@ -13,9 +13,9 @@ use dt_cred_proto::{
     message::{Failure, FailureKind},
     platform::{TrustError, own_uid, private_folder, trusted_parents},
 };
-use rustix::fs::{FlockOperation, flock};
 use thiserror::Error;
 
+use super::lock::{Lock, beside};
 use crate::platform::Stream;
 
 /// Why nothing can be served there.
@@ -30,8 +30,8 @@ pub(super) enum PlaceError {
     /// Something lies there.
     #[error("{0:?} is no socket of yours: see what it is, and choose another --socket")]
     Occupied(PathBuf),
-    /// Another one begins in the same folder.
-    #[error("another dt-cred forward begins in {0:?} in this moment: try again")]
+    /// Another one begins there.
+    #[error("another dt-cred forward begins to listen on {0:?} in this moment: try again")]
     Busy(PathBuf),
     /// The system refuses.
     #[error("cannot listen on {path:?}: {source}; choose another --socket")]
@@ -56,21 +56,21 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// `socket`, in a folder that is made where it is missing. `open` says that others are to connect: they are told apart
-    /// when they do, so all that the folder must be is one that they cannot change.
+    /// `socket`, in a folder that is made where it is missing, once it is listened on. `open` says that others are to connect:
+    /// they are told apart when they do, so all that the folder must be is one that they cannot change.
     ///
     /// # Errors
     /// [`PlaceError`].
     pub(super) fn prepare(socket: &Path, open: bool) -> Result<Self, PlaceError> {
         let io = |source| PlaceError::Io { path: socket.to_owned(), source };
         let path = std::path::absolute(socket).map_err(io)?;
-        let Some(folder) = path.parent() else { return Err(PlaceError::Occupied(path)) };
-        if open {
-            open_folder(folder)?;
-        } else {
-            private_folder(folder, false)?;
-        }
         let place = Self { path, open };
+        match missing(place.folder()).last() {
+            None => place.make_folder()?,
+            // Others could not pass what is made above it.
+            Some(_) if open => trusted_parents(place.folder())?,
+            Some(first) => trusted_parents(first)?,
+        }
         place.occupied()?;
         Ok(place)
     }
@@ -80,17 +80,27 @@ impl Place {
         &self.path
     }
 
-    /// Listens. What a killed one left is replaced.
+    fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("/"))
+    }
+
+    /// Makes the folder where it is missing, and sees that it may be used.
+    fn make_folder(&self) -> Result<(), TrustError> {
+        if self.open { open_folder(self.folder()) } else { private_folder(self.folder(), false) }
+    }
+
+    /// Listens. What a killed one left is replaced; where it fails nothing is left.
     ///
     /// # Errors
     /// [`PlaceError`].
     pub(super) fn listen(self) -> Result<Socket, PlaceError> {
         let io = |source| PlaceError::Io { path: self.path.clone(), source };
-        let folder = self.path.parent().unwrap_or(Path::new("/"));
-        let held = fs::File::open(folder).map_err(io)?;
-        // Between the look and the removal no other one may begin there. Nobody waits for it: others might hold it for ever.
-        flock(&held, FlockOperation::NonBlockingLockExclusive)
-            .map_err(|_| PlaceError::Busy(folder.to_owned()))?;
+        let _made = Made(missing(self.folder()));
+        self.make_folder()?;
+        // Between the look and the removal no other one may begin there.
+        let lock = beside(&self.path);
+        let taken = Lock::take(&lock).map_err(|source| PlaceError::Io { path: lock, source })?;
+        let Some(_lock) = taken else { return Err(PlaceError::Busy(self.path)) };
         if self.occupied()? {
             fs::remove_file(&self.path).map_err(io)?;
         }
@@ -115,6 +125,23 @@ impl Place {
                 _ => Err(PlaceError::Taken(self.path.clone())),
             },
         }
+    }
+}
+
+/// What is missing of `folder` and above it, itself first.
+fn missing(folder: &Path) -> Vec<PathBuf> {
+    let missing = |path: &&Path| fs::symlink_metadata(path).is_err();
+    folder.ancestors().take_while(missing).map(Path::to_owned).collect()
+}
+
+/// Folders that are made for a socket, the innermost first, and removed on drop unless there is something in them: the socket,
+/// for which they stay, as a container may have them mounted, which would not see the next ones.
+struct Made(Vec<PathBuf>);
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        // Where one is not empty, neither is the one that it lies in.
+        let _ = self.0.iter().try_for_each(fs::remove_dir);
     }
 }
 
@@ -197,7 +224,8 @@ mod tests {
             let socket = Place::prepare(&path, open).unwrap().listen().unwrap();
             assert_eq!((mode(path.parent().unwrap()), mode(&path)), (folder_mode, socket_mode));
             drop(socket);
-            assert!(!path.exists(), "{name}");
+            let left: Vec<_> = fs::read_dir(path.parent().unwrap()).unwrap().collect();
+            assert!(left.is_empty(), "{name}: its folder stays, with nothing in it: {left:?}");
         }
     }
 
@@ -223,6 +251,61 @@ mod tests {
         let occupied = Place::prepare(&path, false).err().expect("a link");
         assert!(matches!(occupied, PlaceError::Occupied(_)), "{occupied}");
         assert!(elsewhere.exists() && path.is_symlink());
+    }
+
+    #[test]
+    fn a_folder_is_made_once_it_is_listened_on_and_gone_again_where_that_fails() {
+        let ground = ground();
+        let long = "x".repeat(200);
+        for (path, open) in [("a/b/c", false), ("d", true)] {
+            let folder = ground.path().join(path);
+            let place = Place::prepare(&folder.join(&long), open).unwrap();
+            assert_eq!(fs::read_dir(ground.path()).unwrap().count(), 0, "before");
+            assert!(matches!(place.listen(), Err(PlaceError::Io { .. })));
+            assert_eq!(fs::read_dir(ground.path()).unwrap().count(), 0, "after");
+        }
+        // But for what was there.
+        let folder = ground.path().join("a");
+        fs::create_dir(&folder).unwrap();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
+        for path in [&long, &format!("b/{long}")] {
+            assert!(Place::prepare(&folder.join(path), false).unwrap().listen().is_err());
+            assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+        }
+    }
+
+    #[test]
+    fn a_folder_that_is_missing_is_refused_at_once_where_it_could_not_be_made() {
+        let ground = ground();
+        let writable = ground.path().join("writable");
+        fs::create_dir(&writable).unwrap();
+        fs::set_permissions(&writable, fs::Permissions::from_mode(0o777)).unwrap();
+        fs::write(ground.path().join("file"), "").unwrap();
+        for (path, private, open) in [
+            ("writable/box/f.sock", false, false),
+            ("file/box/f.sock", false, false),
+            // Others could not pass what is made private.
+            ("a/b/f.sock", true, false),
+        ] {
+            let path = ground.path().join(path);
+            assert_eq!(Place::prepare(&path, false).is_ok(), private, "{path:?}");
+            assert_eq!(Place::prepare(&path, true).is_ok(), open, "{path:?}");
+        }
+    }
+
+    #[test]
+    fn while_another_one_begins_there_nobody_looks_whether_somebody_listens() {
+        let ground = ground();
+        let path = ground.path().join("f.sock");
+        drop(UnixListener::bind(&path).unwrap());
+        let lock = Lock::take(&beside(&path)).unwrap().expect("nobody holds it");
+        let busy = Place::prepare(&path, false).unwrap().listen().err().expect("it is held");
+        assert!(matches!(busy, PlaceError::Busy(_)), "{busy}");
+        assert!(path.exists(), "and nothing is removed");
+        let other = Place::prepare(&ground.path().join("g.sock"), false).unwrap().listen();
+        assert!(other.is_ok(), "at another place of the folder");
+        drop(lock);
+        assert!(Place::prepare(&path, false).unwrap().listen().is_ok());
     }
 
     #[test]

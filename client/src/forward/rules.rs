@@ -54,6 +54,21 @@ pub(super) enum RequestError {
         "a new token was asked for over this forwarded socket less than a minute ago: try again in {wait}", wait = in_words(whole_seconds(.0))
     )]
     Early(Duration),
+    /// A token that lasts for so long is none of this issuer's; in seconds, how long its own live. As the daemon says it.
+    #[error(
+        "profile {0}: this issuer's tokens live {1} s, so that none is valid for as long as --min-ttl says: ask for less"
+    )]
+    MinTtl(Profile, u64),
+    /// Somebody who is not served.
+    #[error(
+        "this forwarded socket is that of uid {owner}, who does not serve uid {uid}: have dt-cred forward begun with --allow-uid {uid}"
+    )]
+    Stranger { owner: u32, uid: u32 },
+    /// Somebody who is being answered as often as they may be at once.
+    #[error(
+        "too many answers are under way to uid {0} over this forwarded socket, which keeps places for other users: try again"
+    )]
+    Crowded(u32),
     /// The time is over.
     #[error("dt-cred forward has come to its end: begin it again where it ran")]
     Over,
@@ -62,8 +77,10 @@ pub(super) enum RequestError {
 impl From<RequestError> for Failure {
     fn from(error: RequestError) -> Self {
         let kind = match error {
-            RequestError::Early(_) => FailureKind::TryLater,
-            RequestError::Over | RequestError::Malformed(_) => FailureKind::Daemon,
+            RequestError::Early(_) | RequestError::Crowded(_) => FailureKind::TryLater,
+            RequestError::Over | RequestError::Malformed(_) | RequestError::Stranger { .. } => {
+                FailureKind::Daemon
+            }
             _ => FailureKind::Usage,
         };
         Self::new(kind, error.to_string())

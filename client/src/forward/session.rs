@@ -80,6 +80,15 @@ fn exchange(forward: &Forward, guest: &Guest, silence: Duration) -> io::Result<b
     Ok(goes_on)
 }
 
+/// Tells whoever has just come why they are not served. `stream` does not block; nothing is read from it, and nobody waits:
+/// where nothing was written yet there is room for one sentence.
+pub(super) fn refuse(mut stream: &UnixStream, refusal: RequestError) {
+    if let Ok(frame) = frame::encode(&refused(refusal)) {
+        // Whoever has left already needs no reason.
+        let _ = stream.write(&frame);
+    }
+}
+
 fn refused(refusal: RequestError) -> Response {
     Response::Failed(refusal.into())
 }
@@ -129,6 +138,12 @@ fn lasting(forward: &Forward, seconds: u32, deadline: Deadline) -> Result<Respon
     if *expires_in_ms >= u64::from(seconds) * 1000 {
         return Ok(held);
     }
+    // Said here, where nothing is asked for: whoever wants what there is not takes nobody's turn.
+    if let Some(lifetime) = lifetime(forward, deadline)?
+        && u64::from(seconds) * 1000 >= lifetime
+    {
+        return Err(RequestError::MinTtl(forward.profile.clone(), lifetime / 1000).into());
+    }
     // Whoever else asked has a new one fetched already, which lasts no longer than this one's like.
     let (before, now) = (*generation, Instant::now());
     forward.wish(before, now)?;
@@ -140,6 +155,17 @@ fn lasting(forward: &Forward, seconds: u32, deadline: Deadline) -> Result<Respon
         forward.withdraw(now);
     }
     lasting
+}
+
+/// How long the token that is held was to live, in milliseconds.
+fn lifetime(forward: &Forward, deadline: Deadline) -> Result<Option<u64>, Failure> {
+    match daemon::ask(&forward.settings, Operation::Status, deadline)? {
+        Response::Status(status) => {
+            let own = status.profiles.into_iter().find(|status| status.profile == forward.profile);
+            Ok(own.and_then(|status| status.lifetime_ms))
+        }
+        _ => Err(daemon::unexpected()),
+    }
 }
 
 /// Has a refused token replaced, at most once a minute, and never another one than was given out here.

@@ -1,5 +1,7 @@
 //! Unix: accepts clients until the time is over or a signal ends it. Each has a thread; the daemon is asked anew each time.
 
+#[path = "lock.rs"]
+mod lock;
 #[path = "place.rs"]
 mod place;
 #[path = "room.rs"]
@@ -42,7 +44,7 @@ use crate::{
     daemon,
     deadline::Deadline,
     error,
-    platform::{boot_time, east_of_utc},
+    platform::{boot_time, east_of_utc, unnumbered},
     settings::Settings,
     spinner, verbose,
 };
@@ -94,14 +96,19 @@ pub(crate) fn run(settings: &Settings, arguments: ForwardArguments) -> Result<()
     allow_uid.push(own_uid());
     allow_uid.sort_unstable();
     allow_uid.dedup();
+    if let Some(uid) = unnumbered().filter(|uid| others && allow_uid.contains(uid)) {
+        error::say(&format!(
+            "uid {uid} stands for every user who has no number in this user namespace: --allow-uid {uid} lets all of them in"
+        ));
+    }
     let line = introduction(&profile, place.path(), &allow_uid, ttl, others);
     let (path, socket) = (place.path().to_owned(), place.listen()?);
     let forward = Arc::new(Forward {
         settings: settings.clone(),
         profile,
+        room: Room::of(&allow_uid),
         uids: allow_uid,
         until,
-        room: Room::default(),
         renewals: Mutex::default(),
         served: Mutex::default(),
     });
@@ -183,7 +190,9 @@ fn receive(
 ) -> io::Result<()> {
     // Whoever left already needs none.
     let Ok(peer) = peer(&stream) else { return Ok(()) };
+    stream.set_nonblocking(true)?;
     if !forward.uids.contains(&peer.uid) {
+        session::refuse(&stream, RequestError::Stranger { owner: own_uid(), uid: peer.uid });
         if told.is_none_or(|at| at.elapsed() >= QUIET) {
             *told = Some(Instant::now());
             let uid = peer.uid;
@@ -191,10 +200,13 @@ fn receive(
         }
         return Ok(());
     }
-    stream.set_nonblocking(true)?;
     let guest = Arc::new(Guest::new(stream, peer.uid));
-    // Where all are being answered the next ones wait, in the listener's queue.
+    // Where all are being answered the next ones wait, in the listener's queue, unless that is another user's as well.
     while !forward.room.admit(&guest) {
+        if forward.uids.len() > 1 {
+            session::refuse(&guest.stream, RequestError::Crowded(peer.uid));
+            return Ok(());
+        }
         let mut fds = [PollFd::new(&signals.0, PollFlags::IN)];
         wait(&mut fds, PAUSE)?;
         if !fds[0].revents().is_empty() || forward.is_over() {

@@ -132,7 +132,40 @@ fn is_trusted(owner: u32, own: u32, server_uid: Option<u32>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::{io::Write, os::unix::net::UnixListener, time::Duration};
+
+    use dt_cred_proto::{
+        frame,
+        message::{Failure, FailureKind, Operation, Request, Response},
+    };
+
     use super::is_trusted;
+    use crate::{
+        connection::{Connection, ExchangeError},
+        deadline::Deadline,
+    };
+
+    #[test]
+    fn what_somebody_says_who_left_before_anything_was_asked_is_read() {
+        let ground = tempfile::tempdir().unwrap();
+        let path = ground.path().join("s");
+        let listener = UnixListener::bind(&path).unwrap();
+        let deadline = Deadline::after(Duration::from_secs(60));
+        let mut request = Request { deadline_ms: 0, operation: Operation::Status };
+        let refusal = Response::Failed(Failure::new(FailureKind::Daemon, "not you"));
+        for said in [Some(&refusal), None] {
+            let mut connection = Connection::open(&path, None, deadline).unwrap();
+            let (mut peer, _) = listener.accept().unwrap();
+            said.iter().for_each(|said| peer.write_all(&frame::encode(*said).unwrap()).unwrap());
+            drop(peer);
+            match (connection.exchange(&mut request, deadline), said) {
+                (Ok(Response::Failed(failure)), Some(_)) => assert_eq!(failure.message.as_str(), "not you"),
+                (Err(ExchangeError::Closed), None) => {}
+                (Ok(_), _) => panic!("another answer"),
+                (Err(error), _) => panic!("{error}"),
+            }
+        }
+    }
 
     #[test]
     fn only_our_own_uid_root_and_the_named_one_are_trusted() {

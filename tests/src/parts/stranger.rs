@@ -3,9 +3,13 @@
 use std::{
     fs,
     os::unix::fs::chown,
+    panic::resume_unwind,
     process::{self, Command},
     sync::atomic::{AtomicU32, Ordering},
+    thread,
 };
+
+use rustix::thread::{Gid, Uid, set_thread_gid, set_thread_groups, set_thread_uid};
 
 use super::{Home, Output, on_path, require, root, run};
 
@@ -47,6 +51,20 @@ impl Stranger {
         let mut command = Command::new(setpriv);
         command.args(arguments).arg(program);
         command
+    }
+
+    /// Does something as this user, in a thread of its own.
+    ///
+    /// # Panics
+    /// Where this process may not be another user, or `act` panics.
+    pub fn acts<T: Send>(self, act: impl FnOnce() -> T + Send) -> T {
+        let become_them = || {
+            set_thread_groups(&[]).expect("no groups");
+            set_thread_gid(Gid::from_raw(self.uid)).expect("their group");
+            set_thread_uid(Uid::from_raw(self.uid)).expect("their number");
+            act()
+        };
+        thread::scope(|scope| scope.spawn(become_them).join()).unwrap_or_else(|panic| resume_unwind(panic))
     }
 
     /// Gives them a home: all that is run in it from now on is run as this user.

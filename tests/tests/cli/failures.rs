@@ -92,6 +92,11 @@ fn what_cannot_be_understood_is_exit_2() {
             ("completions tcsh", ""),
             ("man dt-creed", ""),
             ("status --watch", ""),
+            ("forward", ""),
+            ("forward --socket box/a --ttl 0", ""),
+            ("forward --socket box/a --ttl soon", ""),
+            ("forward --socket box/a --allow-uid 4294967295", ""),
+            ("forward --socket box/a --allow-uid nobody", ""),
         ][..],
     );
 }

@@ -237,6 +237,50 @@ fn a_token_that_must_last_longer_than_the_one_that_is_held_is_asked_for_once_a_m
 }
 
 #[test]
+fn a_min_ttl_that_no_token_meets_is_answered_as_it_is_here_also_within_a_minute_of_a_new_token() {
+    let forwarded = Forwarded::with(&[]);
+    let lifetime = forwarded.user.status()["lifetime"].as_u64().expect("seconds");
+    forwarded.there(&["get"]).done();
+    for granted in [1, 2] {
+        for beyond in [lifetime, lifetime + 1, u32::MAX.into()] {
+            let get = ["get", "--min-ttl", &beyond.to_string()];
+            let (here, there) = (forwarded.user.dt_cred(&get), forwarded.there(&get));
+            assert_eq!((here.code, here.stderr.contains("--min-ttl")), (Some(2), true), "{here:?}");
+            assert_eq!((there.code, there.stdout, there.stderr), (here.code, here.stdout, here.stderr));
+        }
+        assert_eq!(forwarded.granted(), granted, "nothing was asked for");
+        if granted == 1 {
+            assert!(forwarded.there(&["reject"]).done().contains("asks for a new token"));
+            forwarded.there(&["get"]).done();
+        }
+    }
+    forwarded.is_refused(&["reject"], 1, "less than a minute ago");
+}
+
+#[test]
+fn a_user_or_a_time_that_is_none_is_refused_in_plain_words() {
+    let user = User::in_memory();
+    for (option, value, words) in [
+        ("--ttl", "0", "that is no time at all: give 1s or more"),
+        ("--ttl", "0s", "that is no time at all: give 1s or more"),
+        ("--ttl", "8", "as 8h or 1h30m"),
+        ("--ttl", "366d", "a year at most"),
+        ("--allow-uid", "4294967295", "a uid is a number from 0 to 4294967294"),
+        ("--allow-uid", "4294967296", "a uid is a number from 0 to 4294967294"),
+        ("--allow-uid=-1", "", "a uid is a number from 0 to 4294967294"),
+        ("--allow-uid", "nobody", "a uid is a number from 0 to 4294967294"),
+        ("--allow-uid", "1000,1001", "a uid is a number from 0 to 4294967294"),
+    ] {
+        let words_of = ["forward", "--socket", "box/agent.sock", option, value];
+        let arguments: Vec<_> = words_of.into_iter().filter(|word| !word.is_empty()).collect();
+        let refused = user.dt_cred(&arguments);
+        assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""), "{refused:?}");
+        assert!(refused.stderr.contains(words) && refused.stderr.lines().count() == 1, "{refused:?}");
+    }
+    assert!(!user.home.path().join("box").exists());
+}
+
+#[test]
 fn a_wish_that_had_nothing_replaced_keeps_no_refused_token_from_being_replaced() {
     let forwarded = Forwarded::with(&[]);
     forwarded.there(&["get"]).done();

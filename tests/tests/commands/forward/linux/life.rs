@@ -125,6 +125,59 @@ fn a_folder_that_is_open_to_others_is_refused_before_a_token_is_asked_for() {
     assert_eq!(fs::read_dir(folder).expect("a folder").count(), 0);
 }
 
+#[test]
+fn one_that_does_not_begin_leaves_no_folder_that_it_made() {
+    let user = User::in_memory();
+    let others: &[&str] = &["--allow-uid", "4242"];
+    let fails = |socket: &str, options: &[&str], code: i32| {
+        let refused = user.dt_cred(&[&["forward", "--socket", socket], options].concat());
+        assert_eq!((refused.code, refused.stdout.as_str()), (Some(code), ""), "{socket}: {refused:?}");
+        let made = user.home.path().join("box");
+        assert!(!made.exists(), "{socket}: {refused:?}");
+    };
+    for (socket, options) in [("box/a", &[][..]), ("box/in/box/a", &[]), ("box/a", others)] {
+        fails(socket, options, 5);
+    }
+    let sandbox = Sandbox::http();
+    user.log_in(&Account::at(&sandbox));
+    // Longer than any socket's path may be.
+    let long = "a".repeat(200);
+    for (socket, options) in [("box/", &[][..]), ("box/in/box/", &[]), ("box/", others)] {
+        fails(&format!("{socket}{long}"), options, 8);
+    }
+}
+
+#[test]
+fn of_many_that_begin_at_one_place_in_the_same_moment_one_serves_and_the_others_say_so() {
+    let mut forwarded = Forwarded::with(&[]);
+    // All of them find what a killed one has left.
+    forwarded.running.kill();
+    let mut all: Vec<_> = (0..6)
+        .map(|_| {
+            let mut forward = forwarded.user.home.client(&["forward", "--socket"]);
+            forward.arg(&forwarded.socket);
+            Running::start(forward, "")
+        })
+        .collect();
+    let first: Vec<_> = all.iter().map(|running| running.stderr_line(|_| true)).collect();
+    let (serving, others): (Vec<_>, Vec<_>) =
+        all.iter_mut().zip(first).partition(|(_, line)| line.contains("serving profile"));
+    assert_eq!(
+        serving.len(),
+        1,
+        "{others:?}",
+        others = others.iter().map(|other| &other.1).collect::<Vec<_>>()
+    );
+    for (running, line) in others {
+        let expected = if line.contains("somebody listens on") { 2 } else { 1 };
+        assert_eq!(running.wait().code(), Some(expected), "{line}");
+    }
+    forwarded.there(&["get"]).done();
+    let left: Vec<_> =
+        fs::read_dir(forwarded.socket.parent().expect("a folder")).expect("it is there").collect();
+    assert_eq!(left.len(), 1, "the socket alone: {left:?}");
+}
+
 /// A user whose credentials a program gives, so that every daemon has them.
 fn with_a_source(sandbox: &Sandbox) -> User {
     let user = User::in_memory();

@@ -219,6 +219,16 @@ pub(crate) fn start(settings: &Settings, deadline: Deadline) -> Result<bool, Fai
     if settings.endpoint.explicit { Ok(false) } else { system::start(settings, deadline) }
 }
 
+/// Waits for the place where the service listens, where the system is yet to make it: what a start goes by then. None where
+/// nobody need wait.
+///
+/// # Errors
+/// That it will not be there, or was not within the deadline.
+pub(crate) fn awaited(settings: &Settings, deadline: Deadline) -> Result<Option<Settings>, Failure> {
+    let endpoint = system::awaited(settings, deadline)?;
+    Ok(endpoint.map(|endpoint| Settings { endpoint, ..settings.clone() }))
+}
+
 /// Ends the daemon where the service manager has it, and says so; none where it does not.
 ///
 /// # Errors

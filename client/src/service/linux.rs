@@ -1,5 +1,7 @@
 //! systemd: a socket that it listens on, and the service that it starts for whoever connects (systemd.socket(5)).
 
+#[path = "linux/login.rs"]
+mod login;
 #[path = "linux/units.rs"]
 mod units;
 
@@ -18,6 +20,7 @@ use super::{
     shown,
 };
 use crate::{deadline::Deadline, platform::DAEMON, settings::Settings};
+pub(super) use login::awaited;
 use units::{PROPERTIES, Units};
 
 /// Whether the service listens where the daemon does.
@@ -154,12 +157,13 @@ pub(super) fn state(settings: &Settings, deadline: Deadline) -> Result<Option<St
     let Some(file) = installed() else { return Ok(None) };
     let written = matches!(file::look(&file), Ok(There::Ours(_)));
     let units = Manager::of(settings).and_then(|manager| manager.units(deadline).ok());
+    let failure = units.as_ref().map_or_else(|| login::missing(settings), Units::failure);
     Ok(Some(State {
         place: shown(&file),
         written,
         enabled: units.as_ref().map(|units| units.socket.is_enabled()),
         activity: units.as_ref().map(Units::activity),
-        failure: units.and_then(|units| units.failure()),
+        failure,
     }))
 }
 

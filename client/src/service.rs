@@ -1,5 +1,8 @@
 //! `dt-cred service`: the user service that starts the daemon, by what each system has for that; and starting through it.
 
+#[cfg(any(target_os = "macos", test))]
+#[path = "service/macos/agent.rs"]
+mod agent;
 #[cfg(unix)]
 #[path = "service/unix.rs"]
 mod file;
@@ -14,7 +17,12 @@ mod system;
 #[cfg(windows)]
 #[path = "service/windows.rs"]
 mod system;
+#[cfg(any(windows, test))]
+#[path = "service/windows/task.rs"]
+mod task;
 mod told;
+#[cfg(any(not(target_os = "linux"), test))]
+mod xml;
 
 use std::{
     io,
@@ -102,11 +110,20 @@ enum Activity {
     GivenUp,
 }
 
+/// What lies where the service is to be written.
+enum There {
+    Nothing,
+    Ours(String),
+    Foreign,
+}
+
 /// The service as it is.
 #[derive(Debug)]
 struct State {
     /// By what it is installed: a file, or a name.
     place: String,
+    /// What else would start the daemon, and does not count beside that.
+    others: Vec<String>,
     /// Whether `service install` wrote that.
     written: bool,
     /// Whether it is there after a login; none where nobody tells.

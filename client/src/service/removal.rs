@@ -47,17 +47,12 @@ pub(super) fn run(settings: &Settings, deadline: Deadline) -> Result<Changes, Fa
             changes.push(format!("removed {}", shown(folder)));
         }
     }
-    for log in system::log().into_iter().filter(|log| log.is_file()) {
-        fs::remove_file(&log).map_err(failed(&log))?;
-        changes.push(format!("removed {}", shown(&log)));
-    }
-    if let Some(kept) = system::configuration() {
-        if kept.exists() {
-            changes.push(format!("kept {}: you wrote it", shown(&kept)));
-        }
-        // The daemon makes its folder, and one with anything in it is not removed.
-        let _ = kept.parent().map(fs::remove_dir);
-    }
+    let kept = system::kept();
+    changes.extend(
+        kept.iter().filter(|path| path.exists()).map(|path| format!("kept {}: you wrote it", shown(path))),
+    );
+    // The daemon makes the configuration's folder, and one with anything in it is not removed.
+    let _ = kept.first().and_then(|path| path.parent()).map(fs::remove_dir);
     Ok(changes)
 }
 

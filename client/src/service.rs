@@ -8,6 +8,7 @@ mod agent;
 mod file;
 mod program;
 mod removal;
+pub(crate) mod stray;
 #[cfg(target_os = "linux")]
 #[path = "service/linux.rs"]
 mod system;
@@ -77,9 +78,9 @@ pub(crate) enum ServiceError {
     Refused { what: String, said: String },
     /// What the daemon holds would be lost.
     #[error(
-        "{DAEMON} (pid {pid}) holds credentials in memory alone, for profile {profiles}, and would lose them: run dt-cred stop, then try again"
+        "{DAEMON} (pid {pid}) holds credentials in memory alone, for profile {profiles}, and would lose them: run {stop}, then try again"
     )]
-    InMemory { pid: u32, profiles: String },
+    InMemory { pid: u32, profiles: String, stop: String },
 }
 
 impl From<ServiceError> for Failure {
@@ -176,12 +177,16 @@ fn install(settings: &Settings, deadline: Deadline) -> Result<Changes, Failure> 
     let mut changes = Changes::new();
     // Its place is taken by whoever listens for it: said before anything is changed, done once the service is known.
     let has_room = !system::TAKES_SOCKET || holds_socket(settings, deadline);
-    if !has_room {
-        kept_in_memory(settings, deadline)?;
+    let own = Some(settings.clone()).filter(|_| !has_room);
+    let rivals: Vec<_> = own.into_iter().chain(stray::settings(settings)).collect();
+    for rival in &rivals {
+        kept_in_memory(rival, deadline)?;
     }
     system::prepare(settings, &program, deadline, &mut changes)?;
-    if !has_room && let Some(pid) = end(settings, deadline)? {
-        changes.push(format!("ended {DAEMON}, pid {pid}, which a command had started"));
+    for rival in &rivals {
+        if let Some(pid) = end(rival, deadline)? {
+            changes.push(format!("ended {DAEMON}, pid {pid}, which a command had started"));
+        }
     }
     system::enable(settings, deadline, &mut changes)?;
     Ok(changes)
@@ -218,7 +223,8 @@ fn kept_in_memory(settings: &Settings, deadline: Deadline) -> Result<(), Failure
     if held.is_empty() {
         return Ok(());
     }
-    Err(ServiceError::InMemory { pid: status.pid, profiles: held.join(", ") }.into())
+    let stop = stray::stop(&settings.endpoint);
+    Err(ServiceError::InMemory { pid: status.pid, profiles: held.join(", "), stop }.into())
 }
 
 /// Ends the daemon that listens, if one does; its number.

@@ -87,3 +87,43 @@ fn where_the_service_is_not_enabled_or_no_systemd_runs_a_command_starts_the_daem
     let told = user.run(&start, "").done();
     assert!(told.contains(" started, pid ") && told.contains("stopped dt-credd"), "{told}");
 }
+
+#[test]
+fn a_daemon_that_was_started_before_there_was_a_runtime_folder_is_told_and_ended_with_what_ends_others() {
+    let Some(systemd) = Systemd::boot() else { return };
+    let (sandbox, user) = (Sandbox::http(), systemd.log_in());
+    let stray = || {
+        user.log_out();
+        let store = format!("{CRON} dt-cred store >/dev/null && dt-cred get >/dev/null");
+        user.run(&store, format!("{}keyring=keyutils\n", Account::at(&sandbox).lines())).done();
+        user.log_in_again();
+        daemons(&systemd, &user).trim_end().to_owned()
+    };
+    let pid = stray();
+    let told = user.run("dt-cred doctor", "").stdout;
+    let found =
+        format!("one more, pid {pid}, listens on \"{}/.local/state/dt-cred/run/agent.sock\"", user.home());
+    assert!(told.contains(&found), "{told}");
+    let mend = told.lines().find_map(|line| Some(line.split_once("end it: ")?.1)).expect("its mend");
+    assert_eq!(user.run(mend, "").done(), format!("stopped dt-credd, pid {pid}\n"));
+    user.run("dt-cred stop", "").done();
+    let there = mend.trim_end_matches("dt-cred stop");
+    let pid = stray();
+    let held = "client_id=somebody\nclient_secret=Hq4zXw8NcT2vLs6J\nkeyring=memory\nno_check=true\n";
+    user.run(&format!("{there} dt-cred store -p held >/dev/null"), held).done();
+    failed(
+        &user.run("dt-cred service install", ""),
+        8,
+        &["for profile held", &format!("run {mend}, then try again")],
+    );
+    user.run(&format!("{there} dt-cred erase -p held"), "").done();
+    let told = install(&user);
+    assert!(told.contains(&format!("ended dt-credd, pid {pid}, which a command had started\n")), "{told}");
+    assert_eq!(daemons(&systemd, &user), "");
+    user.run("dt-cred service uninstall", "").done();
+    let pid = stray();
+    let told = user.run("dt-cred service uninstall --user", "").done();
+    assert!(told.contains(&format!("ended dt-credd, pid {pid}\n")), "{told}");
+    assert_eq!(daemons(&systemd, &user), "");
+    assert_eq!(user.run("find ~ -path '*dt-cred*'", "").done(), "");
+}

@@ -11,10 +11,10 @@ use super::{failed, install};
 /// What cron leaves of a login's variables.
 const CRON: &str = "unset XDG_RUNTIME_DIR USER; export LOGNAME=$(id -un);";
 
-/// The daemons that this user has.
+/// The daemons that this user has, of which none has ended and waits to be reaped.
 #[track_caller]
 fn daemons(systemd: &Systemd, user: &SystemdUser<'_>) -> String {
-    systemd.run(&format!("pgrep -u {} -x dt-credd", user.uid()), "").stdout
+    systemd.run(&format!("pgrep -r D,R,S,T -u {} -x dt-credd", user.uid()), "").stdout
 }
 
 #[test]

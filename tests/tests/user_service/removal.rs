@@ -20,7 +20,7 @@ fn traces(systemd: &Systemd, user: &SystemdUser<'_>) -> String {
     );
     let files = systemd.run(&files, "").stdout;
     let others = user.run(
-        "pgrep -u $(id -u) dt-cred; keyctl session - sh -c 'keyctl list $(keyctl get_persistent @s)' 2>/dev/null | grep dt-cred",
+        "pgrep -r D,R,S,T -u $(id -u) dt-cred; keyctl session - sh -c 'keyctl list $(keyctl get_persistent @s)' 2>/dev/null | grep dt-cred",
         "",
     );
     files + &others.stdout

@@ -58,17 +58,16 @@ pub(in crate::service) fn awaited(
     let waiting_for = || "waiting for systemd to start your user manager".into();
     let there = spinner::while_waiting(deadline, deadline.remaining(), waiting_for, look);
     verbose::ended(began, || if there.is_ok() { "it is there" } else { "it is not there" }.to_owned());
-    let failed = |kind, why: &dyn std::fmt::Display| {
-        Failure::new(kind, format!("dt-cred.socket listens in {folder:?}, {why}"))
-    };
     there.map_err(|_| {
-        let slow = format!(
-            "where systemd has not started your user manager within {}: try again, or give it longer with --timeout",
-            deadline.in_words()
-        );
-        failed(FailureKind::TryLater, &slow)
+        Failure::new(
+            FailureKind::TryLater,
+            format!(
+                "dt-cred.socket listens in {folder:?}, and systemd has not started your user manager within {}: try again, or give it longer with --timeout",
+                deadline.in_words()
+            ),
+        )
     })?;
-    endpoint().map(Some).map_err(|error| failed(FailureKind::Daemon, &error))
+    endpoint().map(Some).map_err(|error| Failure::new(FailureKind::Usage, error.to_string()))
 }
 
 /// The runtime folder that systemd is to make, where the service that is enabled listens in it and it is not there.

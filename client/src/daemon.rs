@@ -171,6 +171,8 @@ fn exchange(
 /// # Errors
 /// What the started daemon says, or why it cannot be started or reached.
 pub(crate) fn start(settings: &Settings, deadline: Deadline) -> Result<Connection, Failure> {
+    let awaited = service::awaited(settings, deadline)?;
+    let settings = awaited.as_ref().unwrap_or(settings);
     for _ in 1..STARTS {
         launch(settings, deadline)?;
         // One that was told to end in the same moment has said that it is ready, and is gone.

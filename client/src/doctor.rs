@@ -62,7 +62,7 @@ pub(crate) fn run(settings: &Settings, arguments: &DoctorArguments) -> Result<()
         seen.iter().flat_map(keyrings::checks).collect(),
         seen.iter().flat_map(|seen| profiles::checks(&seen.state, &seen.examined.profile)).collect(),
         seen.iter().flat_map(|seen| findings::checks(&seen.examined)).collect(),
-        vec![service::check(settings)],
+        service::checks(settings),
         environment::checks(variable, kept),
     ]
     .concat();

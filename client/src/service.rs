@@ -1,10 +1,14 @@
 //! `dt-cred service`: the user service that starts the daemon, by what each system has for that; and starting through it.
 
+#[cfg(any(target_os = "macos", test))]
+#[path = "service/macos/agent.rs"]
+mod agent;
 #[cfg(unix)]
 #[path = "service/unix.rs"]
 mod file;
 mod program;
 mod removal;
+pub(crate) mod stray;
 #[cfg(target_os = "linux")]
 #[path = "service/linux.rs"]
 mod system;
@@ -14,7 +18,12 @@ mod system;
 #[cfg(windows)]
 #[path = "service/windows.rs"]
 mod system;
+#[cfg(any(windows, test))]
+#[path = "service/windows/task.rs"]
+mod task;
 mod told;
+#[cfg(any(not(target_os = "linux"), test))]
+mod xml;
 
 use std::{
     io,
@@ -69,9 +78,9 @@ pub(crate) enum ServiceError {
     Refused { what: String, said: String },
     /// What the daemon holds would be lost.
     #[error(
-        "{DAEMON} (pid {pid}) holds credentials in memory alone, for profile {profiles}, and would lose them: run dt-cred stop, then try again"
+        "{DAEMON} (pid {pid}) holds credentials in memory alone, for profile {profiles}, and would lose them: run {stop}, then try again"
     )]
-    InMemory { pid: u32, profiles: String },
+    InMemory { pid: u32, profiles: String, stop: String },
 }
 
 impl From<ServiceError> for Failure {
@@ -102,11 +111,20 @@ enum Activity {
     GivenUp,
 }
 
+/// What lies where the service is to be written.
+enum There {
+    Nothing,
+    Ours(String),
+    Foreign,
+}
+
 /// The service as it is.
 #[derive(Debug)]
 struct State {
     /// By what it is installed: a file, or a name.
     place: String,
+    /// What else would start the daemon, and does not count beside that.
+    others: Vec<String>,
     /// Whether `service install` wrote that.
     written: bool,
     /// Whether it is there after a login; none where nobody tells.
@@ -159,12 +177,16 @@ fn install(settings: &Settings, deadline: Deadline) -> Result<Changes, Failure> 
     let mut changes = Changes::new();
     // Its place is taken by whoever listens for it: said before anything is changed, done once the service is known.
     let has_room = !system::TAKES_SOCKET || holds_socket(settings, deadline);
-    if !has_room {
-        kept_in_memory(settings, deadline)?;
+    let own = Some(settings.clone()).filter(|_| !has_room);
+    let rivals: Vec<_> = own.into_iter().chain(stray::settings(settings)).collect();
+    for rival in &rivals {
+        kept_in_memory(rival, deadline)?;
     }
     system::prepare(settings, &program, deadline, &mut changes)?;
-    if !has_room && let Some(pid) = end(settings, deadline)? {
-        changes.push(format!("ended {DAEMON}, pid {pid}, which a command had started"));
+    for rival in &rivals {
+        if let Some(pid) = end(rival, deadline)? {
+            changes.push(format!("ended {DAEMON}, pid {pid}, which a command had started"));
+        }
     }
     system::enable(settings, deadline, &mut changes)?;
     Ok(changes)
@@ -201,7 +223,8 @@ fn kept_in_memory(settings: &Settings, deadline: Deadline) -> Result<(), Failure
     if held.is_empty() {
         return Ok(());
     }
-    Err(ServiceError::InMemory { pid: status.pid, profiles: held.join(", ") }.into())
+    let stop = stray::stop(&settings.endpoint);
+    Err(ServiceError::InMemory { pid: status.pid, profiles: held.join(", "), stop }.into())
 }
 
 /// Ends the daemon that listens, if one does; its number.
@@ -217,6 +240,16 @@ fn end(settings: &Settings, deadline: Deadline) -> Result<Option<u32>, Failure> 
 /// That the service manager refuses, or has given up.
 pub(crate) fn start(settings: &Settings, deadline: Deadline) -> Result<bool, Failure> {
     if settings.endpoint.explicit { Ok(false) } else { system::start(settings, deadline) }
+}
+
+/// Waits for the place where the service listens, where the system is yet to make it: what a start goes by then. None where
+/// nobody need wait.
+///
+/// # Errors
+/// That it will not be there, or was not within the deadline.
+pub(crate) fn awaited(settings: &Settings, deadline: Deadline) -> Result<Option<Settings>, Failure> {
+    let endpoint = system::awaited(settings, deadline)?;
+    Ok(endpoint.map(|endpoint| Settings { endpoint, ..settings.clone() }))
 }
 
 /// Ends the daemon where the service manager has it, and says so; none where it does not.

@@ -248,6 +248,11 @@ pub(crate) fn signal_self(signal: Signal) {
     let _ = rustix::process::kill_current_process_group(signal);
 }
 
+/// What another program has written, as text.
+pub(crate) fn decoded(said: &[u8]) -> String {
+    String::from_utf8_lossy(said).into_owned()
+}
+
 /// Pauses before the next try of something that the system has no event for.
 pub(crate) fn pause(time: Duration, deadline: Deadline) {
     std::thread::sleep(time.min(deadline.remaining()));

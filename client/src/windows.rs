@@ -24,6 +24,8 @@ use windows_sys::Win32::{
 mod canvas;
 #[path = "windows/clock.rs"]
 mod clock;
+#[path = "windows/code_page.rs"]
+mod code_page;
 #[path = "windows/console.rs"]
 mod console;
 #[path = "windows/exec.rs"]
@@ -35,6 +37,7 @@ mod pipe;
 
 pub(crate) use canvas::{Canvas, size};
 pub(crate) use clock::east_of_utc;
+pub(crate) use code_page::decoded;
 pub(crate) use console::{Keys, Screen, Silence, terminal};
 pub(crate) use dt_cred_proto::platform::{TrustError, trusted_program};
 pub(crate) use exec::replace_self;

@@ -32,6 +32,9 @@ pub use journal::Journal;
 pub use notify::{NotifySocket, monotonic, watchdog};
 pub use process::{is_powerless, process};
 
+/// Whether who listens for the daemon keeps what it writes to standard error: systemd does, in its journal.
+pub const OUTPUT_IS_KEPT: bool = true;
+
 /// Time since the machine started, time asleep included (CLOCK_BOOTTIME in clock_gettime(2)).
 pub fn boot_time() -> Duration {
     let now = clock_gettime(ClockId::Boottime);

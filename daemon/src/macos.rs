@@ -16,7 +16,7 @@ mod process;
 pub use self::process::process;
 pub use crate::{
     ticks::Alarm,
-    unmanaged::{Journal, NotifySocket, is_powerless, monotonic, watchdog},
+    unmanaged::{Journal, NotifySocket, OUTPUT_IS_KEPT, is_powerless, monotonic, watchdog},
 };
 
 use crate::confinement::Needs;

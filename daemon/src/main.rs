@@ -60,9 +60,11 @@ fn main() -> ExitCode {
     };
     // Before anything is opened. Whom a client starts nobody gives a socket, and what was left open is closed below.
     let activated = if background { Ok(None) } else { platform::activated() };
+    // Whom nobody reads on standard error has a file of their own.
+    let in_file = background || !platform::OUTPUT_IS_KEPT && matches!(activated, Ok(Some(_)));
     let queue = activated.as_ref().ok().and_then(|given| given.as_ref()?.queue().ok());
     let mut manager = Manager::none();
-    match run(background, activated, &mut manager) {
+    match run(background, in_file, activated, &mut manager) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             manager.failed(&failure.to_string());
@@ -72,9 +74,11 @@ fn main() -> ExitCode {
             }
             if background {
                 say(background, &format!("failed {} {}", failure.kind.exit_code(), failure.message));
-                tracing::error!(error = %failure, "cannot serve");
             } else {
                 tell(&failure.to_string());
+            }
+            if in_file {
+                tracing::error!(error = %failure, "cannot serve");
             }
             ExitCode::from(failure.kind.exit_code())
         }
@@ -83,6 +87,7 @@ fn main() -> ExitCode {
 
 fn run(
     background: bool,
+    in_file: bool,
     activated: io::Result<Option<Activated>>,
     manager: &mut Manager,
 ) -> Result<(), Failure> {
@@ -109,7 +114,7 @@ fn run(
     })?;
     let trust = |error: platform::TrustError| wrong(format!("{error}; {elsewhere} may name another place"));
     platform::private_folder(&folder, true).map_err(trust)?;
-    if background {
+    if in_file {
         let path = folder.join(log::NAME);
         log::to_file(level, &path)
             .map_err(|error| other(&format!("cannot open the log {path:?}"), &error, "move it away"))?;

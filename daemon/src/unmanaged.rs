@@ -24,6 +24,9 @@ impl NotifySocket {
     }
 }
 
+/// Whether who listens for the daemon keeps what it writes to standard error: launchd has it in a file that grows for ever, or nowhere.
+pub const OUTPUT_IS_KEPT: bool = false;
+
 /// Nobody waits for a sign of life.
 pub fn watchdog() -> Option<Duration> {
     None

@@ -37,7 +37,7 @@ mod session_end;
 
 pub use crate::{
     ticks::Alarm,
-    unmanaged::{Journal, NotifySocket, is_powerless, monotonic, watchdog},
+    unmanaged::{Journal, NotifySocket, OUTPUT_IS_KEPT, is_powerless, monotonic, watchdog},
 };
 pub use clock::boot_time;
 pub use dt_cred_proto::platform::{

@@ -3,16 +3,30 @@
 use dt_cred_proto::message::{Failure, Verdict};
 
 use super::Check;
-use crate::{deadline::Deadline, service, settings::Settings};
+use crate::{
+    deadline::Deadline,
+    service::{self, stray},
+    settings::Settings,
+};
 
 const NAME: &str = "service";
 
-/// The check. None is needed: a client starts the daemon.
-pub(super) fn check(settings: &Settings) -> Check {
-    match service::examined(settings, Deadline::after(settings.timeout)) {
+/// The checks. No service is needed: a client starts the daemon.
+pub(super) fn checks(settings: &Settings) -> Vec<Check> {
+    let deadline = Deadline::after(settings.timeout);
+    let service = match service::examined(settings, deadline) {
         Ok(found) => judged(settings.starts_one(), found),
         Err(failure) => Check::told(NAME, Verdict::Warning, failure.message),
-    }
+    };
+    let stray = stray::found(settings, deadline).map(|(endpoint, pid)| {
+        let pid = pid.map_or_else(String::new, |pid| format!(", pid {pid},"));
+        let found = format!(
+            "one more{pid} listens on {:?}, where no command looks now that there is a runtime folder",
+            endpoint.path
+        );
+        Check::warning("daemon", found, format!("end it: {}", stray::stop(&endpoint)))
+    });
+    [service].into_iter().chain(stray).collect()
 }
 
 fn judged(starts: bool, installed: Option<(String, Option<Failure>)>) -> Check {

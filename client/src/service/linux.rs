@@ -1,5 +1,7 @@
 //! systemd: a socket that it listens on, and the service that it starts for whoever connects (systemd.socket(5)).
 
+#[path = "linux/login.rs"]
+mod login;
 #[path = "linux/units.rs"]
 mod units;
 
@@ -12,12 +14,13 @@ use std::{
 use dt_cred_proto::message::{Failure, FailureKind};
 
 use super::{
-    Activity, Changes, ServiceError, State,
-    file::{self, MARKER, There},
+    Activity, Changes, ServiceError, State, There,
+    file::{self, MARKER},
     program::{self, Ended},
     shown,
 };
 use crate::{deadline::Deadline, platform::DAEMON, settings::Settings};
+pub(super) use login::awaited;
 use units::{PROPERTIES, Units};
 
 /// Whether the service listens where the daemon does.
@@ -123,12 +126,16 @@ fn own_folder() -> Result<PathBuf, ServiceError> {
     config_home().map(|folder| folder.join("systemd/user")).ok_or_else(none)
 }
 
+/// Where the socket's unit may lie, what counts first at first.
+fn places() -> impl Iterator<Item = PathBuf> {
+    let folders = own_folder().ok().into_iter().chain(PACKAGED.map(PathBuf::from));
+    folders.map(|folder| folder.join(SOCKET))
+}
+
 /// The socket's unit that counts, where it is none that was masked.
 pub(super) fn installed() -> Option<PathBuf> {
-    let folders = own_folder().ok().into_iter().chain(PACKAGED.map(PathBuf::from));
-    let mut files = folders.map(|folder| folder.join(SOCKET));
     // A link to /dev/null is how a unit is kept from being used.
-    files.find(|file| file.exists()).filter(|file| file.is_file())
+    file::found(places()).0.filter(|file| file.is_file())
 }
 
 /// The folder of the socket.
@@ -136,14 +143,11 @@ pub(super) fn run_folder(settings: &Settings) -> Option<PathBuf> {
     settings.endpoint.path.parent().map(Path::to_owned)
 }
 
-/// A log beside the state folder's: what systemd starts logs to the journal.
-pub(super) fn log() -> Option<PathBuf> {
-    None
-}
-
-/// What the user may have configured.
-pub(super) fn configuration() -> Option<PathBuf> {
-    config_home().map(|folder| folder.join("dt-cred/config.toml"))
+/// What the user may have written, which stays: the configuration first, and what changes the units.
+pub(super) fn kept() -> Vec<PathBuf> {
+    let configuration = config_home().map(|folder| folder.join("dt-cred/config.toml"));
+    let drop_ins = own_folder().map(|own| UNITS.map(|(name, _)| own.join(format!("{name}.d"))));
+    configuration.into_iter().chain(drop_ins.into_iter().flatten()).collect()
 }
 
 /// The service as it is; none where there is none.
@@ -154,12 +158,14 @@ pub(super) fn state(settings: &Settings, deadline: Deadline) -> Result<Option<St
     let Some(file) = installed() else { return Ok(None) };
     let written = matches!(file::look(&file), Ok(There::Ours(_)));
     let units = Manager::of(settings).and_then(|manager| manager.units(deadline).ok());
+    let failure = units.as_ref().map_or_else(|| login::missing(settings), Units::failure);
     Ok(Some(State {
         place: shown(&file),
+        others: file::found(places()).1,
         written,
         enabled: units.as_ref().map(|units| units.socket.is_enabled()),
         activity: units.as_ref().map(Units::activity),
-        failure: units.and_then(|units| units.failure()),
+        failure,
     }))
 }
 
@@ -183,26 +189,14 @@ pub(super) fn prepare(
 ) -> Result<(), ServiceError> {
     let manager = Manager::needed(settings)?;
     let own = own_folder()?;
-    let files = UNITS.map(|(name, text)| (own.join(name), text));
-    // Both are looked at before one is changed.
-    for (file, _) in &files {
-        if matches!(file::look(file)?, There::Foreign) {
-            return Err(ServiceError::Foreign(file.clone()));
-        }
-    }
     let brings = |folder: &Path| UNITS.iter().all(|(name, _)| folder.join(name).is_file());
     let is_packaged = PACKAGED.map(Path::new).into_iter().any(brings);
-    let before = changes.len();
-    for (file, text) in &files {
-        if is_packaged {
-            if file::remove(file)? {
-                changes.push(format!("removed {}, as a package has brought its own", shown(file)));
-            }
-        } else if file::write(file, &unit(text, program)?)? {
-            changes.push(format!("wrote {}", shown(file)));
-        }
-    }
-    if changes.len() > before {
+    let file = |(name, text)| {
+        let text = if is_packaged { None } else { Some(unit(text, program)?) };
+        Ok((own.join(name), text))
+    };
+    let files = UNITS.into_iter().map(file).collect::<Result<Vec<_>, ServiceError>>()?;
+    if file::place(&files, changes)? {
         manager.systemctl(&["daemon-reload"], deadline)?.done()?;
         if manager.units(deadline)?.service.is_active() {
             changes.push(format!(
@@ -288,14 +282,9 @@ pub(super) fn uninstall(
             changes.push(format!("removed {}", shown(&link)));
         }
     }
-    let mut removed = false;
-    for file in &files {
-        if file::remove(file)? {
-            removed = true;
-            changes.push(format!("removed {}", shown(file)));
-        }
-    }
-    if let (Some(manager), true) = (&manager, removed) {
+    if file::take_away(&files, changes)?
+        && let Some(manager) = &manager
+    {
         manager.systemctl(&["daemon-reload"], deadline)?.done()?;
     }
     Ok(())

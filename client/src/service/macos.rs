@@ -6,13 +6,15 @@ use std::{
 };
 
 use dt_cred_proto::{
+    endpoint::Endpoint,
     message::{Failure, FailureKind},
     platform::{home, own_uid, private_folder},
 };
 
 use super::{
-    Activity, Changes, ServiceError, State,
-    file::{self, MARKER, There},
+    Activity, Changes, ServiceError, State, There,
+    agent::{LABEL, is_disabled, pid, plist},
+    file::{self, MARKER},
     program::{self, Ended},
     shown,
 };
@@ -24,10 +26,6 @@ use crate::{
 
 /// Whether the service listens where the daemon does.
 pub(super) const TAKES_SOCKET: bool = true;
-
-const LABEL: &str = "ai.datatrails.dt-cred";
-
-const PLIST: &str = include_str!("../../../packaging/launchd/ai.datatrails.dt-cred.plist");
 
 const LAUNCHCTL: &str = "/bin/launchctl";
 
@@ -49,13 +47,19 @@ fn own_file() -> Result<PathBuf, ServiceError> {
     library(&format!("LaunchAgents/{LABEL}.plist")).ok_or_else(none)
 }
 
-/// The agent's file, or one that a package brought for every user.
+/// A package's, for every user.
+fn packaged() -> PathBuf {
+    Path::new("/Library/LaunchAgents").join(format!("{LABEL}.plist"))
+}
+
+/// Where the agent's file may lie: of two of one name launchd takes one.
+fn places() -> impl Iterator<Item = PathBuf> {
+    own_file().ok().into_iter().chain([packaged()])
+}
+
+/// The agent's file, or one that a package brought.
 pub(super) fn installed() -> Option<PathBuf> {
-    let files = own_file()
-        .ok()
-        .into_iter()
-        .chain([Path::new("/Library/LaunchAgents").join(format!("{LABEL}.plist"))]);
-    files.into_iter().find(|file| file.exists())
+    file::found(places()).0
 }
 
 /// The folder of the socket.
@@ -63,19 +67,19 @@ pub(super) fn run_folder(settings: &Settings) -> Option<PathBuf> {
     settings.endpoint.path.parent().map(Path::to_owned)
 }
 
-/// Where launchd writes what the daemon logs.
-pub(super) fn log() -> Option<PathBuf> {
-    library("Logs/dt-cred.log")
-}
-
-/// What the user may have configured.
-pub(super) fn configuration() -> Option<PathBuf> {
-    library("Application Support/dt-cred/config.toml")
+/// What the user may have written, which stays.
+pub(super) fn kept() -> Vec<PathBuf> {
+    library("Application Support/dt-cred/config.toml").into_iter().collect()
 }
 
 /// The user's own domain, which is there from their login at the screen on.
 fn domain() -> String {
     format!("gui/{}", own_uid())
+}
+
+/// The agent in it.
+fn target() -> String {
+    format!("{}/{LABEL}", domain())
 }
 
 fn launchctl(arguments: &[&str], deadline: Deadline) -> Result<Ended, ServiceError> {
@@ -84,13 +88,13 @@ fn launchctl(arguments: &[&str], deadline: Deadline) -> Result<Ended, ServiceErr
 
 /// What launchd tells of the agent; none where it does not know it.
 fn printed(deadline: Deadline) -> Result<Option<String>, ServiceError> {
-    let ended = launchctl(&["print", &format!("{}/{LABEL}", domain())], deadline)?;
+    let ended = launchctl(&["print", &target()], deadline)?;
     Ok(ended.succeeded.then_some(ended.output))
 }
 
-/// The daemon's number, in what launchd tells of the agent.
-fn pid(printed: &str) -> Option<u32> {
-    printed.lines().find_map(|line| line.trim().strip_prefix("pid = ")?.parse().ok())
+/// Whether launchd leaves the agent unloaded at each login.
+fn disabled(deadline: Deadline) -> Result<bool, ServiceError> {
+    launchctl(&["print-disabled", &domain()], deadline)?.done().map(|told| is_disabled(&told))
 }
 
 /// The service as it is; none where there is none.
@@ -107,8 +111,9 @@ pub(super) fn state(_settings: &Settings, deadline: Deadline) -> Result<Option<S
     Ok(Some(State {
         written: matches!(file::look(&file), Ok(There::Ours(_))),
         place: shown(&file),
-        // What lies there is loaded at each login.
-        enabled: Some(true),
+        // That of `brew services` has a name of its own, and would start a second daemon.
+        others: file::found(places().chain(library("LaunchAgents/homebrew.mxcl.dt-cred.plist"))).1,
+        enabled: disabled(deadline).ok().map(|disabled| !disabled),
         activity,
         // It gives nothing up: one that ends at once is started again after ten seconds.
         failure: None,
@@ -123,7 +128,7 @@ pub(super) fn reachable(_settings: &Settings) -> Result<(), ServiceError> {
     own_file().map(|_| ())
 }
 
-/// Writes the agent's file.
+/// Writes the agent's file where no package brought one.
 ///
 /// # Errors
 /// [`ServiceError`].
@@ -133,33 +138,13 @@ pub(super) fn prepare(
     deadline: Deadline,
     changes: &mut Changes,
 ) -> Result<(), ServiceError> {
-    let file = own_file()?;
-    let log = log().ok_or_else(|| ServiceError::NoManager("there is no home folder: set HOME".to_owned()))?;
-    if file::write(&file, &plist(program, &settings.endpoint.path, &log)?)? {
-        changes.push(format!("wrote {}", shown(&file)));
-        // What launchd has is the old one.
-        if printed(deadline)?.is_some() {
-            put_down(deadline)?;
-        }
+    let text =
+        if packaged().exists() { None } else { Some(plist(program, &settings.endpoint.path, MARKER)?) };
+    // What launchd has is the old one.
+    if file::place(&[(own_file()?, text)], changes)? && printed(deadline)?.is_some() {
+        put_down(deadline)?;
     }
     Ok(())
-}
-
-/// The agent's file as it is written: it says whose it is, starts this daemon and has its socket.
-fn plist(program: &Path, socket: &Path, log: &Path) -> Result<String, ServiceError> {
-    let text = |path: &Path| {
-        let text = path.to_str().filter(|path| !path.contains(char::is_control));
-        let escaped = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-        text.map(escaped).ok_or_else(|| {
-            ServiceError::Unseen(format!("launchd takes no such path as {path:?}: install dt-cred elsewhere"))
-        })
-    };
-    let filled = PLIST
-        .replace("@DAEMON@", &text(program)?)
-        .replace("@SOCKET@", &text(socket)?)
-        .replace("@LOG@", &text(log)?);
-    // Behind the declaration, which must be the first line.
-    Ok(filled.replacen('\n', &format!("\n<!-- {MARKER} -->\n"), 1))
 }
 
 /// Has launchd listen, now and after each login.
@@ -171,8 +156,13 @@ pub(super) fn enable(
     deadline: Deadline,
     changes: &mut Changes,
 ) -> Result<(), ServiceError> {
+    if disabled(deadline)? {
+        launchctl(&["enable", &target()], deadline)?.done()?;
+        changes.push(format!("enabled {LABEL}"));
+    }
     if printed(deadline)?.is_none() {
-        bring_up(settings, &own_file()?, deadline)?.done()?;
+        let file = installed().map_or_else(own_file, Ok)?;
+        bring_up(settings, &file, deadline)?.done()?;
         changes.push(format!("loaded {LABEL}: launchd starts {DAEMON} for whoever connects"));
     }
     Ok(())
@@ -187,14 +177,14 @@ fn bring_up(settings: &Settings, file: &Path, deadline: Deadline) -> Result<Ende
 
 /// Unloads the agent. launchd answers before that is done, takes none of its name meanwhile, and has no event for it.
 fn put_down(deadline: Deadline) -> Result<(), ServiceError> {
-    launchctl(&["bootout", &format!("{}/{LABEL}", domain())], deadline)?.done()?;
+    launchctl(&["bootout", &target()], deadline)?.done()?;
     while printed(deadline)?.is_some() && !deadline.has_passed() {
         platform::pause(PAUSE, deadline);
     }
     Ok(())
 }
 
-/// Takes it away.
+/// Takes it away: what we wrote is removed, a package's is disabled.
 ///
 /// # Errors
 /// [`ServiceError`].
@@ -211,10 +201,20 @@ pub(super) fn uninstall(
         put_down(deadline)?;
         changes.push(format!("unloaded {LABEL}"));
     }
-    if file::remove(&file)? {
-        changes.push(format!("removed {}", shown(&file)));
+    file::take_away(&[file], changes)?;
+    if packaged().exists() && !disabled(deadline)? {
+        launchctl(&["disable", &target()], deadline)?.done()?;
+        changes.push(format!("disabled {LABEL}"));
     }
     Ok(())
+}
+
+/// None: the folder of the socket is there from the start of the machine on.
+///
+/// # Errors
+/// None.
+pub(super) fn awaited(_settings: &Settings, _deadline: Deadline) -> Result<Option<Endpoint>, Failure> {
+    Ok(None)
 }
 
 /// As [`super::start`]. One that is loaded and does not listen has lost its socket's file: it is loaded anew.
@@ -239,40 +239,10 @@ pub(super) fn stop(_settings: &Settings, deadline: Deadline) -> Result<Option<St
     let Ok(Some(printed)) = printed(deadline) else { return Ok(None) };
     let ended = match pid(&printed) {
         Some(pid) => {
-            launchctl(&["kill", "SIGTERM", &format!("{}/{LABEL}", domain())], deadline)?.done()?;
+            launchctl(&["kill", "SIGTERM", &target()], deadline)?.done()?;
             format!("stopped {DAEMON}, pid {pid}")
         }
         None => "no daemon was running".to_owned(),
     };
     Ok(Some(format!("{ended}; launchd listens on, and starts it for the next command\n")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_written_says_whose_it_is_and_has_this_daemon_and_this_socket() {
-        let written = plist(
-            Path::new("/opt/a&b/dt-credd"),
-            Path::new("/var/folders/x/T/dt-cred/agent.sock"),
-            Path::new("/l"),
-        );
-        let written = written.expect("written");
-        assert!(
-            written.starts_with("<?xml") && written.contains(MARKER) && !written.contains('@'),
-            "{written}"
-        );
-        assert!(written.contains("<string>/opt/a&amp;b/dt-credd</string>"), "{written}");
-        assert!(written.contains("<string>/var/folders/x/T/dt-cred/agent.sock</string>"), "{written}");
-        assert!(!PLIST.contains(MARKER));
-    }
-
-    #[test]
-    fn the_daemons_number_is_read_of_what_launchd_tells() {
-        let told =
-            "gui/501/ai.datatrails.dt-cred = {\n\tactive count = 1\n\tstate = running\n\n\tpid = 4242\n}\n";
-        assert_eq!(pid(told), Some(4242));
-        assert_eq!(pid("gui/501/ai.datatrails.dt-cred = {\n\tstate = not running\n}\n"), None);
-    }
 }

@@ -93,14 +93,9 @@ fn text(mut stream: ChildStdout, deadline: Deadline) -> io::Result<String> {
     let (mut said, mut some) = (Vec::new(), [0; 4096]);
     loop {
         match platform::read_child(&mut stream, &mut some, deadline)? {
-            0 => return Ok(decoded(&said)),
+            0 => return Ok(platform::decoded(&said)),
             read if said.len() < SAID => said.extend_from_slice(&some[..read]),
             _ => {}
         }
     }
-}
-
-/// Windows' own programs may write UTF-16: what is in ASCII is read either way.
-fn decoded(said: &[u8]) -> String {
-    String::from_utf8_lossy(said).replace('\0', "")
 }

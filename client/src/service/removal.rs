@@ -7,7 +7,7 @@ use dt_cred_proto::{
     message::{Erase, Failure, Operation, Response},
 };
 
-use super::{Changes, ServiceError, end, shown, system};
+use super::{Changes, ServiceError, end, shown, stray, system};
 use crate::{daemon, deadline::Deadline, platform::DAEMON, settings::Settings};
 
 /// Erases every item, takes the service away, ends the daemon and removes what both have written; what was done, one line
@@ -20,7 +20,9 @@ pub(super) fn run(settings: &Settings, deadline: Deadline) -> Result<Changes, Fa
         return Err(ServiceError::Explicit.into());
     }
     let mut changes = Changes::new();
-    let folders: Vec<_> = state_folder().into_iter().chain(system::run_folder(settings)).collect();
+    let folders = [state_folder(), stray::folder(), system::run_folder(settings)];
+    let mut folders: Vec<_> = folders.into_iter().flatten().collect();
+    folders.dedup();
     // What is made for the question alone is no change.
     let had = folders.clone().into_iter().filter(|folder| folder.exists()).collect::<Vec<_>>();
     let ran = !super::sleeps(settings, deadline) && daemon::running(settings, deadline)?.is_some();
@@ -38,7 +40,12 @@ pub(super) fn run(settings: &Settings, deadline: Deadline) -> Result<Changes, Fa
     {
         changes.push(format!("ended {DAEMON}, pid {pid}"));
     }
-    // The run folder may lie in the state folder.
+    if let Some(there) = stray::settings(settings)
+        && let Some(pid) = end(&there, deadline)?
+    {
+        changes.push(format!("ended {DAEMON}, pid {pid}"));
+    }
+    // One lies in another.
     for folder in folders.iter().rev() {
         let is_left = removed(folder)?;
         if is_left {
@@ -47,17 +54,12 @@ pub(super) fn run(settings: &Settings, deadline: Deadline) -> Result<Changes, Fa
             changes.push(format!("removed {}", shown(folder)));
         }
     }
-    for log in system::log().into_iter().filter(|log| log.is_file()) {
-        fs::remove_file(&log).map_err(failed(&log))?;
-        changes.push(format!("removed {}", shown(&log)));
-    }
-    if let Some(kept) = system::configuration() {
-        if kept.exists() {
-            changes.push(format!("kept {}: you wrote it", shown(&kept)));
-        }
-        // The daemon makes its folder, and one with anything in it is not removed.
-        let _ = kept.parent().map(fs::remove_dir);
-    }
+    let kept = system::kept();
+    changes.extend(
+        kept.iter().filter(|path| path.exists()).map(|path| format!("kept {}: you wrote it", shown(path))),
+    );
+    // The daemon makes the configuration's folder, and one with anything in it is not removed.
+    let _ = kept.first().and_then(|path| path.parent()).map(fs::remove_dir);
     Ok(changes)
 }
 

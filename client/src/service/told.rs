@@ -11,7 +11,7 @@ pub(super) fn state(state: Option<&State>, is_json: bool) -> String {
 }
 
 fn for_people(state: Option<&State>) -> String {
-    let Some(State { place, enabled, activity, failure, .. }) = state else {
+    let Some(State { place, others, enabled, activity, failure, .. }) = state else {
         return "no service is installed, and none is needed: dt-cred starts the daemon\n".to_owned();
     };
     let enabled = match enabled {
@@ -30,7 +30,13 @@ fn for_people(state: Option<&State>) -> String {
         }
         (None, None) => String::new(),
     };
-    format!("installed: {place}{enabled}\n{activity}")
+    let others: String = others
+        .iter()
+        .map(|other| {
+            format!("also there: {other}: one is enough, and dt-cred service install leaves a package's\n")
+        })
+        .collect();
+    format!("installed: {place}{enabled}\n{activity}{others}")
 }
 
 fn for_programs(state: Option<&State>) -> String {
@@ -44,6 +50,7 @@ fn for_programs(state: Option<&State>) -> String {
     let told = json!({
         "schema": 1,
         "installed": state.map(|state| &state.place),
+        "others": state.map_or(&[][..], |state| &state.others),
         "written": state.is_some_and(|state| state.written),
         "enabled": state.and_then(|state| state.enabled),
         "state": word,
@@ -60,7 +67,8 @@ mod tests {
     use super::*;
 
     fn with(activity: Option<Activity>, failure: Option<Failure>) -> State {
-        State { place: "/u/dt-cred.socket".to_owned(), written: true, enabled: Some(true), activity, failure }
+        let place = "/u/dt-cred.socket".to_owned();
+        State { place, others: Vec::new(), written: true, enabled: Some(true), activity, failure }
     }
 
     #[test]
@@ -79,15 +87,18 @@ mod tests {
             );
         }
         assert!(for_people(None).starts_with("no service is installed"));
+        let two = State { others: vec!["/p/dt-cred.socket".to_owned()], ..with(None, None) };
+        assert!(for_people(Some(&two)).contains("\nalso there: /p/dt-cred.socket: one is enough"));
+        assert!(for_programs(Some(&two)).contains("\"others\":[\"/p/dt-cred.socket\"]"));
     }
 
     #[test]
     fn programs_are_told_the_same() {
         let failure = Failure::new(FailureKind::Daemon, "systemd gave up");
         let expected = "{\"enabled\":true,\"failure\":{\"exit_code\":3,\"message\":\"systemd gave up\"},\
-                        \"installed\":\"/u/dt-cred.socket\",\"pid\":null,\"schema\":1,\"state\":\"failed\",\"written\":true}\n";
+                        \"installed\":\"/u/dt-cred.socket\",\"others\":[],\"pid\":null,\"schema\":1,\"state\":\"failed\",\"written\":true}\n";
         assert_eq!(for_programs(Some(&with(Some(Activity::GivenUp), Some(failure)))), expected);
-        let expected = "{\"enabled\":null,\"failure\":null,\"installed\":null,\"pid\":null,\"schema\":1,\"state\":null,\
+        let expected = "{\"enabled\":null,\"failure\":null,\"installed\":null,\"others\":[],\"pid\":null,\"schema\":1,\"state\":null,\
                         \"written\":false}\n";
         assert_eq!(for_programs(None), expected);
         let running = for_programs(Some(&with(Some(Activity::Running(42)), None)));

@@ -4,25 +4,18 @@ use std::{
     fs::{self, DirBuilder, File},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use dt_cred_proto::platform::{TrustError, own_uid};
 
-use super::ServiceError;
+use super::{Changes, ServiceError, There, shown};
 
 /// What each file that is written here holds, in a comment of its own kind. One without it is another program's.
 pub(super) const MARKER: &str = "Written by `dt-cred service install`, and removed by `dt-cred service uninstall`: what is changed here is lost.";
 
 /// Largest file that is looked at, in bytes: ours are smaller.
 const LIMIT: u64 = 64 * 1024;
-
-/// What lies at a path.
-pub(super) enum There {
-    Nothing,
-    Ours(String),
-    Foreign,
-}
 
 /// What lies at `path`. A symlink is whoever's made it.
 ///
@@ -46,11 +39,55 @@ pub(super) fn look(path: &Path) -> Result<There, ServiceError> {
     })
 }
 
-/// Has `text`, which holds the marker, at `path`, mode 0644; whether that changed anything.
+/// Has each of these texts, which hold the marker, at its path, and nothing of ours where there is no text, as a package has
+/// brought its own; whether that changed anything. All are looked at before one is changed.
 ///
 /// # Errors
-/// That another program's file lies there, or that it cannot be written.
-pub(super) fn write(path: &Path, text: &str) -> Result<bool, ServiceError> {
+/// That another program's file lies there, or that one cannot be written.
+pub(super) fn place(
+    files: &[(PathBuf, Option<String>)],
+    changes: &mut Changes,
+) -> Result<bool, ServiceError> {
+    for (path, _) in files {
+        if matches!(look(path)?, There::Foreign) {
+            return Err(ServiceError::Foreign(path.clone()));
+        }
+    }
+    let before = changes.len();
+    for (path, text) in files {
+        match text {
+            Some(text) if write(path, text)? => changes.push(format!("wrote {}", shown(path))),
+            None if remove(path)? => {
+                changes.push(format!("removed {}, as a package has brought its own", shown(path)));
+            }
+            _ => {}
+        }
+    }
+    Ok(changes.len() > before)
+}
+
+/// Removes those of these files that are ours; whether one was there.
+///
+/// # Errors
+/// That one cannot be removed.
+pub(super) fn take_away(files: &[PathBuf], changes: &mut Changes) -> Result<bool, ServiceError> {
+    let before = changes.len();
+    for path in files {
+        if remove(path)? {
+            changes.push(format!("removed {}", shown(path)));
+        }
+    }
+    Ok(changes.len() > before)
+}
+
+/// What counts of `places`, the first that is there, and what else is there.
+pub(super) fn found(places: impl IntoIterator<Item = PathBuf>) -> (Option<PathBuf>, Vec<String>) {
+    let mut there = places.into_iter().filter(|path| path.exists());
+    (there.next(), there.map(|path| shown(&path)).collect())
+}
+
+/// Has `text` at `path`, mode 0644; whether that changed anything.
+fn write(path: &Path, text: &str) -> Result<bool, ServiceError> {
     match look(path)? {
         There::Foreign => return Err(ServiceError::Foreign(path.to_owned())),
         There::Ours(there) if there == text => return Ok(false),
@@ -78,10 +115,7 @@ pub(super) fn write(path: &Path, text: &str) -> Result<bool, ServiceError> {
 }
 
 /// Removes the file at `path` if it is ours; whether it was there.
-///
-/// # Errors
-/// That it cannot be removed.
-pub(super) fn remove(path: &Path) -> Result<bool, ServiceError> {
+fn remove(path: &Path) -> Result<bool, ServiceError> {
     if !matches!(look(path)?, There::Ours(_)) {
         return Ok(false);
     }

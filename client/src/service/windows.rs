@@ -8,26 +8,21 @@ use std::{
 };
 
 use dt_cred_proto::{
-    endpoint::state_folder,
+    endpoint::{Endpoint, state_folder},
     message::Failure,
     platform::{Sid, create_private, private_folder},
 };
 use windows_sys::Win32::{Foundation::MAX_PATH, System::SystemInformation::GetSystemDirectoryW};
 
 use super::{
-    Changes, ServiceError, State,
+    Changes, ServiceError, State, There,
     program::{self, Ended},
+    task, xml,
 };
 use crate::{deadline::Deadline, settings::Settings};
 
 /// Whether the service listens where the daemon does.
 pub(super) const TAKES_SOCKET: bool = false;
-
-const TASK: &str = include_str!("../../../packaging/windows/dt-cred.xml");
-
-/// By what a task is known to be ours, whatever it is called.
-const MARKER: &str =
-    "Written by dt-cred service install, and removed by dt-cred service uninstall: starts dt-credd at logon";
 
 /// The task's name: all users' tasks lie in one folder.
 fn name() -> Result<String, ServiceError> {
@@ -52,17 +47,11 @@ fn system_folder() -> PathBuf {
 }
 
 /// What the system has of the task of that name.
-enum There {
-    Nothing,
-    Ours(String),
-    Foreign,
-}
-
 fn look(name: &str, deadline: Deadline) -> Result<There, ServiceError> {
     let ended = schtasks(&["/Query", "/TN", name, "/XML"], deadline)?;
     Ok(if !ended.succeeded || !ended.output.contains("<Task") {
         There::Nothing
-    } else if ended.output.contains(MARKER) {
+    } else if task::is_ours(&ended.output) {
         There::Ours(ended.output)
     } else {
         There::Foreign
@@ -79,15 +68,10 @@ pub(super) fn run_folder(_settings: &Settings) -> Option<PathBuf> {
     None
 }
 
-/// A log beside the state folder's: there is none.
-pub(super) fn log() -> Option<PathBuf> {
-    None
-}
-
-/// What the user may have configured.
-pub(super) fn configuration() -> Option<PathBuf> {
+/// What the user may have written, which stays.
+pub(super) fn kept() -> Vec<PathBuf> {
     let roaming = std::env::var_os("APPDATA").map(PathBuf::from).filter(|path| path.is_absolute());
-    roaming.map(|folder| folder.join(r"dt-cred\config\config.toml"))
+    roaming.map(|folder| folder.join(r"dt-cred\config\config.toml")).into_iter().collect()
 }
 
 /// The service as it is; none where there is none.
@@ -98,10 +82,11 @@ pub(super) fn state(_settings: &Settings, deadline: Deadline) -> Result<Option<S
     let name = name()?;
     Ok(match look(&name, deadline)? {
         There::Nothing | There::Foreign => None,
-        There::Ours(_) => Some(State {
+        There::Ours(told) => Some(State {
             place: format!("the scheduled task {name}"),
+            others: Vec::new(),
             written: true,
-            enabled: Some(true),
+            enabled: Some(task::is_enabled(&told)),
             activity: None,
             failure: None,
         }),
@@ -130,13 +115,16 @@ pub(super) fn prepare(
     let program = client(daemon)?;
     match look(&name, deadline)? {
         There::Foreign => return Err(ServiceError::Foreign(PathBuf::from(name))),
-        There::Ours(there) if there.contains(&format!("<Command>{program}</Command>")) => return Ok(()),
+        There::Ours(told) if task::is_current(&told, &program) => return Ok(()),
         There::Ours(_) | There::Nothing => {}
     }
     let file = state_folder().unwrap_or_default().join("task.xml");
     let user = name.trim_start_matches("dt-cred-");
-    let text = TASK.replace("@USER@", user).replace("@MARKER@", MARKER).replace("@PROGRAM@", &program);
-    write(&file, &text).map_err(|source| ServiceError::Io { doing: "write", path: file.clone(), source })?;
+    write(&file, &task::written(user, &program)).map_err(|source| ServiceError::Io {
+        doing: "write",
+        path: file.clone(),
+        source,
+    })?;
     let path = file.display().to_string();
     let created = schtasks(&["/Create", "/TN", &name, "/XML", &path, "/F"], deadline).and_then(Ended::done);
     // It says nothing that the task does not.
@@ -149,12 +137,9 @@ pub(super) fn prepare(
 /// The client that lies beside the daemon, as XML has it.
 fn client(daemon: &Path) -> Result<String, ServiceError> {
     let path = std::env::current_exe().unwrap_or_else(|_| daemon.with_file_name("dt-cred.exe"));
-    let path = path.to_str().map(|path| path.trim_start_matches(r"\\?\").to_owned());
-    let path = path.filter(|path| !path.contains(char::is_control));
-    let path = path.ok_or_else(|| {
-        ServiceError::Unseen(format!("a task takes no such path as {daemon:?}: install dt-cred elsewhere"))
-    })?;
-    Ok(path.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"))
+    // The scheduler takes no path of this kind.
+    let plain = path.to_str().and_then(|path| path.strip_prefix(r"\\?\")).map(Path::new);
+    xml::text(plain.unwrap_or(&path), "the scheduler")
 }
 
 /// Writes the task where nobody else can change it, in UTF-16, which schtasks reads.
@@ -197,6 +182,14 @@ pub(super) fn uninstall(
     schtasks(&["/Delete", "/TN", &name, "/F"], deadline)?.done()?;
     changes.push(format!("removed the scheduled task {name}"));
     Ok(())
+}
+
+/// None: a pipe needs no folder.
+///
+/// # Errors
+/// None.
+pub(super) fn awaited(_settings: &Settings, _deadline: Deadline) -> Result<Option<Endpoint>, Failure> {
+    Ok(None)
 }
 
 /// Never: see above.

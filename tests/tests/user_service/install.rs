@@ -144,6 +144,9 @@ fn a_packages_units_are_used_and_uninstall_only_disables_them() {
     let package = "install -d /usr/local/lib/systemd/user && cd /usr/local/lib/systemd/user && \
         sed '/Written by/d' $HOME_OF/dt-cred.socket >dt-cred.socket && sed '/Written by/d' $HOME_OF/dt-cred.service >dt-cred.service";
     systemd.run(&package.replace("$HOME_OF", &folder), "").done();
+    let hidden = "also there: /usr/local/lib/systemd/user/dt-cred.socket: one is enough";
+    let told = user.run("dt-cred service status", "").done();
+    assert!(told.contains(hidden), "what was written counts, and a package's does not: {told}");
     let told = install(&user);
     for line in [
         format!("removed {folder}/dt-cred.socket, as a package has brought its own\n"),
@@ -154,6 +157,7 @@ fn a_packages_units_are_used_and_uninstall_only_disables_them() {
     assert_eq!(install(&user), "nothing to change: the service is installed\n");
     assert_eq!(status(&user)["installed"], "/usr/local/lib/systemd/user/dt-cred.socket");
     assert_eq!(status(&user)["written"], false);
+    assert_eq!(status(&user)["others"], Value::Array(Vec::new()));
     user.run("dt-cred start", "").done();
     let told = user.run("dt-cred service uninstall", "").done();
     assert_eq!(told, "disabled dt-cred.socket\nstopped dt-cred.socket and dt-cred.service\n");

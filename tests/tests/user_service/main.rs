@@ -2,6 +2,7 @@
 #![cfg(target_os = "linux")]
 
 mod install;
+mod login;
 mod packaged;
 mod removal;
 mod room;

@@ -33,12 +33,12 @@ fn the_agent_of_launchd_is_a_property_list_whose_socket_is_the_one_that_the_daem
     const READ: &str = "import json, plistlib, sys\n\
         json.dump(plistlib.loads(sys.stdin.buffer.read()), sys.stdout, sort_keys=True)";
     let plist = source("packaging/launchd/ai.datatrails.dt-cred.plist");
-    let client = source("client/src/service/macos.rs");
-    assert_eq!(placeholders(&plist, &client), ["@DAEMON@", "@LOG@", "@SOCKET@"]);
+    let client = source("client/src/service/macos/agent.rs");
+    assert_eq!(placeholders(&plist, &client), ["@DAEMON@", "@SOCKET@"]);
     // A comment behind the first line, as the client writes it.
     let written = plist.replacen('\n', "\n<!-- Written by `dt-cred service install` -->\n", 1);
     let Some(read) = python(READ, &written) else { return };
-    let expected = r#"{"KeepAlive": false, "Label": "ai.datatrails.dt-cred", "ProcessType": "Adaptive", "ProgramArguments": ["@DAEMON@"], "RunAtLoad": false, "Sockets": {"Listeners": {"SockPathMode": 384, "SockPathName": "@SOCKET@"}}, "StandardErrorPath": "@LOG@", "Umask": 63}"#;
+    let expected = r#"{"KeepAlive": false, "Label": "ai.datatrails.dt-cred", "ProcessType": "Adaptive", "ProgramArguments": ["@DAEMON@"], "RunAtLoad": false, "Sockets": {"Listeners": {"SockPathMode": 384, "SockPathName": "@SOCKET@"}}, "Umask": 63}"#;
     assert_eq!(read, expected);
     assert!(source("daemon/src/macos.rs").contains(r#"const SOCKET: &std::ffi::CStr = c"Listeners";"#));
     assert!(client.contains(r#"const LABEL: &str = "ai.datatrails.dt-cred";"#));
@@ -59,8 +59,8 @@ for path in ['Triggers/LogonTrigger/UserId', 'Principals/Principal/UserId', 'Pri
     print(found.text)
 ";
     let task = source("packaging/windows/dt-cred.xml");
-    let names = placeholders(&task, &source("client/src/service/windows.rs"));
-    assert_eq!(names, ["@MARKER@", "@PROGRAM@", "@USER@"]);
+    let names = placeholders(&task, &source("client/src/service/windows/task.rs"));
+    assert_eq!(names, ["@MARKER@", "@PROGRAM@", "@RELEASE@", "@USER@"]);
     let Some(read) = python(READ, &task) else { return };
     assert_eq!(
         read, "@USER@\n@USER@\nInteractiveToken\nLeastPrivilege\n@PROGRAM@\nstart\n@MARKER@\nfalse\n",

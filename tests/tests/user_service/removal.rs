@@ -8,7 +8,7 @@ use dt_cred_tests::{
     user::Account,
 };
 
-use super::{failed, install};
+use super::{failed, install, units};
 
 /// What this user has, folders that others make too aside: files wherever they lie, daemons, items.
 #[track_caller]
@@ -20,7 +20,7 @@ fn traces(systemd: &Systemd, user: &SystemdUser<'_>) -> String {
     );
     let files = systemd.run(&files, "").stdout;
     let others = user.run(
-        "pgrep -u $(id -u) dt-cred; keyctl session - sh -c 'keyctl list $(keyctl get_persistent @s)' 2>/dev/null | grep dt-cred",
+        "pgrep -r D,R,S,T -u $(id -u) dt-cred; keyctl session - sh -c 'keyctl list $(keyctl get_persistent @s)' 2>/dev/null | grep dt-cred",
         "",
     );
     files + &others.stdout
@@ -91,6 +91,28 @@ fn uninstall_for_a_user_leaves_what_is_not_dt_creds_and_says_so() {
         .run("cd ~/.local/state/dt-cred && find . -type f | sort && cat ~/.config/dt-cred/config.toml", "")
         .done();
     assert!(left.starts_with("./notes\n./old/state.toml\n[[profile.default.file]]\n"), "{left}");
+}
+
+#[test]
+fn uninstall_for_a_user_names_what_they_changed_of_the_units_and_leaves_it() {
+    let Some(systemd) = Systemd::boot() else { return };
+    let user = systemd.log_in();
+    install(&user);
+    let edit = "cd ~/.config/systemd/user && mkdir dt-cred.socket.d dt-cred.service.d && echo '[Socket]' >dt-cred.socket.d/override.conf
+        echo '[Service]' >dt-cred.service.d/override.conf && systemctl --user daemon-reload";
+    user.run(edit, "").done();
+    for _ in 0..2 {
+        let told = user.run("dt-cred service uninstall --user", "").done();
+        for unit in ["dt-cred.socket", "dt-cred.service"] {
+            let kept = format!("kept {}/{unit}.d: you wrote it\n", units(&user));
+            assert!(told.contains(&kept), "{told}");
+        }
+        let left = user.run("cd ~/.config && find . -type f | sort", "").done();
+        assert_eq!(
+            left,
+            "./systemd/user/dt-cred.service.d/override.conf\n./systemd/user/dt-cred.socket.d/override.conf\n"
+        );
+    }
 }
 
 #[test]

@@ -39,7 +39,8 @@ fn the_task_is_taken_by_the_scheduler_and_is_gone_after_uninstall() {
         .trim_end_matches(':');
     assert_eq!(told, format!("registered the scheduled task {name}: it starts the daemon at your logon\n"));
     let task = registered(name);
-    for part in ["Written by dt-cred service install", "<DisallowStartIfOnBatteries>false<"] {
+    let release = format!("<Version>{}</Version>", env!("CARGO_PKG_VERSION"));
+    for part in ["Written by dt-cred service install", "<DisallowStartIfOnBatteries>false<", &release] {
         assert!(task.contains(part), "{part}: {task}");
     }
     if is_wine() {
@@ -51,6 +52,11 @@ fn the_task_is_taken_by_the_scheduler_and_is_gone_after_uninstall() {
         assert!(task.contains(part), "{part}: {task}");
     }
     assert_eq!(service("install"), "nothing to change: the service is installed\n");
+    assert!(service("status").starts_with(&format!("installed: the scheduled task {name}, enabled")));
+    schtasks(&["/Change", "/TN", name, "/DISABLE"]).done();
+    let disabled = format!("installed: the scheduled task {name}, disabled: ");
+    assert!(service("status").starts_with(&disabled));
+    assert_eq!(service("install"), told, "it is there again");
     assert!(service("status").starts_with(&format!("installed: the scheduled task {name}, enabled")));
     assert_eq!(service("uninstall"), format!("removed the scheduled task {name}\n"));
     assert_eq!(service("uninstall"), "nothing to change: no service is installed\n");

@@ -36,7 +36,7 @@ impl Systemd {
     pub fn log_in(&self) -> SystemdUser<'_> {
         let uid = 1_000_000 + (id() & 0xffff) * 64 + USERS.fetch_add(1, Ordering::Relaxed) % 64;
         let user = SystemdUser { systemd: self, uid };
-        self.run(&format!("set -- {uid}\n{LOG_IN}"), "").done();
+        user.log_in_again();
         user
     }
 }
@@ -50,6 +50,27 @@ impl SystemdUser<'_> {
     /// Their home folder.
     pub fn home(&self) -> String {
         format!("/home/u{}", self.uid)
+    }
+
+    /// Ends their manager and takes the runtime folder away, as systemd does when they have logged out. Their other programs
+    /// go on.
+    #[track_caller]
+    pub fn log_out(&self) {
+        let uid = self.uid;
+        self.systemd.run(&format!("systemctl stop manager-{uid} && rm -r /run/user/{uid}"), "").done();
+    }
+
+    /// Has their manager run again.
+    #[track_caller]
+    pub fn log_in_again(&self) {
+        self.systemd.run(&format!("set -- {}\n{LOG_IN}", self.uid), "").done();
+    }
+
+    /// Has their manager come with the machine, as far as files tell (`loginctl enable-linger`).
+    #[track_caller]
+    pub fn linger(&self) {
+        let folder = "/var/lib/systemd/linger";
+        self.systemd.run(&format!("mkdir -p {folder} && touch {folder}/u{}", self.uid), "").done();
     }
 
     /// Runs a shell script as they do. `dt-cred` is on their PATH, and no variable but those of a login is set.

@@ -1,0 +1,100 @@
+//! The time in which systemd has made no runtime folder for this user: early in a boot, or while they are not logged in. Where
+//! the service is enabled no daemon is started then: it would lie in the state folder, know nothing of the service's
+//! drop-ins, and go on, found by nobody, once systemd listens where every client looks from then on.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use dt_cred_proto::{
+    endpoint::{Endpoint, endpoint, state_folder},
+    message::{Failure, FailureKind},
+    platform::own_uid,
+};
+
+use super::{PACKAGED, SOCKET, installed, own_folder, variable};
+use crate::{deadline::Deadline, platform, settings::Settings, spinner, verbose};
+
+/// How often it is looked whether the user's manager is there.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// That the service listens where nothing is before a login, and that none is on its way.
+pub(super) fn missing(settings: &Settings) -> Option<Failure> {
+    let folder = expected(settings).filter(|_| !lingers())?;
+    let user = user().map_or("USER".to_owned(), |user| user.to_string_lossy().into_owned());
+    Some(Failure::new(
+        FailureKind::Daemon,
+        format!(
+            "dt-cred.socket listens in {folder:?}, which systemd makes at your login, and you are not logged in: log in, or run `sudo loginctl enable-linger {user}` once, then try again"
+        ),
+    ))
+}
+
+/// Waits for the manager of a user who lingers; where it listens. None where nobody need wait.
+///
+/// # Errors
+/// [`missing`], or that the time was not enough.
+pub(in crate::service) fn awaited(
+    settings: &Settings,
+    deadline: Deadline,
+) -> Result<Option<Endpoint>, Failure> {
+    let Some(folder) = expected(settings) else { return Ok(None) };
+    if let Some(failure) = missing(settings) {
+        return Err(failure);
+    }
+    let began = verbose::begun(|| format!("waiting for systemd to make {folder:?}"));
+    let listens = folder.join("systemd/private");
+    let look = |deadline: Deadline| {
+        while !listens.exists() {
+            if deadline.has_passed() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            platform::pause(PAUSE, deadline);
+        }
+        Ok(())
+    };
+    let waiting_for = || "waiting for systemd to start your user manager".into();
+    let there = spinner::while_waiting(deadline, deadline.remaining(), waiting_for, look);
+    verbose::ended(began, || if there.is_ok() { "it is there" } else { "it is not there" }.to_owned());
+    there.map_err(|_| {
+        Failure::new(
+            FailureKind::TryLater,
+            format!(
+                "dt-cred.socket listens in {folder:?}, and systemd has not started your user manager within {}: try again, or give it longer with --timeout",
+                deadline.in_words()
+            ),
+        )
+    })?;
+    endpoint().map(Some).map_err(|error| Failure::new(FailureKind::Usage, error.to_string()))
+}
+
+/// The runtime folder that systemd is to make, where the service that is enabled listens in it and it is not there.
+fn expected(settings: &Settings) -> Option<PathBuf> {
+    let falls_back = state_folder().is_some_and(|state| settings.endpoint.path.starts_with(state));
+    // In a container that has this user's home there is nobody who would make it.
+    let is_expected = !settings.endpoint.explicit
+        && falls_back
+        && Path::new("/run/systemd/system").exists()
+        && installed().is_some()
+        && is_enabled();
+    is_expected.then(|| Path::new("/run/user").join(own_uid().to_string()))
+}
+
+/// Whether systemd listens from each login on, as far as files tell.
+fn is_enabled() -> bool {
+    let folders = own_folder().ok().into_iter().chain(PACKAGED.map(PathBuf::from));
+    folders.map(|folder| folder.join("sockets.target.wants").join(SOCKET)).any(|link| link.is_symlink())
+}
+
+/// Whether systemd starts this user's manager with the machine (`loginctl enable-linger`).
+fn lingers() -> bool {
+    user().is_some_and(|user| Path::new("/var/lib/systemd/linger").join(user).exists())
+}
+
+/// This user's name, as cron and every login have it: the system's list of users may be a network away.
+fn user() -> Option<std::ffi::OsString> {
+    let found = ["LOGNAME", "USER"].into_iter().find_map(variable);
+    found.filter(|name| Path::new(name).file_name() == Some(name))
+}

@@ -7,4 +7,4 @@ mod system;
 #[path = "forward/windows.rs"]
 mod system;
 
-pub(crate) use system::run;
+pub(crate) use system::{is_there, run};

@@ -26,7 +26,7 @@ mod told;
 mod xml;
 
 use std::{
-    io,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -76,6 +76,11 @@ pub(crate) enum ServiceError {
     /// It refuses.
     #[error("{what} failed: {said}; mend that, then try again")]
     Refused { what: String, said: String },
+    /// It would start a daemon again.
+    #[error(
+        "dt-cred forward still runs, and would start {DAEMON} again: end it (Ctrl-C where it runs), then try again"
+    )]
+    Forwarding,
     /// What the daemon holds would be lost.
     #[error(
         "{DAEMON} (pid {pid}) holds credentials in memory alone, for profile {profiles}, and would lose them: run {stop}, then try again"
@@ -125,6 +130,8 @@ struct State {
     place: String,
     /// What else would start the daemon, and does not count beside that.
     others: Vec<String>,
+    /// The daemon that it starts, where that is told.
+    program: Option<PathBuf>,
     /// Whether `service install` wrote that.
     written: bool,
     /// Whether it is there after a login; none where nobody tells.
@@ -278,15 +285,36 @@ fn is_asked(settings: &Settings) -> bool {
     !settings.endpoint.explicit && system::installed().is_some()
 }
 
-/// What `doctor` tells of it: by what it is installed, and why it does not start the daemon.
+/// What to do about the service starting another daemon than lies beside this client; none where it does not.
+pub(crate) fn other_program(settings: &Settings, deadline: Deadline) -> Option<String> {
+    let state = is_asked(settings).then(|| system::state(settings, deadline).ok()).flatten()??;
+    let other = fs::canonicalize(state.program?).ok()?;
+    let own = fs::canonicalize(spawn::program().ok()?).ok()?;
+    let mend = if state.written {
+        "run dt-cred service install, then dt-cred stop"
+    } else {
+        "use the dt-cred beside that, or have one of the two installed alone"
+    };
+    (own != other).then(|| format!("the service starts {other:?}: {mend}"))
+}
+
+/// What `doctor` tells of it.
+pub(crate) struct Examined {
+    /// By what it is installed.
+    pub(crate) place: String,
+    /// What else is there, and does not count beside that.
+    pub(crate) others: Vec<String>,
+    /// Why it does not start the daemon.
+    pub(crate) failure: Option<Failure>,
+}
+
+/// The service as `doctor` tells of it; none where none is installed.
 ///
 /// # Errors
 /// Why nobody tells.
-pub(crate) fn examined(
-    settings: &Settings,
-    deadline: Deadline,
-) -> Result<Option<(String, Option<Failure>)>, Failure> {
-    Ok(system::state(settings, deadline)?.map(|state| (state.place, state.failure)))
+pub(crate) fn examined(settings: &Settings, deadline: Deadline) -> Result<Option<Examined>, Failure> {
+    let examined = |State { place, others, failure, .. }| Examined { place, others, failure };
+    Ok(system::state(settings, deadline)?.map(examined))
 }
 
 /// A path for people, as a word of a line.

@@ -68,12 +68,14 @@ pub(crate) struct State {
     pub(crate) status: Box<Status>,
     pub(crate) files: Vec<FileStatus>,
     pub(crate) defences: Vec<Defence>,
+    /// What to do about a daemon of another release than this client; none where it is of the same.
+    pub(crate) other_release: Option<String>,
 }
 
 /// What the daemon tells of itself; none where none runs.
 fn ask(settings: &Settings, deadline: Deadline) -> Result<Option<State>, Failure> {
     let connection = daemon::awake(settings, deadline)?;
-    connection.map(|mut connection| State::of(&mut connection, deadline)).transpose()
+    connection.map(|mut connection| State::of(settings, &mut connection, deadline)).transpose()
 }
 
 impl State {
@@ -81,14 +83,24 @@ impl State {
     ///
     /// # Errors
     /// Why it does not.
-    pub(crate) fn of(connection: &mut Connection, deadline: Deadline) -> Result<Self, Failure> {
+    pub(crate) fn of(
+        settings: &Settings,
+        connection: &mut Connection,
+        deadline: Deadline,
+    ) -> Result<Self, Failure> {
         let mut ask = |operation| daemon::ask_over(connection, operation, deadline);
         let Response::Status(status) = ask(Operation::Status)? else { return Err(daemon::unexpected()) };
         let Response::Files(files) = ask(Operation::Files)? else { return Err(daemon::unexpected()) };
         let Response::Defences(defences) = ask(Operation::Defences)? else {
             return Err(daemon::unexpected());
         };
-        Ok(Self { status, files, defences })
+        // As after an upgrade, until it is ended.
+        let is_other = status.release.as_str() != env!("CARGO_PKG_VERSION");
+        let other_release = is_other.then(|| {
+            let beside = || "run dt-cred stop; the next dt-cred get starts the daemon beside it".to_owned();
+            service::other_program(settings, deadline).unwrap_or_else(beside)
+        });
+        Ok(Self { status, files, defences, other_release })
     }
 
     /// Leaves out every other profile where one is named.
@@ -169,7 +181,7 @@ pub(crate) mod tests {
             defence("memory", true, "not for other processes of this user"),
             defence("files", false, "this kernel has no Landlock"),
         ];
-        State { status: Box::new(status()), files: files(), defences }
+        State { status: Box::new(status()), files: files(), defences, other_release: None }
     }
 
     pub(crate) fn files() -> Vec<FileStatus> {

@@ -19,7 +19,7 @@ pub(super) struct Seen {
 /// Asks the daemon that listens, or starts one where that is allowed; there is nothing seen where none answers.
 pub(super) fn look(settings: &Settings) -> (Check, Option<Seen>) {
     match see(settings) {
-        Ok(seen) => (judged(&seen.state.status, seen.examined.starter), Some(seen)),
+        Ok(seen) => (judged(&seen.state, seen.examined.starter), Some(seen)),
         Err(failure) => (Check::told(NAME, Verdict::Fails, failure.message), None),
     }
 }
@@ -36,7 +36,7 @@ fn see(settings: &Settings) -> Result<Seen, Failure> {
         return Err(daemon::unexpected());
     };
     // Last, so that it tells what became of the token that was asked for.
-    Ok(Seen { state: State::of(&mut connection, deadline())?, keyrings, examined })
+    Ok(Seen { state: State::of(settings, &mut connection, deadline())?, keyrings, examined })
 }
 
 /// What the daemon does against other programs, a line each.
@@ -58,9 +58,9 @@ fn mend(note: &str) -> Option<&'static str> {
 }
 
 /// Whose it is was seen when it was connected to.
-fn judged(status: &Status, starter: Starter) -> Check {
-    let (own, uptime) = (env!("CARGO_PKG_VERSION"), in_words(status.uptime_ms));
-    let Status { release, pid, .. } = status;
+fn judged(State { status, other_release, .. }: &State, starter: Starter) -> Check {
+    let Status { release, pid, .. } = &**status;
+    let uptime = in_words(status.uptime_ms);
     let starter = match starter {
         Starter::Client => "a dt-cred",
         Starter::ServiceManager => "the service manager",
@@ -69,18 +69,19 @@ fn judged(status: &Status, starter: Starter) -> Check {
     let found = format!(
         "dt-credd {release}, pid {pid}, up {uptime}, started by {starter}, listened for by you or by the system"
     );
-    if release.as_str() == own {
-        Check::ok(NAME, found)
-    } else {
-        let found = format!("{found}; this dt-cred is {own}");
-        Check::warning(NAME, found, "run dt-cred stop; the next dt-cred get starts the other one")
+    match other_release {
+        None => Check::ok(NAME, found),
+        Some(advice) => {
+            let found = format!("{found}; this dt-cred is {}", env!("CARGO_PKG_VERSION"));
+            Check::warning(NAME, found, advice.clone())
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::tests::{state, status};
+    use crate::status::tests::state;
 
     #[test]
     fn a_defence_that_is_not_active_is_warned_about_with_what_its_user_can_do() {
@@ -96,10 +97,10 @@ mod tests {
 
     #[test]
     fn a_daemon_of_another_release_is_warned_about() {
-        let mut status = Status { release: env!("CARGO_PKG_VERSION").into(), ..status() };
-        assert_eq!(judged(&status, Starter::Client).verdict, Verdict::Ok);
-        status.release = "9.9.9".into();
-        let check = judged(&status, Starter::ServiceManager);
+        let mut state = state();
+        assert_eq!(judged(&state, Starter::Client).verdict, Verdict::Ok);
+        state.other_release = Some("run dt-cred stop".to_owned());
+        let check = judged(&state, Starter::ServiceManager);
         assert!(check.found.as_str().contains("started by the service manager"));
         assert_eq!(check.verdict, Verdict::Warning);
         assert!(check.mend.is_some_and(|mend| mend.as_str().contains("dt-cred stop")));

@@ -1,11 +1,11 @@
 //! Whether a user service is installed that starts the daemon, and whether it does.
 
-use dt_cred_proto::message::{Failure, Verdict};
+use dt_cred_proto::message::Verdict;
 
 use super::Check;
 use crate::{
     deadline::Deadline,
-    service::{self, stray},
+    service::{self, Examined, stray},
     settings::Settings,
 };
 
@@ -29,10 +29,14 @@ pub(super) fn checks(settings: &Settings) -> Vec<Check> {
     [service].into_iter().chain(stray).collect()
 }
 
-fn judged(starts: bool, installed: Option<(String, Option<Failure>)>) -> Check {
+fn judged(starts: bool, installed: Option<Examined>) -> Check {
     match installed {
-        Some((_, Some(failure))) => Check::told(NAME, Verdict::Fails, failure.message),
-        Some((place, None)) => Check::ok(NAME, format!("installed: {place}")),
+        Some(Examined { failure: Some(failure), .. }) => Check::told(NAME, Verdict::Fails, failure.message),
+        Some(Examined { place, others, .. }) if !others.is_empty() => {
+            let found = format!("{place} counts before {}", others.join(", "));
+            Check::warning(NAME, found, "dt-cred service install leaves one, a package's where there is one")
+        }
+        Some(Examined { place, .. }) => Check::ok(NAME, format!("installed: {place}")),
         None if !starts => Check::ok(NAME, "none is installed"),
         None => Check::ok(NAME, "none is installed, and none is needed: dt-cred starts the daemon"),
     }

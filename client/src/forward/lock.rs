@@ -51,8 +51,11 @@ impl Lock {
     }
 }
 
-/// Never through a symlink, never waiting for the other end of a fifo.
-fn open(path: &Path) -> io::Result<fs::File> {
+/// The file of a lock: its user's alone, never through a symlink, never waiting for the other end of a fifo.
+///
+/// # Errors
+/// As open(2).
+pub(super) fn open(path: &Path) -> io::Result<fs::File> {
     let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or_default();
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(false).mode(0o600).custom_flags(flags).open(path)

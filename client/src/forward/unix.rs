@@ -4,6 +4,8 @@
 mod lock;
 #[path = "place.rs"]
 mod place;
+#[path = "presence.rs"]
+mod presence;
 #[path = "room.rs"]
 mod room;
 #[path = "rules.rs"]
@@ -33,6 +35,7 @@ use rustix::{
     fs::Mode,
 };
 
+pub(crate) use self::presence::is_there;
 use self::{
     place::{Place, Socket},
     room::{Guest, Room},
@@ -103,6 +106,7 @@ pub(crate) fn run(settings: &Settings, arguments: ForwardArguments) -> Result<()
     }
     let line = introduction(&profile, place.path(), &allow_uid, ttl, others);
     let (path, socket) = (place.path().to_owned(), place.listen()?);
+    let _presence = presence::show(settings);
     let forward = Arc::new(Forward {
         settings: settings.clone(),
         profile,

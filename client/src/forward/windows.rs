@@ -4,6 +4,11 @@ use dt_cred_proto::message::{Failure, FailureKind};
 
 use crate::{cli::ForwardArguments, settings::Settings};
 
+/// Whether one of this user's runs.
+pub(crate) const fn is_there() -> bool {
+    false
+}
+
 /// Says so.
 ///
 /// # Errors

@@ -162,6 +162,7 @@ pub(super) fn state(settings: &Settings, deadline: Deadline) -> Result<Option<St
     Ok(Some(State {
         place: shown(&file),
         others: file::found(places()).1,
+        program: units.as_ref().map(|units| PathBuf::from(&units.service.program)),
         written,
         enabled: units.as_ref().map(|units| units.socket.is_enabled()),
         activity: units.as_ref().map(Units::activity),
@@ -196,7 +197,12 @@ pub(super) fn prepare(
         Ok((own.join(name), text))
     };
     let files = UNITS.into_iter().map(file).collect::<Result<Vec<_>, ServiceError>>()?;
-    if file::place(&files, changes)? {
+    let mut is_changed = file::place(&files, changes)?;
+    if !is_changed && manager.units(deadline)?.are_stale() {
+        changes.push("had systemd read the units anew".to_owned());
+        is_changed = true;
+    }
+    if is_changed {
         manager.systemctl(&["daemon-reload"], deadline)?.done()?;
         if manager.units(deadline)?.service.is_active() {
             changes.push(format!(
@@ -301,7 +307,9 @@ pub(super) fn start(settings: &Settings, deadline: Deadline) -> Result<bool, Fai
     if !units.socket.loaded {
         return Ok(false);
     }
-    if let Some(failure) = units.failure() {
+    if units.is_worn_out() {
+        let _ = manager.systemctl(&["reset-failed", SOCKET, SERVICE], deadline);
+    } else if let Some(failure) = units.failure() {
         return Err(failure);
     }
     // Where somebody has removed its file, systemd listens on a socket that nobody finds, and listens anew only once the
@@ -329,7 +337,13 @@ pub(super) fn stop(settings: &Settings, deadline: Deadline) -> Result<Option<Str
     }
     let ended = if units.service.is_active() {
         manager.systemctl(&["stop", SERVICE], deadline)?.done()?;
-        format!("stopped {DAEMON}, pid {}", units.service.pid)
+        // Whoever stops it often has systemd start it often, which is no crash loop.
+        manager.systemctl(&["reset-failed", SERVICE], deadline)?;
+        match units.service.pid {
+            // Between two starts.
+            0 => format!("stopped {SERVICE}, which was being started"),
+            pid => format!("stopped {DAEMON}, pid {pid}"),
+        }
     } else {
         "no daemon was running".to_owned()
     };

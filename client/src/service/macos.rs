@@ -109,6 +109,7 @@ pub(super) fn state(_settings: &Settings, deadline: Deadline) -> Result<Option<S
         None => Activity::Stopped,
     });
     Ok(Some(State {
+        program: None,
         written: matches!(file::look(&file), Ok(There::Ours(_))),
         place: shown(&file),
         // That of `brew services` has a name of its own, and would start a second daemon.

@@ -8,7 +8,7 @@ use dt_cred_proto::{
 };
 
 use super::{Changes, ServiceError, end, shown, stray, system};
-use crate::{daemon, deadline::Deadline, platform::DAEMON, settings::Settings};
+use crate::{daemon, deadline::Deadline, forward, platform::DAEMON, settings::Settings};
 
 /// Erases every item, takes the service away, ends the daemon and removes what both have written; what was done, one line
 /// each, and what is left.
@@ -18,6 +18,9 @@ use crate::{daemon, deadline::Deadline, platform::DAEMON, settings::Settings};
 pub(super) fn run(settings: &Settings, deadline: Deadline) -> Result<Changes, Failure> {
     if settings.endpoint.explicit {
         return Err(ServiceError::Explicit.into());
+    }
+    if forward::is_there() {
+        return Err(ServiceError::Forwarding.into());
     }
     let mut changes = Changes::new();
     let folders = [state_folder(), stray::folder(), system::run_folder(settings)];
@@ -116,6 +119,7 @@ fn is_ours(name: &str, is_folder: bool) -> bool {
         "state.toml",
         "state.toml.new",
         "state.lock",
+        "forward.lock",
         "dt-credd.log",
         "dt-credd.log.1",
         "agent.sock",

@@ -68,7 +68,15 @@ mod tests {
 
     fn with(activity: Option<Activity>, failure: Option<Failure>) -> State {
         let place = "/u/dt-cred.socket".to_owned();
-        State { place, others: Vec::new(), written: true, enabled: Some(true), activity, failure }
+        State {
+            place,
+            others: Vec::new(),
+            program: None,
+            written: true,
+            enabled: Some(true),
+            activity,
+            failure,
+        }
     }
 
     #[test]

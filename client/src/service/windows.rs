@@ -85,6 +85,7 @@ pub(super) fn state(_settings: &Settings, deadline: Deadline) -> Result<Option<S
         There::Ours(told) => Some(State {
             place: format!("the scheduled task {name}"),
             others: Vec::new(),
+            program: None,
             written: true,
             enabled: Some(task::is_enabled(&told)),
             activity: None,

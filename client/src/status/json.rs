@@ -13,7 +13,7 @@ pub(super) fn nobody(failure: Option<&Failure>) -> String {
 
 /// The state as one line of JSON; `daemon` is null where none runs.
 pub(super) fn render(state: &State) -> String {
-    let State { status, files, defences } = state;
+    let State { status, files, defences, .. } = state;
     let daemon = json!({
         "release": status.release,
         "pid": status.pid,

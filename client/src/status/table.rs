@@ -40,7 +40,7 @@ pub(super) fn nobody(starts: bool, failure: Option<&Failure>) -> String {
 
 /// The state as text, as it looks there.
 pub(super) fn render(state: &State, named: Option<&Profile>, look: Look) -> String {
-    let State { status, files, defences } = state;
+    let State { status, files, defences, other_release } = state;
     let mut text = format!(
         "dt-credd {}, pid {}, up {}, {} requests\n",
         status.release,
@@ -48,13 +48,8 @@ pub(super) fn render(state: &State, named: Option<&Profile>, look: Look) -> Stri
         in_words(status.uptime_ms),
         status.requests
     );
-    let own = env!("CARGO_PKG_VERSION");
-    if status.release.as_str() != own {
-        // As after an upgrade, until it is ended.
-        let _ = writeln!(
-            text,
-            "this dt-cred is {own}: run dt-cred stop; the next dt-cred get starts the daemon beside it"
-        );
+    if let Some(advice) = other_release {
+        let _ = writeln!(text, "this dt-cred is {}: {advice}", env!("CARGO_PKG_VERSION"));
     }
     let (active, others): (Vec<_>, Vec<_>) = defences.iter().partition(|defence| defence.active);
     let line = |what: &str, defences: Vec<String>| {

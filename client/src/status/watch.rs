@@ -55,12 +55,12 @@ fn ask(
     deadline: Deadline,
 ) -> Result<Option<State>, Failure> {
     if let Some(connected) = connection
-        && let Ok(state) = State::of(connected, deadline)
+        && let Ok(state) = State::of(settings, connected, deadline)
     {
         return Ok(Some(state));
     }
     *connection = daemon::awake(settings, deadline)?;
-    connection.as_mut().map(|connected| State::of(connected, deadline)).transpose()
+    connection.as_mut().map(|connected| State::of(settings, connected, deadline)).transpose()
 }
 
 /// The text as it is drawn over the one before: from the top, each line in place of the old one, nothing below. What has no

@@ -22,6 +22,22 @@ pub fn daemon() -> PathBuf {
     program("dt-credd")
 }
 
+/// A daemon of another release in all but its code, and that release: as long as this one's, and none that there is.
+///
+/// # Panics
+/// Where it cannot be read.
+pub fn daemon_of_another_release() -> (String, Vec<u8>) {
+    let own = env!("CARGO_PKG_VERSION");
+    let release = own.replace(|digit: char| digit.is_ascii_digit(), "9");
+    let mut program = std::fs::read(daemon()).expect("the daemon");
+    let places: Vec<_> =
+        (0..program.len() - own.len()).filter(|at| program[*at..].starts_with(own.as_bytes())).collect();
+    for at in places {
+        program[at..at + own.len()].copy_from_slice(release.as_bytes());
+    }
+    (release, program)
+}
+
 /// The sandbox issuer, for a test that needs it as a process of its own.
 pub fn sandbox() -> PathBuf {
     program("sandbox-issuer")

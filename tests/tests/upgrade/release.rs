@@ -8,18 +8,11 @@ use dt_cred_tests::{
     user::{Account, User},
 };
 
-/// Puts the daemon into the user's own folder, of another release in all but its code.
-fn bring_another(user: &mut User, release: &str) {
-    let own = env!("CARGO_PKG_VERSION");
-    assert_eq!(own.len(), release.len());
+/// Puts a daemon of another release into the user's own folder; which.
+fn bring_another(user: &mut User) -> String {
     user.home.bring_programs();
     let daemon = user.home.daemon_program();
-    let mut program = fs::read(binaries::daemon()).expect("the daemon");
-    let places: Vec<_> =
-        (0..program.len() - own.len()).filter(|at| program[*at..].starts_with(own.as_bytes())).collect();
-    for at in places {
-        program[at..at + own.len()].copy_from_slice(release.as_bytes());
-    }
+    let (release, program) = binaries::daemon_of_another_release();
     fs::remove_file(&daemon).expect("a link to the one that was built");
     // By another process: a program that is open for writing here cannot be run.
     let mut write = Command::new("sh");
@@ -28,6 +21,7 @@ fn bring_another(user: &mut User, release: &str) {
     let mut version = user.home.command(&daemon);
     version.arg("--version");
     assert_eq!(run(version, "").done(), format!("dt-credd {release}\n"));
+    release
 }
 
 #[test]
@@ -35,9 +29,7 @@ fn a_daemon_of_another_release_serves_on_and_status_and_doctor_say_what_to_do_ab
     let sandbox = Sandbox::http();
     let mut user = User::in_memory();
     let own = env!("CARGO_PKG_VERSION");
-    // As long as it, and none that there is.
-    let release = own.replace(|digit: char| digit.is_ascii_digit(), "9");
-    bring_another(&mut user, &release);
+    let release = bring_another(&mut user);
     user.log_in(&Account::at(&sandbox));
     user.dt_cred(&["get"]).done();
     let status = user.dt_cred(&["status"]).done();

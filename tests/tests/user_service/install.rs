@@ -147,6 +147,9 @@ fn a_packages_units_are_used_and_uninstall_only_disables_them() {
     let hidden = "also there: /usr/local/lib/systemd/user/dt-cred.socket: one is enough";
     let told = user.run("dt-cred service status", "").done();
     assert!(told.contains(hidden), "what was written counts, and a package's does not: {told}");
+    let doctor = user.run("dt-cred doctor", "").stdout;
+    let warned = format!("{folder}/dt-cred.socket counts before /usr/local/lib/systemd/user/dt-cred.socket");
+    assert!(doctor.contains(&warned), "{doctor}");
     let told = install(&user);
     for line in [
         format!("removed {folder}/dt-cred.socket, as a package has brought its own\n"),
@@ -158,6 +161,10 @@ fn a_packages_units_are_used_and_uninstall_only_disables_them() {
     assert_eq!(status(&user)["installed"], "/usr/local/lib/systemd/user/dt-cred.socket");
     assert_eq!(status(&user)["written"], false);
     assert_eq!(status(&user)["others"], Value::Array(Vec::new()));
+    // The package is upgraded.
+    systemd.run("sed -i s/^TasksMax=.*/TasksMax=77/ /usr/local/lib/systemd/user/dt-cred.service", "").done();
+    assert!(install(&user).starts_with("had systemd read the units anew\n"));
+    assert_eq!(user.run("systemctl --user show -P TasksMax dt-cred.service", "").done(), "77\n");
     user.run("dt-cred start", "").done();
     let told = user.run("dt-cred service uninstall", "").done();
     assert_eq!(told, "disabled dt-cred.socket\nstopped dt-cred.socket and dt-cred.service\n");

@@ -116,6 +116,22 @@ fn uninstall_for_a_user_names_what_they_changed_of_the_units_and_leaves_it() {
 }
 
 #[test]
+fn uninstall_for_a_user_waits_for_the_end_of_what_would_start_a_daemon_again() {
+    let Some(systemd) = Systemd::boot() else { return };
+    let (sandbox, user) = (Sandbox::https(), systemd.log_in());
+    furnish(&user, &sandbox);
+    let begun = "mkfifo ~/said; dt-cred -p held forward --socket ~/f.sock >/dev/null 2>~/said & head -n 1 ~/said; echo $! >~/pid";
+    let said = user.run(begun, "").done();
+    assert!(said.contains("serving profile held"), "{said}");
+    let before = traces(&systemd, &user);
+    failed(&user.run("dt-cred service uninstall --user", ""), 8, &["dt-cred forward still runs", "end it"]);
+    assert_eq!(traces(&systemd, &user), before);
+    user.run("kill $(cat ~/pid) && tail --pid=$(cat ~/pid) -f /dev/null && rm ~/pid ~/said", "").done();
+    user.run("dt-cred service uninstall --user && rm -r ~/.config/dt-cred", "").done();
+    assert_eq!(traces(&systemd, &user), "");
+}
+
+#[test]
 fn where_an_item_cannot_be_erased_nothing_else_is_done() {
     let Some(systemd) = Systemd::boot() else { return };
     let user = systemd.log_in();

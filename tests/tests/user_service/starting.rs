@@ -2,11 +2,11 @@
 
 use dt_cred_tests::{
     issuer::Sandbox,
-    parts::{Systemd, SystemdUser},
+    parts::{Systemd, SystemdUser, binaries},
     user::Account,
 };
 
-use super::install;
+use super::{install, units};
 
 /// The daemons that this user has, and the one that systemd has for them.
 #[track_caller]
@@ -140,4 +140,42 @@ fn credentials_that_start_is_given_are_held_by_the_service() {
     let (all, main) = daemons(&user);
     assert_eq!(all, [main]);
     user.run("dt-cred get >/dev/null", "").done();
+}
+
+#[test]
+fn where_the_service_starts_a_daemon_of_another_release_it_is_said_which_and_what_to_do() {
+    let Some(systemd) = Systemd::boot() else { return };
+    let user = systemd.log_in();
+    let (release, daemon) = binaries::daemon_of_another_release();
+    user.run(
+        "mkdir other && cat >other/dt-credd && chmod 755 other/dt-credd && cp /programs/dt-cred other",
+        daemon,
+    )
+    .done();
+    user.run("other/dt-cred service install && dt-cred start", "").done();
+    let starts = format!("the service starts \"{}/other/dt-credd\": ", user.home());
+    let told_by_both = |mend: &str| {
+        for command in ["status", "doctor"] {
+            let told = user.run(&format!("dt-cred {command}"), "").stdout;
+            assert!(told.contains(&format!("{starts}{mend}")), "{command}: {told}");
+        }
+    };
+    told_by_both("run dt-cred service install, then dt-cred stop");
+    // Beside it, its end is what brings the next one.
+    let told = user.run("other/dt-cred status", "").done();
+    assert!(told.starts_with(&format!("dt-credd {release}, pid ")), "{told}");
+    assert!(told.contains("run dt-cred stop; the next dt-cred get starts the daemon beside it"), "{told}");
+    // A package's are not to be written anew.
+    let brought = format!(
+        "install -d /usr/local/lib/systemd/user && cd {} && for unit in dt-cred.*; do sed '/Written by/d' $unit >/usr/local/lib/systemd/user/$unit && rm $unit; done",
+        units(&user)
+    );
+    systemd.run(&brought, "").done();
+    user.run("systemctl --user daemon-reload", "").done();
+    told_by_both("use the dt-cred beside that, or have one of the two installed alone");
+    systemd.run("rm -r /usr/local/lib/systemd/user", "").done();
+    install(&user);
+    user.run("dt-cred stop", "").done();
+    let told = user.run("dt-cred start && dt-cred status", "").done();
+    assert!(!told.contains(&release) && !told.contains("this dt-cred is"), "{told}");
 }

@@ -12,7 +12,7 @@ fn a_crash_loop_is_ended_by_systemd_and_told_with_its_mend_by_all_that_need_the_
     let Some(systemd) = Systemd::boot() else { return };
     let user = systemd.log_in();
     install(&user);
-    for (ends_with, code, first) in [(1, 3, "reject"), (7, 7, "get"), (8, 3, "start")] {
+    for (ends_with, code, first) in [(1, 3, "reject"), (8, 3, "start")] {
         user.break_service(ends_with);
         let with = format!("with exit code {ends_with} the last time");
         let words = [
@@ -55,6 +55,62 @@ fn a_crash_loop_is_ended_by_systemd_and_told_with_its_mend_by_all_that_need_the_
     user.run("dt-cred get", "");
     user.run("dt-cred service uninstall", "").done();
     assert_eq!(user.run("systemctl --user list-units --all --no-legend 'dt-cred*'", "").stdout, "");
+}
+
+/// As often as systemd starts it within a few minutes, and a few times more.
+const OFTEN: &str = "for n in $(seq 25); do";
+
+#[test]
+fn whoever_stops_the_daemon_often_finds_it_started_each_time() {
+    let Some(systemd) = Systemd::boot() else { return };
+    let user = systemd.log_in();
+    install(&user);
+    let stopped = format!("{OFTEN} dt-cred start && dt-cred stop || exit 1; done");
+    user.run(&stopped, "").done();
+    // Past dt-cred the limit holds, and the next command takes that back.
+    let restarted =
+        format!("dt-cred start; {OFTEN} systemctl --user restart dt-cred.service || exit 1; done");
+    assert_ne!(user.run(&restarted, "").code, Some(0), "systemd has no limit");
+    let told = user.run("dt-cred --no-start status --check", "");
+    failed(&told, 3, &["started too often within a few minutes", "run `dt-cred start`"]);
+    let started = user.run("dt-cred start", "").done();
+    assert!(started.contains(" started, pid "), "{started}");
+}
+
+#[test]
+fn a_wrong_configuration_that_was_asked_often_is_mended_once_it_is_mended() {
+    let Some(systemd) = Systemd::boot() else { return };
+    let user = systemd.log_in();
+    install(&user);
+    user.run("mkdir -p ~/.config/dt-cred && echo 'nonsense = 1' >~/.config/dt-cred/config.toml", "").done();
+    // One at a time, each of which starts the daemon.
+    let waits = "systemctl --user is-active --quiet dt-cred.service && exit 9";
+    let asked = format!("{OFTEN} dt-cred get; [ $? -eq 7 ] || exit 1; {waits}; done; exit 0");
+    let told = user.run(&asked, "");
+    assert_eq!(told.code, Some(0), "{told:?}");
+    assert!(told.stderr.lines().all(|line| line.contains("nonsense")), "{told:?}");
+    user.run("rm ~/.config/dt-cred/config.toml", "").done();
+    failed(&user.run("dt-cred get", ""), 5, &["nothing is stored"]);
+}
+
+#[test]
+fn a_unit_whose_program_is_gone_is_told_and_written_anew_by_install() {
+    let Some(systemd) = Systemd::boot() else { return };
+    let user = systemd.log_in();
+    user.run(
+        "mkdir ~/bin && cp /programs/dt-cred /programs/dt-credd ~/bin && ~/bin/dt-cred service install",
+        "",
+    )
+    .done();
+    user.run("dt-cred stop; rm -r ~/bin", "").done();
+    let told = user.run("dt-cred get; dt-cred get", "");
+    let last = told.stderr.lines().last().unwrap_or_default();
+    assert!(
+        last.contains("bin/dt-credd cannot be run") && last.contains("`dt-cred service install`"),
+        "{told:?}"
+    );
+    install(&user);
+    failed(&user.run("dt-cred get", ""), 5, &["nothing is stored"]);
 }
 
 #[test]

@@ -5,8 +5,10 @@ use dt_cred_proto::message::{Failure, FailureKind};
 use super::{Activity, SERVICE, SOCKET};
 
 /// What is asked of a unit.
-pub(super) const PROPERTIES: &str =
-    "--property=Id,LoadState,ActiveState,Result,UnitFileState,FragmentPath,MainPID,ExecMainStatus,NRestarts";
+pub(super) const PROPERTIES: &str = "--property=Id,LoadState,ActiveState,Result,UnitFileState,FragmentPath,NeedDaemonReload,MainPID,ExecStart,ExecMainCode,ExecMainStatus,NRestarts";
+
+/// What systemd ends with itself where there is no program at the path that the unit has (systemd.exec(5)).
+const NO_PROGRAM: u8 = 203;
 
 /// As often a daemon may end and be started again before that is called a loop.
 const FEW: u32 = 3;
@@ -23,8 +25,52 @@ pub(super) struct Unit {
     pub(super) file: String,
     /// The process that it runs as, or zero.
     pub(super) pid: u32,
-    code: u8,
+    /// The program that it starts.
+    pub(super) program: String,
+    /// Whether its file is another one than systemd has read, as after an upgrade.
+    stale: bool,
+    end: End,
     restarts: u32,
+}
+
+/// How its process ended the last time.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+enum End {
+    /// It has not.
+    #[default]
+    None,
+    /// By itself, with this exit code.
+    Exit(u8),
+    /// By this signal.
+    Signal(u8),
+}
+
+impl End {
+    /// Of `ExecMainCode` (waitid(2)'s `si_code`) and `ExecMainStatus`.
+    fn parse(code: &str, status: &str) -> Self {
+        let status = status.parse().unwrap_or_default();
+        match code {
+            "1" => Self::Exit(status),
+            "2" | "3" => Self::Signal(status),
+            _ => Self::None,
+        }
+    }
+
+    /// Whether the daemon ended as it is to: it was told to, or cannot serve and has said why to whoever asked.
+    fn is_orderly(self) -> bool {
+        let usage = FailureKind::Usage.exit_code();
+        let expected = [0, usage, FailureKind::Daemon.exit_code(), FailureKind::Configuration.exit_code()];
+        matches!(self, Self::Exit(code) if expected.contains(&code))
+    }
+
+    /// For people, behind what happened.
+    fn told(self) -> String {
+        match self {
+            Self::None | Self::Exit(0) => String::new(),
+            Self::Exit(code) => format!(", with exit code {code} the last time"),
+            Self::Signal(number) => format!(", by signal {number} the last time"),
+        }
+    }
 }
 
 impl Unit {
@@ -64,7 +110,9 @@ impl Units {
                 file_state: value("UnitFileState"),
                 file: value("FragmentPath"),
                 pid: value("MainPID").parse().unwrap_or_default(),
-                code: value("ExecMainStatus").parse().unwrap_or_default(),
+                program: program(&value("ExecStart")),
+                stale: value("NeedDaemonReload") == "yes",
+                end: End::parse(&value("ExecMainCode"), &value("ExecMainStatus")),
                 restarts: value("NRestarts").parse().unwrap_or_default(),
             };
             match value("Id").as_str() {
@@ -74,6 +122,11 @@ impl Units {
             }
         }
         units
+    }
+
+    /// Whether systemd goes by older files than there are.
+    pub(super) fn are_stale(&self) -> bool {
+        self.socket.stale || self.service.stale
     }
 
     /// What becomes of the daemon.
@@ -90,34 +143,64 @@ impl Units {
         }
     }
 
+    /// Whether systemd has given up on a daemon that does not crash: it was only started too often, by those who stop it or by
+    /// those who ask one that cannot serve. Another try costs no loop then.
+    pub(super) fn is_worn_out(&self) -> bool {
+        self.has_given_up() && self.service.end.is_orderly()
+    }
+
+    fn has_given_up(&self) -> bool {
+        self.socket.active == "failed"
+            && matches!(self.socket.result.as_str(), "service-start-limit-hit" | "trigger-limit-hit")
+    }
+
     /// That systemd starts the daemon no more: it has closed the socket, and opens it for nobody before it is told to. Or that it
     /// starts it again and again.
     pub(super) fn failure(&self) -> Option<Failure> {
-        let code = match self.service.code {
-            0 => String::new(),
-            code => format!(", with exit code {code} the last time"),
-        };
+        let end = self.service.end.told();
         let see = format!("see why by `journalctl --user -u {SERVICE}`, mend it");
-        let message = match (self.socket.active.as_str(), self.socket.result.as_str()) {
-            ("failed", "service-start-limit-hit" | "trigger-limit-hit") => format!(
-                "systemd gave up on {SERVICE}, which ended again and again{code}: {see}, then run `systemctl --user reset-failed {SOCKET} {SERVICE}` and `dt-cred start`"
-            ),
-            ("failed", result) => format!(
-                "systemd gave up on {SOCKET}, which failed ({result}): see why by `journalctl --user -u {SOCKET}`, mend it, then run `systemctl --user reset-failed {SOCKET} {SERVICE}` and `dt-cred start`"
-            ),
-            _ if self.service.active == "activating" && self.service.restarts >= FEW => format!(
-                "systemd starts {SERVICE} again and again, {} times by now, as it ends{code}: {see}, then run `systemctl --user restart {SERVICE}`",
+        let message = if self.is_worn_out() {
+            let mend = if end.is_empty() { "run" } else { "mend what it says then by" };
+            format!(
+                "systemd starts {SERVICE} no more, which was started too often within a few minutes{end}: {mend} `dt-cred start`"
+            )
+        } else if self.has_given_up() && self.service.end == End::Exit(NO_PROGRAM) {
+            format!(
+                "systemd gave up on {SERVICE}, as {program} cannot be run, by {file}: run `dt-cred service install`, then `dt-cred start`",
+                program = self.service.program,
+                file = self.service.file
+            )
+        } else if self.has_given_up() {
+            format!(
+                "systemd gave up on {SERVICE}, which ended again and again{end}: {see}, then run `systemctl --user reset-failed {SOCKET} {SERVICE}` and `dt-cred start`"
+            )
+        } else if self.socket.active == "failed" {
+            format!(
+                "systemd gave up on {SOCKET}, which failed ({result}): see why by `journalctl --user -u {SOCKET}`, mend it, then run `systemctl --user reset-failed {SOCKET} {SERVICE}` and `dt-cred start`",
+                result = self.socket.result
+            )
+        } else if self.service.active == "activating" && self.service.restarts >= FEW {
+            format!(
+                "systemd starts {SERVICE} again and again, {} times by now, as it ends{end}: {see}, then run `systemctl --user restart {SERVICE}`",
                 self.service.restarts
-            ),
-            _ => return None,
+            )
+        } else {
+            return None;
         };
-        let kind = if self.service.code == FailureKind::Configuration.exit_code() {
-            FailureKind::Configuration
+        let configuration = FailureKind::Configuration;
+        let kind = if self.service.end == End::Exit(configuration.exit_code()) {
+            configuration
         } else {
             FailureKind::Daemon
         };
         Some(Failure::new(kind, message))
     }
+}
+
+/// The path in `ExecStart=`, which is told as `{ path=… ; argv[]=… ; … }`.
+fn program(line: &str) -> String {
+    let path = line.strip_prefix("{ path=").and_then(|rest| rest.split(" ; ").next());
+    path.unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
@@ -134,6 +217,8 @@ FragmentPath=/usr/lib/systemd/user/dt-cred.socket
 
 Id=dt-cred.service
 MainPID=0
+ExecStart={ path=/usr/bin/dt-credd ; argv[]=/usr/bin/dt-credd ; ignore_errors=no ; pid=0 }
+ExecMainCode=1
 ExecMainStatus=0
 LoadState=loaded
 ActiveState=inactive
@@ -160,20 +245,26 @@ Result=success
         assert_eq!(Units::parse(LISTENING).socket.file_state, "enabled");
     }
 
+    fn given_up(code: &str, status: &str) -> Units {
+        let failed = LISTENING.replace("=active", "=failed");
+        let failed = failed.replacen("Result=success", "Result=service-start-limit-hit", 1);
+        let code = failed.replace("ExecMainCode=1", &format!("ExecMainCode={code}"));
+        Units::parse(&code.replace("ExecMainStatus=0", &format!("ExecMainStatus={status}")))
+    }
+
     #[test]
-    fn a_crash_loop_is_told_with_its_mend_and_a_wrong_configuration_by_its_own_code() {
-        let failed = LISTENING.replace("=active", "=failed").replacen(
-            "Result=success",
-            "Result=service-start-limit-hit",
-            1,
-        );
-        for (code, expected) in [("1", 3), ("7", 7)] {
-            let text = failed.replace("ExecMainStatus=0", &format!("ExecMainStatus={code}"));
-            let failure = Units::parse(&text).failure().expect("given up");
-            assert_eq!(failure.kind.exit_code(), expected);
+    fn a_crash_loop_is_told_with_its_mend_and_is_not_taken_back() {
+        // SIGBUS has the number of a wrong configuration.
+        for (code, status, end) in
+            [("1", "1", "exit code 1"), ("2", "7", "by signal 7"), ("3", "11", "by signal 11")]
+        {
+            let units = given_up(code, status);
+            assert!(!units.is_worn_out(), "{end}");
+            let failure = units.failure().expect("given up");
+            assert_eq!(failure.kind, FailureKind::Daemon);
             for word in [
                 "dt-cred.service, which ended again and again",
-                &format!("exit code {code}"),
+                end,
                 "reset-failed dt-cred.socket dt-cred.service",
                 "dt-cred start",
                 "journalctl --user -u dt-cred.service",
@@ -181,8 +272,35 @@ Result=success
                 assert!(failure.message.as_str().contains(word), "{word}: {failure}");
             }
         }
-        let other = Units::parse(&LISTENING.replace("=active", "=failed")).failure().expect("given up");
+        let other = Units::parse(&LISTENING.replace("=active", "=failed"));
+        assert!(!other.is_worn_out(), "the socket itself failed");
+        let other = other.failure().expect("given up");
         assert!(other.message.as_str().contains("dt-cred.socket, which failed (success)"), "{other}");
+    }
+
+    #[test]
+    fn a_daemon_that_was_only_started_too_often_is_started_again_by_whoever_asks() {
+        for (status, kind, end) in [
+            ("0", FailureKind::Daemon, "within a few minutes: run `dt-cred start`"),
+            ("3", FailureKind::Daemon, "exit code 3"),
+            ("7", FailureKind::Configuration, "exit code 7"),
+        ] {
+            let units = given_up("1", status);
+            assert!(units.is_worn_out() && units.activity() == Activity::GivenUp, "{status}");
+            let failure = units.failure().expect("given up");
+            assert_eq!(failure.kind, kind);
+            assert!(failure.message.as_str().contains(end), "{failure}");
+            assert!(!failure.message.as_str().contains("reset-failed"), "{failure}");
+        }
+        assert!(!Units::parse(LISTENING).is_worn_out());
+    }
+
+    #[test]
+    fn a_unit_whose_program_is_gone_is_told_with_what_writes_it_anew() {
+        let failure = given_up("1", "203").failure().expect("given up");
+        for word in ["/usr/bin/dt-credd cannot be run", "`dt-cred service install`"] {
+            assert!(failure.message.as_str().contains(word), "{failure}");
+        }
     }
 
     #[test]

@@ -50,13 +50,9 @@ mod platform;
 #[path = "windows.rs"]
 mod platform;
 
-use std::{ffi::OsString, panic::catch_unwind, process::ExitCode};
+use std::{ffi::OsString, process::ExitCode};
 
-use dt_cred_proto::{
-    allocator::Wiping,
-    message::{Failure, FailureKind},
-    panic,
-};
+use dt_cred_proto::{allocator::Wiping, message::Failure, panic};
 
 use crate::{
     cli::{Asked, Cli, Command, Globals},
@@ -69,12 +65,7 @@ static ALLOCATOR: Wiping = Wiping;
 
 fn main() -> ExitCode {
     dt_cred_proto::platform::hide_memory();
-    panic::tell_place(error::bug);
-    // Unwound and not ended at once, so that a terminal that was silent is so no more.
-    catch_unwind(told).unwrap_or(ExitCode::from(FailureKind::Other.exit_code()))
-}
-
-fn told() -> ExitCode {
+    panic::end_process(bug);
     let arguments = git_credential::by_name(std::env::args_os());
     match run(&arguments) {
         Ok(code) => {
@@ -89,6 +80,12 @@ fn told() -> ExitCode {
             code.into()
         }
     }
+}
+
+/// Tells of a panic, on a terminal that is as it was before this process came.
+fn bug(place: &str) {
+    platform::undo_terminal();
+    error::bug(place);
 }
 
 fn run(arguments: &[OsString]) -> Result<ExitCode, Failure> {

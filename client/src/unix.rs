@@ -37,6 +37,7 @@ pub(crate) use socket::{Stranger, Stream};
 pub(crate) use system::{Process, boot_time, may_daemon_read, unnumbered};
 
 use self::tidy::Tidy;
+pub(crate) use self::tidy::undo as undo_terminal;
 use crate::{deadline::Deadline, masked::Signal};
 
 /// The name of the daemon's program.

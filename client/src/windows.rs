@@ -56,6 +56,12 @@ pub(crate) fn may_daemon_read(_file: &std::path::Path) -> bool {
 /// Nothing: a program that is run finds standard output as this one did.
 pub(crate) fn hand_on_output() {}
 
+/// Makes the console as it was: this process ends.
+pub(crate) fn undo_terminal() {
+    canvas::undo();
+    console::undo();
+}
+
 /// What to look at where the pipe cannot be reached.
 pub(crate) const ENDPOINT_MEND: &str = "see that DT_CRED_SOCKET names a pipe of your own, or unset it";
 

@@ -4,20 +4,11 @@ use std::{panic, process};
 
 use crate::message::FailureKind;
 
-/// Has every panic of this process `tell` its place alone.
-pub fn tell_place(tell: fn(place: &str)) {
+/// Has every panic of this process `tell` its place and end it, with the exit code of a bug: half a process that holds
+/// secrets serves nobody. Nothing is unwound, so that nobody need be able to.
+pub fn end_process(tell: fn(place: &str)) {
     panic::set_hook(Box::new(move |panic| {
         tell(&panic.location().map(ToString::to_string).unwrap_or_default());
-    }));
-}
-
-/// Has every panic of this process `tell` its place and end it, with the exit code of a bug: half a process that holds
-/// secrets serves nobody.
-pub fn end_process(tell: fn(place: &str)) {
-    tell_place(tell);
-    let told = panic::take_hook();
-    panic::set_hook(Box::new(move |panic| {
-        told(panic);
         process::exit(FailureKind::Other.exit_code().into());
     }));
 }

@@ -84,14 +84,25 @@ fn install(signal: c_int) {
     }
 }
 
-/// Undoes, and does what the signal does by itself.
-extern "C" fn handle(signal: c_int) {
-    #[expect(unsafe_code, reason = "what a signal finds has no owner")]
-    // SAFETY: it is null or was leaked, and nobody changes it.
-    let undo = unsafe { UNDO.load(Ordering::Acquire).as_ref() };
-    if let Some(undo) = undo {
+/// Undoes what there is to undo now: this process ends.
+pub(crate) fn undo() {
+    if let Some(undo) = now() {
         undo.put(undo.modes.as_ref().map(|(before, _)| before), undo.texts.0);
     }
+}
+
+fn now() -> Option<&'static Undo> {
+    #[expect(unsafe_code, reason = "what a signal finds has no owner")]
+    // SAFETY: it is null or was leaked, and nobody changes it.
+    unsafe {
+        UNDO.load(Ordering::Acquire).as_ref()
+    }
+}
+
+/// Undoes, and does what the signal does by itself.
+extern "C" fn handle(signal: c_int) {
+    let stopped = now();
+    undo();
     #[expect(unsafe_code, reason = "signals have no safe wrapper")]
     // SAFETY: both may be called by a handler. That of a signal that ends the process is the system's own again already.
     unsafe {
@@ -102,7 +113,7 @@ extern "C" fn handle(signal: c_int) {
     }
     if signal == SIGTSTP {
         install(signal);
-        if let Some(undo) = undo {
+        if let Some(undo) = stopped {
             undo.put(undo.modes.as_ref().map(|(_, meanwhile)| meanwhile), undo.texts.1);
         }
     }

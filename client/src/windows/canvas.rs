@@ -100,6 +100,15 @@ impl Drawn {
     }
 }
 
+/// Makes the console as it was before it was drawn on, where nobody is just drawing: this process ends.
+pub(super) fn undo() {
+    if let Ok(drawn) = DRAWN.try_lock()
+        && let Some(drawn) = *drawn
+    {
+        drawn.undo();
+    }
+}
+
 /// Makes the console as it was, before an event of it ends this process: called by the system, in a thread of its own.
 extern "system" fn restore(_event: u32) -> BOOL {
     let drawn = drawn();

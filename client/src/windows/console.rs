@@ -207,6 +207,16 @@ impl Drop for Silence<'_> {
     }
 }
 
+/// Makes the console as it was before a [`Silence`], where nobody is just doing so: this process ends.
+pub(super) fn undo() {
+    if let Ok(before) = BEFORE.try_lock()
+        && let (Some(usual), Ok(keys)) = (*before, open("CONIN$"))
+    {
+        // Nothing can be done about a console that is gone.
+        let _ = set_mode(&keys, usual);
+    }
+}
+
 /// Makes the console as it was, before an event of it ends this process: called by the system, in a thread of its own.
 extern "system" fn restore(_event: u32) -> BOOL {
     let before = before();

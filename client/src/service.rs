@@ -184,13 +184,13 @@ fn install(settings: &Settings, deadline: Deadline) -> Result<Changes, Failure> 
     let mut changes = Changes::new();
     // Its place is taken by whoever listens for it: said before anything is changed, done once the service is known.
     let has_room = !system::TAKES_SOCKET || holds_socket(settings, deadline);
-    let own = Some(settings.clone()).filter(|_| !has_room);
-    let rivals: Vec<_> = own.into_iter().chain(stray::settings(settings)).collect();
-    for rival in &rivals {
+    let stray = stray::settings(settings);
+    let rivals = || Some(settings).filter(|_| !has_room).into_iter().chain(&stray);
+    for rival in rivals() {
         kept_in_memory(rival, deadline)?;
     }
     system::prepare(settings, &program, deadline, &mut changes)?;
-    for rival in &rivals {
+    for rival in rivals() {
         if let Some(pid) = end(rival, deadline)? {
             changes.push(format!("ended {DAEMON}, pid {pid}, which a command had started"));
         }

@@ -15,7 +15,9 @@ pub(super) fn folder() -> Option<PathBuf> {
 /// What reaches it, where it may be there and commands look elsewhere.
 pub(super) fn settings(settings: &Settings) -> Option<Settings> {
     let path = folder()?.join("agent.sock");
-    let is_elsewhere = !settings.endpoint.explicit && path != settings.endpoint.path && path.exists();
+    // Windows' pipes lie in no folder.
+    let is_elsewhere =
+        cfg!(unix) && !settings.endpoint.explicit && path != settings.endpoint.path && path.exists();
     is_elsewhere.then(|| Settings { endpoint: Endpoint { path, explicit: true }, ..settings.clone() })
 }
 

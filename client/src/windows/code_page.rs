@@ -7,12 +7,19 @@ use windows_sys::Win32::{
 
 /// What another program has written, as text.
 pub(crate) fn decoded(said: &[u8]) -> String {
-    #[expect(unsafe_code, reason = "the console's code page has no safe wrapper")]
-    // SAFETY: the call takes nothing; it is 0 where there is no console.
-    let console = unsafe { GetConsoleOutputCP() };
     wide(said)
         .or_else(|| str::from_utf8(said).ok().map(str::to_owned))
-        .unwrap_or_else(|| of_page(said, if console == 0 { CP_OEMCP } else { console }))
+        .unwrap_or_else(|| of_page(said, code_page()))
+}
+
+/// The console's, else the one that consoles have here.
+fn code_page() -> u32 {
+    #[expect(unsafe_code, reason = "the console's code page has no safe wrapper")]
+    // SAFETY: the call takes nothing; it is 0 where there is no console.
+    match unsafe { GetConsoleOutputCP() } {
+        0 => CP_OEMCP,
+        page => page,
+    }
 }
 
 /// UTF-16, as its mark or the zero beside an ASCII letter tells.

@@ -86,6 +86,13 @@ fn where_the_service_is_not_enabled_or_no_systemd_runs_a_command_starts_the_daem
     user.log_out();
     let told = user.run(&start, "").done();
     assert!(told.contains(" started, pid ") && told.contains("stopped dt-credd"), "{told}");
+    // An administrator's link counts for all, but for whom it is masked.
+    let link = "mkdir -p /etc/systemd/user/sockets.target.wants && cd /etc/systemd/user/sockets.target.wants && ln -s ../dt-cred.socket .";
+    systemd.run(link, "").done();
+    failed(&user.run(&start, ""), 3, &["you are not logged in"]);
+    user.run("ln -sf /dev/null ~/.config/systemd/user/dt-cred.socket", "").done();
+    let told = user.run(&start, "").done();
+    assert!(told.contains(" started, pid ") && told.contains("stopped dt-credd"), "{told}");
 }
 
 #[test]

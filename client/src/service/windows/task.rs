@@ -46,8 +46,14 @@ fn element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
 
 /// Whether `told` may be `text` in a code page, which has another character, one for one, for what it lacks.
 fn is_told_as(told: &str, text: &str) -> bool {
-    let (told, text): (Vec<_>, Vec<_>) = (told.encode_utf16().collect(), text.encode_utf16().collect());
-    told.len() == text.len() && told.iter().zip(&text).all(|(told, unit)| told == unit || *unit > 0x7f)
+    let (mut told, mut text) = (told.encode_utf16(), text.encode_utf16());
+    loop {
+        match (told.next(), text.next()) {
+            (None, None) => return true,
+            (Some(told), Some(unit)) if told == unit || unit > 0x7f => {}
+            _ => return false,
+        }
+    }
 }
 
 #[cfg(test)]

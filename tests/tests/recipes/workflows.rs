@@ -142,7 +142,8 @@ fn nothing_is_released_that_ci_has_not_seen() {
     // Each lies by itself where it was made, with its own checksums; the draft has those of all.
     let download = members(&jobs["publish"], "pattern");
     assert_eq!(download, ["packages-*"]);
-    for name in members(&made["jobs"]["packages"], "with").into_iter().filter_map(|with| with["name"].as_str()) {
+    let uploads = members(&made["jobs"]["packages"], "with");
+    for name in uploads.iter().filter_map(|with| with["name"].as_str()) {
         assert!(name.starts_with("packages-"), "{name}");
     }
     assert!(!scripts(&jobs["publish"]).concat().contains("build"));

@@ -138,7 +138,14 @@ fn nothing_is_released_that_ci_has_not_seen() {
     // What is published was made by ci, whose packages were looked at: nothing is built here.
     let made = workflow(&checkers, "ci.yml");
     let upload = members(&made["jobs"]["packages"], "path");
-    assert_eq!(upload, ["target/packages/dt-cred*"]);
+    assert_eq!(upload, ["target/packages/dt-cred*", "target/packages-x86_64-pc-windows-gnu/dt-cred*"]);
+    // Each lies by itself where it was made, with its own checksums; the draft has those of all.
+    let download = members(&jobs["publish"], "pattern");
+    assert_eq!(download, ["packages-*"]);
+    let uploads = members(&made["jobs"]["packages"], "with");
+    for name in uploads.iter().filter_map(|with| with["name"].as_str()) {
+        assert!(name.starts_with("packages-"), "{name}");
+    }
     assert!(!scripts(&jobs["publish"]).concat().contains("build"));
 }
 

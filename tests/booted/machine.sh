@@ -158,7 +158,26 @@ PROGRAM
 
 # you SCRIPT: what the user types, in a login of its own. The client may start no daemon: what serves, systemd has started.
 you() {
-  ssh -F "$place/ssh" box "export DT_CRED_NO_START=1; $1"
+  ssh -F "$place/ssh" box "set -o pipefail; export DT_CRED_NO_START=1; $1"
+}
+
+# you_type SCRIPT PROMPT KEYS…: the same at a terminal, where each line is typed once its prompt stands there. What the terminal
+# showed is in $place/terminal.
+you_type() {
+  local script=$1 login keys
+  shift
+  rm -f "$place/keys"
+  mkfifo "$place/keys"
+  ssh -tt -F "$place/ssh" box "export DT_CRED_NO_START=1; $script" <"$place/keys" >"$place/terminal" &
+  login=$!
+  exec {keys}>"$place/keys"
+  while [[ $# -gt 0 ]]; do
+    until_it grep --quiet --fixed-strings "$1" "$place/terminal"
+    printf '%s\n' "$2" >&"$keys"
+    shift 2
+  done
+  wait "$login"
+  exec {keys}>&-
 }
 
 # keys: what the kernel keeps for the user.

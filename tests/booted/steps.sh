@@ -1,13 +1,14 @@
 # shellcheck shell=bash
 # What is proved of a booted machine, in this order. To be sourced by tests/booted/run: nothing but steps is defined here.
 # shellcheck disable=SC2016 # what stands in single quotes is for the user's shell
-: "${place:?}" "${reports:?}" "${uid:?}" "${account:?}" "${url:?}" "${secret:?}" "${CURL:?}" "${SOCKET:?}" "${DROP_INS:?}" "${MEND:?}" "${OF_DT_CRED:?}"
+: "${place:?}" "${reports:?}" "${uid:?}" "${account:?}" "${url:?}" "${id:?}" "${secret:?}" "${CURL:?}" "${SOCKET:?}" "${DROP_INS:?}" "${MEND:?}"
+: "${UPGRADED:?}" "${OF_DT_CRED:?}"
 
 the_package_is_installed_and_nothing_is_started_for_anybody() {
   files >"$place/files"
   packages install /debs/first.deb
   nobody_runs
-  equal "$(you 'systemctl --user daemon-reload && systemctl --user show --property=WantedBy,ActiveState dt-cred.socket')" $'WantedBy=\nActiveState=inactive'
+  prints $'WantedBy=\nActiveState=inactive' you 'systemctl --user daemon-reload && systemctl --user show --property=WantedBy,ActiveState dt-cred.socket'
 }
 
 systemd_finds_no_fault_in_the_units() {
@@ -18,15 +19,17 @@ systemd_finds_no_fault_in_the_units() {
 
 the_user_enables_the_socket_and_no_daemon_runs_yet() {
   silent you 'systemctl --user enable --quiet --now dt-cred.socket'
-  equal "$(you 'stat -c "%A %U" "$XDG_RUNTIME_DIR"/dt-cred{,/agent.sock}')" $'drwx------ you\nsrw------- you'
+  prints $'drwx------ you\nsrw------- you' you 'stat -c "%A %U" "$XDG_RUNTIME_DIR"/dt-cred{,/agent.sock}'
   nobody_runs
 }
 
-a_login_starts_the_daemon_through_the_socket_and_proves_the_credentials() {
-  { grep -v '^ca_file=' "$account"; echo keyring=keyutils; } | you 'dt-cred store'
-  equal "$(root pgrep --count dt-credd)" 1
-  equal "$(served_by)" "$(root pgrep dt-credd)"
-  equal "$(tokens)" 1
+a_login_at_a_terminal_starts_the_daemon_through_the_socket_and_proves_the_credentials() {
+  you_type "dt-cred login --keyring keyutils --url $url" 'Client id: ' "$id" 'Client secret (not shown): ' "$secret"
+  has "$(<"$place/terminal")" 'kept as profile default in the kernel keyring'
+  ! grep --fixed-strings "$secret" "$place/terminal" || fail 'the terminal showed the secret'
+  prints 1 root pgrep --count dt-credd
+  prints "$(root pgrep dt-credd)" served_by
+  prints 1 tokens
 }
 
 curl_has_the_list_in_several_shells_at_once_by_one_token() {
@@ -37,14 +40,14 @@ curl_has_the_list_in_several_shells_at_once_by_one_token() {
   done
   for shell in "${shells[@]}"; do wait "$shell"; done
   equal "$(cat "$place"/shell-? | jq --slurp 'map(select(.assets)) | length')" 20
-  equal "$(tokens)" 1
+  prints 1 tokens
 }
 
 cron_has_it_too() {
   printf 'DT_CRED_NO_START=1\n* * * * * %s >from-cron.part && mv from-cron.part from-cron\n' "$CURL" | you 'crontab -'
   until_it test -e "$place/root/home/you/from-cron"
   you 'crontab -r && cat from-cron' | jq --exit-status .assets >/dev/null
-  equal "$(tokens)" 1
+  prints 1 tokens
 }
 
 a_daemon_that_is_killed_is_replaced_at_the_next_get() {
@@ -53,7 +56,7 @@ a_daemon_that_is_killed_is_replaced_at_the_next_get() {
   daemon=$(served_by)
   you "kill -KILL $daemon && $CURL" | jq --exit-status .assets >/dev/null
   differ "$(served_by)" "$daemon"
-  equal "$(you "$SOCKET")" "$socket"
+  prints "$socket" you "$SOCKET"
 }
 
 a_restarted_daemon_serves_without_a_login() {
@@ -73,23 +76,24 @@ from_the_socket_to_the_first_answer_it_is_150_ms_at_most_besides_the_issuer() {
       issuer=\$(curl --silent --fail --output /dev/null --write-out '%{time_total}' -H \"\$token\" $url/archivist/v2/assets) || exit
       systemctl --user stop dt-cred.service 2>/dev/null && systemctl --user reset-failed dt-cred.service dt-cred.socket || exit
       before=\$EPOCHREALTIME && dt-cred get >/dev/null || exit
-      echo \$((\${EPOCHREALTIME/.} - \${before/.})) \$((10#\${issuer/.}))
-    done")
+      issuer=\${issuer/.}
+      echo \$((\${EPOCHREALTIME/.} - \${before/.} - 10#\$issuer))
+    done" | sort --numeric-sort)
   equal "$(wc -l <<<"$times")" 10
-  local best median issuer
-  best=$(cut -d ' ' -f 1 <<<"$times" | sort --numeric-sort | sed -n 1p)
-  median=$(cut -d ' ' -f 1 <<<"$times" | sort --numeric-sort | sed -n 5p)
-  issuer=$(cut -d ' ' -f 2 <<<"$times" | sort --numeric-sort | sed -n 1p)
-  printf '   the best of ten: %d µs, the median: %d µs, of which the issuer has %d µs at least\n' "$best" "$median" "$issuer"
-  # Of ten, as it is the machine's other work that is slow in the others.
-  [[ $((best - issuer)) -le 150000 ]] || fail 'that is too much'
+  local median worst
+  median=$(sed -n 6p <<<"$times")
+  worst=$(sed -n 10p <<<"$times")
+  printf '   besides the issuer, in µs: %s\n' "${times//$'\n'/ }"
+  [[ $median -le 150000 ]] || fail "the median is $median µs"
+  # Of one start alone the machine's other work may make much more, but not as much as something that waits.
+  [[ $worst -le 1000000 ]] || fail "one of them took $worst µs"
 }
 
 systemd_ends_a_crash_loop_and_status_tells_it_with_what_mends_it() {
   local said code=0
   you "mkdir -p $DROP_INS && printf '[Service]\nExecStart=\nExecStart=/bin/false\n' >$DROP_INS/crash.conf && systemctl --user daemon-reload"
   you 'systemctl --user stop dt-cred.service' 2>"$place/stopped"
-  said=$(you 'unset DT_CRED_NO_START; dt-cred get 2>&1') || code=$?
+  said=$(you 'unset DT_CRED_NO_START; dt-cred get --timeout 60 2>&1') || code=$?
   equal "$code" 3
   until_it you 'systemctl --user is-failed --quiet dt-cred.socket'
   said=$(you 'dt-cred status 2>&1')
@@ -100,8 +104,10 @@ systemd_ends_a_crash_loop_and_status_tells_it_with_what_mends_it() {
   you "$CURL" | jq --exit-status .assets >/dev/null
 }
 
-through_an_upgrade_every_get_has_its_token_and_afterwards_a_restart_has_the_new_program() {
-  local asker
+through_an_upgrade_every_get_has_its_token_and_what_is_in_memory_alone_stays_until_the_restart_that_the_readme_tells() {
+  local asker daemon code=0
+  { grep -v '^ca_file=' "$account"; echo keyring=memory; } | you 'dt-cred store -p fleeting'
+  daemon=$(served_by)
   you 'until test -e enough; do dt-cred get >/dev/null && : >asked || exit; done' &
   asker=$!
   until_it asked "$asker"
@@ -112,8 +118,15 @@ through_an_upgrade_every_get_has_its_token_and_afterwards_a_restart_has_the_new_
   wait "$asker"
   you 'rm asked enough'
   has "$(root dpkg-query --show dt-cred)" '-2'
-  you 'systemctl --user daemon-reload && systemctl --user restart dt-cred.service && '"$CURL" | jq --exit-status .assets >/dev/null
-  equal "$(root readlink "/proc/$(served_by)/exe")" /usr/bin/dt-credd
+  prints "$daemon" served_by
+  you 'dt-cred get -p fleeting >/dev/null'
+  silent you "$UPGRADED"
+  you "$CURL" | jq --exit-status .assets >/dev/null
+  differ "$(served_by)" "$daemon"
+  prints /usr/bin/dt-credd root readlink "/proc/$(served_by)/exe"
+  prints 'Fresh access tokens for dt-cred (second)' you 'systemctl --user show --property=Description --value dt-cred.service'
+  you 'dt-cred get -p fleeting' 2>"$place/forgotten" || code=$?
+  equal "$code" 5
 }
 
 whoever_logs_out_and_in_again_has_the_same_daemon_and_token() {
@@ -121,25 +134,33 @@ whoever_logs_out_and_in_again_has_the_same_daemon_and_token() {
   daemon=$(served_by)
   token=$(you 'dt-cred get | sha256sum')
   until_it logged_out
-  equal "$(you 'dt-cred get | sha256sum')" "$token"
-  equal "$(served_by)" "$daemon"
+  prints "$token" you 'dt-cred get | sha256sum'
+  prints "$daemon" served_by
 }
 
 without_linger_the_daemon_ends_with_the_last_login_and_the_next_one_has_a_token() {
   local daemon
   daemon=$(served_by)
+  root test -e "/proc/$daemon"
   root loginctl disable-linger you
-  until_it test ! -e "$place/root/proc/$daemon"
+  until_it root test ! -e "/proc/$daemon"
   until_it nobody_runs
   you "$CURL" | jq --exit-status .assets >/dev/null
   root loginctl enable-linger you
 }
 
-no_file_holds_the_secret_or_a_token() {
-  local token
-  token=$(you 'dt-cred get --format raw')
+no_file_holds_the_secret_or_a_token_on_disk_or_in_memory() {
+  local words=$place/words probes="/dev/shm/probe
+/home/you/probe
+/run/user/$uid/probe
+/tmp/probe"
+  printf '%s\n' "$secret" "$(you 'dt-cred get --format raw')" 'q7Zt-planted-4LwX' >"$words"
+  equal "$(wc -l <"$words")" 3
   root journalctl --output=export >"$place/journal"
-  equal "$(grep --recursive --files-with-matches --fixed-strings --regexp="$secret" --regexp="$token" "$place/journal" "$place/upper")" ''
+  # What is found of all that the user can write is what was put there.
+  echo 'q7Zt-planted-4LwX' | you "tee ${probes//$'\n'/ } >/dev/null"
+  equal "$(holding "$words")" "$probes"
+  you "rm ${probes//$'\n'/ }"
 }
 
 from_a_boot_to_the_first_token_nobody_starts_anything_but_the_socket() {
@@ -153,19 +174,26 @@ from_a_boot_to_the_first_token_nobody_starts_anything_but_the_socket() {
   until_it test -e "$place/root/home/you/from-job"
   jq --exit-status .assets "$place/root/home/you/from-job" >/dev/null
   you "$CURL" | jq --exit-status .assets >/dev/null
-  equal "$(served_by)" "$(root pgrep dt-credd)"
+  prints "$(root pgrep dt-credd)" served_by
   you 'systemctl --user disable --quiet job.service && rm .config/systemd/user/job.service job from-job'
 }
 
 a_purge_ends_the_daemon_and_leaves_nothing_but_what_is_the_users() {
+  local state='systemctl --user show --property=ActiveState --value dt-cred.socket dt-cred.service'
+  prints $'active\n\nactive' you "$state"
   packages purge dt-cred
-  until_it nobody_runs
+  nobody_runs
+  # Nobody listens either, for a program that is not there.
+  prints $'inactive\n\ninactive' you "$state"
   diff "$place/files" <(files)
-  equal "$(you "$OF_DT_CRED")" './.config/dt-cred/default
+  prints './.config/dt-cred/default
 ./.config/systemd/user/dt-cred.service.d/credential.conf
 ./.config/systemd/user/sockets.target.wants/dt-cred.socket
 ./.local/state/dt-cred/state.lock
-./.local/state/dt-cred/state.toml'
+./.local/state/dt-cred/state.toml' you "$OF_DT_CRED"
+  # The lock, which the last login takes along.
+  prints "/run/user/$uid/dt-cred
+/run/user/$uid/dt-cred/agent.lock" in_runtime_folder
 }
 
 installed_again_it_serves_without_a_login() {
@@ -181,6 +209,7 @@ whoever_takes_the_service_away_with_all_of_theirs_and_purges_has_nothing_left() 
   nobody_runs
   packages purge dt-cred
   diff "$place/files" <(files)
-  equal "$(you "$OF_DT_CRED")" ''
-  equal "$(keys)" 'keyring is empty'
+  prints '' you "$OF_DT_CRED"
+  prints '' in_runtime_folder
+  prints 'keyring is empty' keys
 }

@@ -108,7 +108,7 @@ fn what_the_steps_run_is_a_good_script_of_programs_that_are_there() {
 }
 
 #[test]
-fn ci_runs_the_tests_on_each_system_and_makes_the_packages() {
+fn ci_runs_the_tests_on_each_system_boots_one_with_what_is_shipped_and_makes_the_packages() {
     let Some(checkers) = RecipeCheckers::find() else { return };
     let jobs = &workflow(&checkers, "ci.yml")["jobs"];
     let systems = &jobs["tests"]["strategy"]["matrix"]["system"];
@@ -117,6 +117,7 @@ fn ci_runs_the_tests_on_each_system_and_makes_the_packages() {
         let run = scripts(&jobs[job]);
         assert!(run.iter().any(|script| programs(script).any(|one| one == program)), "{job}: {run:?}");
     }
+    assert!(scripts(&jobs["system"]).contains(&"tests/run --system"), "{}", jobs["system"]);
 }
 
 #[test]

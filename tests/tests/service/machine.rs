@@ -47,6 +47,11 @@ impl Machine {
         Some(machine)
     }
 
+    /// The number of `you`.
+    pub(crate) fn uid(&self) -> u32 {
+        self.uid
+    }
+
     /// As whoever installed it does, once.
     pub(crate) fn enable(&self) {
         self.run("systemctl --user enable --quiet --now dt-cred.socket").done();

@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 
 mod broken;
+mod enabled;
 mod handover;
 mod journal;
 mod life;

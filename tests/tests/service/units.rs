@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::machine::Machine;
 
-const PAGE: &str = include_str!("../../../docs/service.md");
+pub(crate) const PAGE: &str = include_str!("../../../docs/service.md");
 const EXPLAINED: &str = include_str!("../../../packaging/systemd/README.md");
 
 /// The drop-in of this name, without its section's heading.
@@ -56,6 +56,23 @@ fn a_credential_that_a_drop_in_loads_is_served_by() {
     machine.token();
     let listed = machine.run("dt-cred keyring list").done();
     assert!(listed.contains("systemd's credentials"), "{listed}");
+}
+
+#[test]
+fn a_credential_that_only_root_may_read_keeps_a_users_service_from_starting() {
+    let Some(machine) = Machine::new() else { return };
+    let path = "/etc/dt-cred.default";
+    let lines = Account::at(&machine.sandbox).lines();
+    machine.as_root(&format!("umask 077 && cat >{path}"), &lines).done();
+    machine.drop_in(&format!("LoadCredential=dt-cred.default:{path}"));
+    machine.enable();
+    assert_eq!(machine.run("dt-cred get").code, Some(3));
+    // systemd.exec(5): EXIT_CREDENTIALS.
+    assert_eq!(machine.property("dt-cred.service", "ExecMainStatus"), "243");
+    // What the page tells instead.
+    machine.as_root(&format!("chown you {path}"), "").done();
+    machine.run("systemctl --user reset-failed && systemctl --user start dt-cred.socket").done();
+    machine.token();
 }
 
 #[test]

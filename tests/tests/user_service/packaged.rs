@@ -69,6 +69,16 @@ for path in ['Triggers/LogonTrigger/UserId', 'Principals/Principal/UserId', 'Pri
 }
 
 #[test]
+fn whoever_asks_packaging_build_for_help_begins_no_build() {
+    let mut build = std::process::Command::new("/bin/bash");
+    // Nothing is found that it could begin with.
+    build.arg("packaging/build").arg("--help").current_dir("..").env("PATH", "");
+    let refused = run(build, "");
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stdout.contains("usage: packaging/build"), "{refused:?}");
+}
+
+#[test]
 fn the_scripts_for_powershell_are_powershell_as_its_grammar_has_it() {
     let Some(checkers) = RecipeCheckers::find() else { return };
     for path in ["packaging/windows/install.ps1", "client/src/completions/dt-cred.ps1"] {

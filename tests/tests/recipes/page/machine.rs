@@ -10,13 +10,12 @@ use dt_cred_tests::{
 
 use super::{super::is_list_of_assets, block};
 
-/// Makes the user `you`, who has dt-cred where cargo installs it, and whose own systemd runs without a session.
+/// Makes the user `you` on a machine that has dt-cred where a package installs it, and whose own systemd runs without a session.
 const FURNISH: &str = r#"
 set -eu
 systemctl start dbus.service systemd-logind.service
 useradd --create-home --uid "$1" --key UID_MAX="$1" --shell /bin/bash you
-install -d -o you -g you /home/you/.cargo /home/you/.cargo/bin
-ln -s /programs/dt-cred /programs/dt-credd /home/you/.cargo/bin/
+ln -s /programs/dt-cred /programs/dt-credd /usr/bin/
 loginctl enable-linger you
 systemctl start "user@$1"
 "#;
@@ -54,7 +53,7 @@ impl Machine {
         let uid = self.uid;
         let enter = format!(
             "exec runuser -u you -- env -i HOME=/home/you USER=you LOGNAME=you XDG_RUNTIME_DIR=/run/user/{uid} \
-             DT_CRED_TIMEOUT=60 PATH=/home/you/.cargo/bin:/usr/bin:/bin sh -ec 'cd && {}'",
+             DT_CRED_TIMEOUT=60 PATH=/usr/bin:/bin sh -ec 'cd && {}'",
             script.replace('\'', r"'\''")
         );
         self.systemd.run(&enter, stdin)
@@ -120,7 +119,7 @@ fn cron_runs_the_line_and_without_a_token_it_sends_nothing() {
     // As cron would run it, once more.
     let command = table.lines().last().and_then(|line| line.split_once("17 * * * * ")).expect("a command").1;
     machine.run("dt-cred erase && rm assets.json", "").done();
-    let environment = "HOME=/home/you LOGNAME=you SHELL=/bin/sh PATH=/home/you/.cargo/bin:/usr/bin:/bin";
+    let environment = "HOME=/home/you LOGNAME=you SHELL=/bin/sh PATH=/usr/bin:/bin";
     let again = format!("exec env -i {environment} sh -c \"$(cat)\"");
     let without = machine.run(&again, command);
     assert_eq!((without.code, without.stdout.as_str()), (Some(125), ""), "{without:?}");

@@ -103,3 +103,9 @@ pub(crate) fn quiet_home() -> Home {
 pub(crate) fn request() -> Vec<u8> {
     session::request(Operation::Get(Get::default()))
 }
+
+/// The frame of `dt-cred get -p` and this profile's name.
+pub(crate) fn request_for(profile: &str) -> Result<Vec<u8>> {
+    let profile = Some(profile.parse().context("a profile's name")?);
+    Ok(session::request(Operation::Get(Get { profile, ..Get::default() })))
+}

@@ -68,8 +68,7 @@ pub(crate) fn measure(_: &Scale) -> Result<Report> {
 fn calls(command: &Command, input: &Path) -> Result<Vec<String>> {
     let folder = tempfile::tempdir()?;
     let said = folder.path().join("calls");
-    let mut strace = around("strace", &["-f", "-qq", "-o"], Some(&said), command);
-    strace.env("LANG", "C.UTF-8");
+    let strace = around("strace", &["-f", "-qq", "-o"], Some(&said), command);
     run(strace, fs::read(input)?).done();
     Ok(fs::read_to_string(said)?.lines().filter_map(name).map(str::to_owned).collect())
 }

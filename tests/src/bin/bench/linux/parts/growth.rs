@@ -3,17 +3,12 @@
 use std::{io, os::unix::net::UnixStream};
 
 use anyhow::Result;
-use dt_cred_proto::message::{Get, Operation};
-use dt_cred_tests::{
-    issuer::Scheme,
-    parts::{run, session},
-    user::Account,
-};
+use dt_cred_tests::{issuer::Scheme, parts::run, user::Account};
 use rustix::process::{Resource, getrlimit};
 
 use super::{
     super::{
-        fixture::{Fixture, LINE, request},
+        fixture::{Fixture, LINE, request, request_for},
         floor::{Caller, Floor},
         process::Memory,
         report::{Cell, Goal, Limit, Report, Table},
@@ -149,8 +144,7 @@ fn profiles(scale: &Scale) -> Result<Table> {
         while requests.len() < known {
             let name = format!("profile-{}", requests.len());
             run(fixture.home.client(&["-p", &name, "store"]), &lines).done();
-            let get = Get { profile: Some(name.parse()?), ..Get::default() };
-            requests.push(session::request(Operation::Get(get)));
+            requests.push(request_for(&name)?);
         }
         let mut caller = Caller::over(fixture.connect()?);
         let laps = scale.exchanges.div_ceil(known);

@@ -52,6 +52,9 @@ pub(crate) fn command(socket: &Path, request: usize, answer: usize) -> Result<Co
 pub(crate) fn serve(mut words: impl Iterator<Item = String>) -> Result<()> {
     let mut next = || words.next().context("serve-floor SOCKET REQUEST ANSWER");
     let (socket, request, answer) = (PathBuf::from(next()?), next()?.parse()?, next()?.parse()?);
+    // As a daemon is: Linux gives each session a share of a busy machine (sched(7), autogroup). Where it was made the first of
+    // a session already, it has one.
+    let _ = rustix::process::setsid();
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?

@@ -57,7 +57,7 @@ pub(crate) fn git_cache(token: &str) -> Result<Option<Other>> {
     let folder = folder()?;
     let socket = folder.path().join("private/socket");
     private_folder(socket.parent().context("it lies in a folder")?);
-    let mut daemon = command(&folder, "git");
+    let mut daemon = daemon(&folder, "git");
     daemon.arg("credential-cache--daemon").arg(&socket);
     let process = Running::start(daemon, "");
     process.first_line();
@@ -94,7 +94,7 @@ pub(crate) fn oidc_agent(token: &str) -> Result<Option<Other>> {
         command.env("OIDC_SOCK", &socket);
         command
     };
-    let mut agent = of_oidc("oidc-agent");
+    let mut agent = daemon(&folder, "oidc-agent");
     agent.args(["--console", "--quiet", "--socket-path"]).arg(&socket);
     let process = Running::start(agent, "");
     until("oidc-agent to listen", || UnixStream::connect(&socket).ok());
@@ -144,7 +144,7 @@ fn ssh_agent() -> Result<Option<Other>> {
     }
     let folder = folder()?;
     let (socket, key) = (folder.path().join("socket"), folder.path().join("key"));
-    let mut agent = command(&folder, "ssh-agent");
+    let mut agent = daemon(&folder, "ssh-agent");
     agent.args(["-D", "-a"]).arg(&socket);
     let process = Running::start(agent, "");
     until("ssh-agent to listen", || UnixStream::connect(&socket).ok());
@@ -187,6 +187,14 @@ fn command(folder: &TempDir, program: &str) -> Command {
     command.env_clear().env("HOME", folder.path()).env("LANG", "C.UTF-8").env("PATH", "/usr/bin:/bin");
     command.env("GIT_CONFIG_NOSYSTEM", "1").current_dir(folder.path());
     command
+}
+
+/// A command that becomes a daemon in a session of its own, as dt-credd is: Linux gives each session a share of a busy machine
+/// (sched(7), autogroup).
+fn daemon(folder: &TempDir, program: &str) -> Command {
+    let mut daemon = command(folder, "setsid");
+    daemon.arg(debian(program));
+    daemon
 }
 
 /// Where Debian has a program, whatever else lies before it on the PATH.

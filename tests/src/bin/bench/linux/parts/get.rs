@@ -42,10 +42,9 @@ impl Subject {
         Self { name, program, seldom: 1, goal, costs: Vec::new() }
     }
 
-    /// Its middle run in each round, in seconds.
-    fn rounds(&self) -> Vec<f64> {
-        let middle = |costs: &Vec<Cost>| Spread::of(costs.iter().map(|cost| cost.wall.as_secs_f64())).median;
-        self.costs.iter().map(middle).collect()
+    /// What its middle run took in each round.
+    fn rounds(&self, of: impl Fn(&Cost) -> f64) -> Vec<f64> {
+        self.costs.iter().map(|costs| Spread::of(costs.iter().map(&of)).median).collect()
     }
 
     fn spread(&self, of: impl Fn(&Cost) -> f64) -> Spread {
@@ -134,23 +133,31 @@ fn documented(fixture: &Fixture, issuer: &Sandbox) -> Command {
 }
 
 fn report(subjects: &[Subject]) -> Report {
-    let own = subjects.first().map(Subject::rounds).unwrap_or_default();
+    let (wall, cpu) = (|cost: &Cost| cost.wall.as_secs_f64(), |cost: &Cost| cost.cpu.as_secs_f64());
+    let own = |of: fn(&Cost) -> f64| subjects.first().map(|own| own.rounds(of)).unwrap_or_default();
+    let (own_wall, own_cpu) = (own(wall), own(cpu));
     let mut report = Report::default();
     let mut table = Table {
         title: "One `get`",
-        note: "Whole processes, started by vfork. A ratio is of the middle runs of a round, in which everybody has their turns by turns.",
-        columns: vec!["time", "`dt-cred get` / this", "processor", "page faults"],
+        note: "Whole processes. A ratio is of the middle runs of a round, in which everybody has their turns by turns; the processor's is of the process alone, without the daemon.",
+        columns: vec!["time", "`dt-cred get` / this", "processor", "`dt-cred get` / this", "page faults"],
         rows: Vec::new(),
     };
     for subject in subjects {
-        let ratio = Spread::of_ratios(&own, &subject.rounds());
+        let ratios = [
+            Spread::of_ratios(&own_wall, &subject.rounds(wall)),
+            Spread::of_ratios(&own_cpu, &subject.rounds(cpu)),
+        ];
         if let Some((what, limit)) = subject.goal {
-            report.goals.push(Goal::new(what, limit, Some(ratio.median)));
+            report.goals.push(Goal::new(what, limit, Some(ratios[0].median)));
         }
+        let [by_wall, by_cpu] =
+            ratios.map(|ratio| if subject.name == OWN { Cell::Nothing } else { Cell::Ratio(ratio) });
         let cells = vec![
-            Cell::Seconds(subject.spread(|cost| cost.wall.as_secs_f64())),
-            if subject.name == OWN { Cell::Nothing } else { Cell::Ratio(ratio) },
-            Cell::Seconds(subject.spread(|cost| cost.cpu.as_secs_f64())),
+            Cell::Seconds(subject.spread(wall)),
+            by_wall,
+            Cell::Seconds(subject.spread(cpu)),
+            by_cpu,
             Cell::Count(subject.spread(|cost| cost.faults as f64).median),
         ];
         table.rows.push((subject.name.to_owned(), cells));

@@ -43,12 +43,13 @@ struct Open {
     one: Vec<f64>,
     turns: Vec<f64>,
     bare_turns: Vec<f64>,
-    grown: Vec<f64>,
+    /// Bytes that the daemon held more for each, when it had so many for the first time.
+    grown: Option<u64>,
 }
 
 impl Open {
     fn new(connections: usize) -> Self {
-        Self { connections, one: Vec::new(), turns: Vec::new(), bare_turns: Vec::new(), grown: Vec::new() }
+        Self { connections, one: Vec::new(), turns: Vec::new(), bare_turns: Vec::new(), grown: None }
     }
 
     fn row(&self) -> (String, Vec<Cell>) {
@@ -58,10 +59,7 @@ impl Open {
             rate(&self.turns),
             rate(&self.bare_turns),
             Cell::Ratio(Spread::of_ratios(&self.turns, &self.bare_turns)),
-            match self.grown.as_slice() {
-                [] => Cell::Nothing,
-                grown => Cell::Bytes(Spread::of(grown.iter().copied()).median as u64),
-            },
+            self.grown.map_or(Cell::Nothing, Cell::Bytes),
         ];
         (self.connections.to_string(), cells)
     }
@@ -100,10 +98,10 @@ fn connections(scale: &Scale) -> Result<(Option<Goal>, Table)> {
     for _ in 0..ROUNDS.min(scale.rounds) {
         for size in &mut sizes {
             let mut held = callers(size.connections, || fixture.connect())?;
-            let more = Memory::of_daemon(daemon)?
-                .zip(before)
-                .map(|(now, before)| now.resident.saturating_sub(before.resident));
-            size.grown.extend(more.map(|more| more as f64 / size.connections as f64));
+            if let (None, Some(before)) = (size.grown, before) {
+                let more = Memory::of_daemon(daemon)?.map(|now| now.resident.saturating_sub(before.resident));
+                size.grown = more.map(|more| more / size.connections as u64);
+            }
             size.one.push(in_turn(&mut held[..1], scale.exchanges)?);
             size.turns.push(in_turn(&mut held, scale.exchanges)?);
             drop(held);

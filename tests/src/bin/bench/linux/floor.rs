@@ -120,3 +120,20 @@ impl Caller {
         Ok(header.len() + self.body.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_read_whole_and_no_further() {
+        let (client, mut server) = UnixStream::pair().unwrap();
+        let mut caller = Caller::over(client);
+        for length in [900, 5, 6] {
+            server.write_all(&answer_frame(length)).unwrap();
+        }
+        for length in [900, 5, 6] {
+            assert_eq!(caller.answer().unwrap(), length);
+        }
+    }
+}

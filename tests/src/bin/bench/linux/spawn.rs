@@ -167,3 +167,45 @@ fn pointers(words: &[CString]) -> Vec<*mut libc::c_char> {
 fn duration(time: libc::timeval) -> Duration {
     Duration::from_secs(time.tv_sec.cast_unsigned()) + Duration::from_micros(time.tv_usec.cast_unsigned())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script]);
+        shell
+    }
+
+    #[test]
+    fn a_program_that_fails_or_is_not_there_is_not_measured() {
+        assert!(Program::of(&shell("exit 0")).unwrap().run().is_ok());
+        for ended in ["exit 3", "kill -KILL $$"] {
+            assert!(Program::of(&shell(ended)).unwrap().run().is_err(), "{ended}");
+        }
+        assert!(Program::of(&Command::new("no-such-program-9d2f")).is_err());
+        assert!(Program::of(&Command::new("/no/such/program")).unwrap().run().is_err());
+    }
+
+    #[test]
+    fn a_program_has_its_arguments_its_input_and_no_other_variables() {
+        let folder = tempfile::tempdir().unwrap();
+        let input = folder.path().join("input");
+        fs::write(&input, "one\n").unwrap();
+        let mut asked = shell(r#"read word && [ "$word $NAME ${HOME-none} $1" = "one two none three" ]"#);
+        asked.args(["sh", "three"]).env("NAME", "two");
+        assert!(Program::reading(&asked, &input).unwrap().run().is_ok());
+        assert!(Program::of(&asked).unwrap().run().is_err(), "without the input");
+    }
+
+    #[test]
+    fn what_a_program_used_is_told_with_what_its_children_used() {
+        let cost = |script| Program::of(&shell(script)).unwrap().run().unwrap();
+        let (little, much) = (cost(":"), cost("cat /proc/self/status; cat /proc/self/status; :"));
+        assert!(little.faults > 0 && much.faults > 2 * little.faults, "{little:?} {much:?}");
+        assert!(!much.cpu.is_zero(), "{much:?}");
+    }
+}

@@ -184,6 +184,7 @@ mod tests {
         let cases = [
             ("12 execve(\"/bin/true\", [\"true\"], 0x7ffe /* 5 vars */) = 0", Some("execve")),
             ("12 <... read resumed>\"x\", 1) = 1", None),
+            ("12 <... wait4 resumed>[{WIFEXITED(s) && WEXITSTATUS(s) == 0}], 0, NULL) = 7", None),
             ("123 +++ exited with 0 +++", None),
             ("7 rt_sigaction(SIGPIPE, {sa_handler=SIG_IGN}, NULL, 8) = 0", Some("rt_sigaction")),
             ("12 --- SIGCHLD {si_signo=SIGCHLD} ---", None),

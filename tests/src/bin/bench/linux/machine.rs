@@ -18,7 +18,7 @@ pub(crate) struct Machine {
     /// The load average of the last minute.
     load: f64,
     programs: Vec<String>,
-    /// The commit of the sources, and whether they are changed since.
+    /// The commit of the sources, and whether those of the programs are changed since.
     sources: String,
 }
 
@@ -89,7 +89,17 @@ fn sources() -> String {
         Some(git.output().ok().filter(|output| output.status.success())?.stdout)
     };
     let Some(commit) = git(&["rev-parse", "--short", "HEAD"]) else { return "of no commit".to_owned() };
-    let changed = git(&["status", "--porcelain"]).is_none_or(|changes| !changes.is_empty());
+    let shipped = [
+        "status",
+        "--porcelain",
+        "--",
+        "../Cargo.lock",
+        "../Cargo.toml",
+        "../client",
+        "../daemon",
+        "../proto",
+    ];
+    let changed = git(&shipped).is_none_or(|changes| !changes.is_empty());
     let commit = String::from_utf8_lossy(&commit).trim().to_owned();
     if changed { format!("{commit} with changes") } else { commit }
 }

@@ -127,6 +127,9 @@ impl fmt::Display for InUnits {
             median if median < 1.0 => ("ms", 1e3),
             _ => ("s", 1.0),
         };
+        if low == high {
+            return write!(formatter, "{} {unit}", Number(median * factor));
+        }
         let [low, median, high] = [low, median, high].map(|seconds| Number(seconds * factor));
         write!(formatter, "{median} {unit} ({low}–{high})")
     }
@@ -180,6 +183,7 @@ mod tests {
             (Cell::Seconds(spread(0.0009, 0.000_95, 0.0011)), "950 µs (900–1100)"),
             (Cell::Seconds(spread(0.0112, 0.0123, 0.02)), "12.3 ms (11.2–20)"),
             (Cell::Seconds(spread(2.0, 2.5, 3.0)), "2.50 s (2–3)"),
+            (Cell::Seconds(spread(0.0, 0.0, 0.0)), "0 µs"),
             (Cell::PerSecond(spread(9.6, 12_345.6, 20_000.0)), "12346 (10–20000)"),
             (Cell::Bytes(900), "900 B"),
             (Cell::Bytes(5_500 * 1024), "5500 KB"),

@@ -92,7 +92,7 @@ impl fmt::Display for Cell {
                 write!(formatter, "{median:.0} ({low:.0}–{high:.0})")
             }
             Self::Bytes(bytes) if *bytes < 10_000 => write!(formatter, "{bytes} B"),
-            Self::Bytes(bytes) => write!(formatter, "{} KB", Number(*bytes as f64 / 1024.0)),
+            Self::Bytes(bytes) => write!(formatter, "{} KB", Number(*bytes as f64 / 1e3)),
             Self::Count(count) => write!(formatter, "{}", Number(*count)),
         }
     }
@@ -186,7 +186,7 @@ mod tests {
             (Cell::Seconds(spread(0.0, 0.0, 0.0)), "0 µs"),
             (Cell::PerSecond(spread(9.6, 12_345.6, 20_000.0)), "12346 (10–20000)"),
             (Cell::Bytes(900), "900 B"),
-            (Cell::Bytes(5_500 * 1024), "5500 KB"),
+            (Cell::Bytes(5_500_400), "5500 KB"),
             (Cell::Count(0.0), "0"),
             (Cell::Count(0.25), "0.250"),
         ];

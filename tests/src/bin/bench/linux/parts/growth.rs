@@ -197,7 +197,7 @@ fn lengths(scale: &Scale) -> Result<Table> {
             Cell::PerSecond(Spread::of(own.iter().copied())),
             Cell::Ratio(Spread::of_ratios(own, floors)),
         ];
-        rows.push((format!("{} KB", length >> 10), cells));
+        rows.push((format!("{} KiB", length >> 10), cells));
     }
     Ok(Table {
         title: "The token's length",

@@ -3,6 +3,7 @@
 mod crowd;
 mod fixture;
 mod floor;
+mod interrupted;
 mod machine;
 mod oidc_issuer;
 mod others;
@@ -99,6 +100,7 @@ impl Options {
 }
 
 fn bench(options: &Options) -> Result<()> {
+    interrupted::watch()?;
     raise_descriptor_limit()?;
     let scale = if options.quick { Scale::QUICK } else { Scale::FULL };
     let machine = Machine::look()?;

@@ -8,7 +8,10 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-use super::spawn::{Program, variables};
+use super::{
+    interrupted,
+    spawn::{Program, variables},
+};
 
 /// This program's first argument where it is to be one of them.
 pub(crate) const WORD: &str = "be-one-of-a-crowd";
@@ -23,6 +26,7 @@ pub(crate) struct Took {
 
 /// Has so many processes run `command` so many times each.
 pub(crate) fn run(command: &Command, processes: usize, times: usize) -> Result<Took> {
+    interrupted::check()?;
     let (held, gate) = pipe()?;
     let start = |_| -> Result<Child> {
         let mut member = Command::new(std::env::current_exe()?);

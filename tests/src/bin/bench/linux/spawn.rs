@@ -18,6 +18,8 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::interrupted;
+
 /// What one run took.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cost {
@@ -60,6 +62,7 @@ impl Program {
 
     /// Runs it to its end, which must be a good one.
     pub(crate) fn run(&self) -> Result<Cost> {
+        interrupted::check()?;
         let actions = Actions::of(&[
             (0, &self.input, libc::O_RDONLY),
             (1, c"/dev/null", libc::O_WRONLY),

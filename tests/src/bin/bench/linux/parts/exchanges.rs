@@ -8,6 +8,7 @@ use dt_cred_tests::issuer::Scheme;
 use super::super::{
     fixture::{Fixture, LINE, request},
     floor::{Caller, Floor},
+    interrupted,
     report::{Cell, Goal, Limit, Report, Table},
     scale::Scale,
     statistics::Spread,
@@ -110,6 +111,7 @@ fn new_connections(connect: &Connect, request: &[u8], times: usize) -> io::Resul
 
 /// How many a second so many are.
 pub(crate) fn a_second(times: usize, work: impl FnOnce() -> io::Result<()>) -> io::Result<f64> {
+    interrupted::check().map_err(io::Error::other)?;
     let began = Instant::now();
     work()?;
     Ok(times as f64 / began.elapsed().as_secs_f64())

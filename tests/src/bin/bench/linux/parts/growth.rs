@@ -10,6 +10,7 @@ use super::{
     super::{
         fixture::{Fixture, LINE, request, request_for},
         floor::{Caller, Floor},
+        interrupted,
         process::Memory,
         report::{Cell, Goal, Limit, Report, Table},
         scale::Scale,
@@ -140,6 +141,7 @@ fn profiles(scale: &Scale) -> Result<Table> {
     let mut rows = Vec::new();
     for known in Scale::decades(scale.profiles) {
         while requests.len() < known {
+            interrupted::check()?;
             let name = format!("profile-{}", requests.len());
             run(fixture.home.client(&["-p", &name, "store"]), &lines).done();
             requests.push(request_for(&name)?);

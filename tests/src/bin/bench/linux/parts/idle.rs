@@ -1,13 +1,13 @@
 //! What idle daemons do: how often they are woken, and how much of a processor they take.
 
-use std::{thread, time::Duration};
+use std::time::Duration;
 
 use anyhow::Result;
 use dt_cred_tests::{issuer::Scheme, parts::Pid};
 
 use super::super::{
     fixture::{Fixture, LINE},
-    others,
+    interrupted, others,
     process::{Activity, Work, family},
     report::{Cell, Goal, Limit, Report, Table},
     scale::Scale,
@@ -24,9 +24,9 @@ pub(crate) fn measure(scale: &Scale) -> Result<Report> {
     let watched = std::iter::once(Ok(own)).chain(families).collect::<Result<Vec<(&str, Vec<Pid>)>>>()?;
     let look = || watched.iter().map(|(_, pids)| Activity::of(pids)).collect::<Result<Vec<_>>>();
     // They may end what they had begun for the last request.
-    thread::sleep(scale.settling);
+    interrupted::wait(scale.settling)?;
     let before = look()?;
-    thread::sleep(scale.idle);
+    interrupted::wait(scale.idle)?;
     let did: Vec<Work> = look()?.iter().zip(&before).map(|(after, before)| after.since(before)).collect();
     let exactly = |time: Duration| {
         let seconds = time.as_secs_f64();

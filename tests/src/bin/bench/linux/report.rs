@@ -152,7 +152,8 @@ impl fmt::Display for Table {
 pub(crate) fn markdown<'a>(reports: impl Iterator<Item = &'a Report> + Clone) -> String {
     let mut text = "| | wanted | measured | reached |\n| --- | --- | --- | --- |\n".to_owned();
     text.extend(reports.clone().flat_map(|report| &report.goals).map(Goal::row));
-    text.extend(reports.flat_map(|report| &report.tables).map(|table| format!("\n{table}")));
+    let tables = reports.flat_map(|report| &report.tables).filter(|table| !table.rows.is_empty());
+    text.extend(tables.map(|table| format!("\n{table}")));
     text
 }
 

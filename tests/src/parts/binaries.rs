@@ -12,14 +12,17 @@ use std::{
 /// Set where the binaries were built just now, as `tests/run` does: they are taken as they are.
 pub const BUILT_VARIABLE: &str = "DT_CRED_BINARIES_BUILT";
 
+/// Names a folder whose `dt-cred` and `dt-credd` are run in place of those that are built here, as `tests/bench` does.
+pub const PROGRAMS_VARIABLE: &str = "DT_CRED_BENCH_PROGRAMS";
+
 /// The client, `dt-cred`.
 pub fn client() -> PathBuf {
-    program("dt-cred")
+    shipped("dt-cred")
 }
 
 /// The daemon, `dt-credd`.
 pub fn daemon() -> PathBuf {
-    program("dt-credd")
+    shipped("dt-credd")
 }
 
 /// A daemon of another release in all but its code, and that release: as long as this one's, and none that there is.
@@ -57,6 +60,13 @@ pub fn target() -> PathBuf {
     profile_folder().parent().expect("the profile's folder lies in the target folder").to_owned()
 }
 
+fn shipped(name: &str) -> PathBuf {
+    match env::var_os(PROGRAMS_VARIABLE).filter(|folder| !folder.is_empty()) {
+        Some(folder) => file_of(Path::new(&folder), name),
+        None => program(name),
+    }
+}
+
 fn program(name: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     // A failure is a panic in the first test; the others then try again and fail alike.
@@ -67,6 +77,10 @@ fn program(name: &str) -> PathBuf {
         }
         folder
     });
+    file_of(folder, name)
+}
+
+fn file_of(folder: &Path, name: &str) -> PathBuf {
     let path = folder.join(format!("{name}{}", env::consts::EXE_SUFFIX));
     assert!(path.is_file(), "{path:?} is not there: cargo build --workspace --bins");
     path

@@ -78,7 +78,7 @@ pub(crate) enum ServiceError {
     Refused { what: String, said: String },
     /// It would start a daemon again.
     #[error(
-        "dt-cred forward still runs, and would start {DAEMON} again: end it (Ctrl-C where it runs), then try again"
+        "dt-cred forward still runs, and would start {DAEMON} again: end it (Ctrl-C where it runs; `pgrep -af dt-cred` tells its number), then try again"
     )]
     Forwarding,
     /// What the daemon holds would be lost.
@@ -130,8 +130,8 @@ struct State {
     place: String,
     /// What else would start the daemon, and does not count beside that.
     others: Vec<String>,
-    /// The daemon that it starts, where that is told.
-    program: Option<PathBuf>,
+    /// The daemon that it starts, where that is told, and what to do where it is to be another one.
+    program: Option<(PathBuf, &'static str)>,
     /// Whether `service install` wrote that.
     written: bool,
     /// Whether it is there after a login; none where nobody tells.
@@ -288,13 +288,9 @@ fn is_asked(settings: &Settings) -> bool {
 /// What to do about the service starting another daemon than lies beside this client; none where it does not.
 pub(crate) fn other_program(settings: &Settings, deadline: Deadline) -> Option<String> {
     let state = is_asked(settings).then(|| system::state(settings, deadline).ok()).flatten()??;
-    let other = fs::canonicalize(state.program?).ok()?;
+    let (other, mend) = state.program?;
+    let other = fs::canonicalize(other).ok()?;
     let own = fs::canonicalize(spawn::program().ok()?).ok()?;
-    let mend = if state.written {
-        "run dt-cred service install, then dt-cred stop"
-    } else {
-        "use the dt-cred beside that, or have one of the two installed alone"
-    };
     (own != other).then(|| format!("the service starts {other:?}: {mend}"))
 }
 
@@ -302,8 +298,8 @@ pub(crate) fn other_program(settings: &Settings, deadline: Deadline) -> Option<S
 pub(crate) struct Examined {
     /// By what it is installed.
     pub(crate) place: String,
-    /// What else is there, and does not count beside that.
-    pub(crate) others: Vec<String>,
+    /// What a package has brought, and does not count beside what was written.
+    pub(crate) hidden: Vec<String>,
     /// Why it does not start the daemon.
     pub(crate) failure: Option<Failure>,
 }
@@ -313,7 +309,10 @@ pub(crate) struct Examined {
 /// # Errors
 /// Why nobody tells.
 pub(crate) fn examined(settings: &Settings, deadline: Deadline) -> Result<Option<Examined>, Failure> {
-    let examined = |State { place, others, failure, .. }| Examined { place, others, failure };
+    let examined = |State { place, others, written, failure, .. }| {
+        // What a user or an administrator has put before a package's is theirs.
+        Examined { place, hidden: if written { others } else { Vec::new() }, failure }
+    };
     Ok(system::state(settings, deadline)?.map(examined))
 }
 

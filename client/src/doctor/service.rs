@@ -32,8 +32,8 @@ pub(super) fn checks(settings: &Settings) -> Vec<Check> {
 fn judged(starts: bool, installed: Option<Examined>) -> Check {
     match installed {
         Some(Examined { failure: Some(failure), .. }) => Check::told(NAME, Verdict::Fails, failure.message),
-        Some(Examined { place, others, .. }) if !others.is_empty() => {
-            let found = format!("{place} counts before {}", others.join(", "));
+        Some(Examined { place, hidden, .. }) if !hidden.is_empty() => {
+            let found = format!("{place} counts before {}", hidden.join(", "));
             Check::warning(NAME, found, "dt-cred service install leaves one, a package's where there is one")
         }
         Some(Examined { place, .. }) => Check::ok(NAME, format!("installed: {place}")),

@@ -14,12 +14,10 @@ use rustix::{
 use super::lock;
 use crate::settings::Settings;
 
-/// What each of them holds, in the state folder, for as long as it runs. None where the daemon that it asks is another
+/// What each of them holds, in the state folder, for as long as it runs. Who looks whether one is there is waited for. None where the daemon that it asks is another
 /// user's, or none that a command starts.
 pub(super) fn show(settings: &Settings) -> Option<fs::File> {
-    (!settings.endpoint.explicit)
-        .then(|| held(&path()?, FlockOperation::NonBlockingLockShared).ok()?)
-        .flatten()
+    (!settings.endpoint.explicit).then(|| held(&path()?, FlockOperation::LockShared).ok()?).flatten()
 }
 
 /// Whether one of this user's runs.

@@ -48,6 +48,7 @@ use crate::{
     deadline::Deadline,
     error,
     platform::{boot_time, east_of_utc, unnumbered},
+    service,
     settings::Settings,
     spinner, verbose,
 };
@@ -86,8 +87,12 @@ pub(crate) fn run(settings: &Settings, arguments: ForwardArguments) -> Result<()
     let place = Place::prepare(&socket, !allow_uid.is_empty())?;
     let until = ttl.map(|ttl| boot_time() + ttl);
     // Whoever has no token here is told so, and not those who come. What is served does not change with the default profile.
+    let deadline = Deadline::after(settings.timeout);
+    // Early in a boot: all that is asked later is asked there too.
+    let awaited = service::awaited(settings, deadline)?;
+    let settings = awaited.as_ref().unwrap_or(settings);
     let get = Get { profile: settings.profile.clone(), ..Get::default() };
-    let token = daemon::token(settings, get, Deadline::after(settings.timeout))?;
+    let token = daemon::token(settings, get, deadline)?;
     let profile = token.profile.clone();
     token.warning.iter().for_each(error::warn);
     drop(token);

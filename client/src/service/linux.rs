@@ -79,9 +79,14 @@ impl Manager {
             self.systemctl(&["stop", SOCKET, SERVICE], deadline)?.done()?;
             changes.push(format!("stopped {SOCKET} and {SERVICE}"));
         }
-        // It would keep in mind what failed, and fails where nothing did.
-        self.systemctl(&["reset-failed", SOCKET, SERVICE], deadline)?;
+        self.forget_failures(deadline);
         Ok(())
+    }
+
+    /// Has it forget what failed, and how often it was started.
+    fn forget_failures(&self, deadline: Deadline) {
+        // It refuses where there is nothing to forget.
+        let _ = self.systemctl(&["reset-failed", SOCKET, SERVICE], deadline);
     }
 
     fn units(&self, deadline: Deadline) -> Result<Units, ServiceError> {
@@ -162,7 +167,14 @@ pub(super) fn state(settings: &Settings, deadline: Deadline) -> Result<Option<St
     Ok(Some(State {
         place: shown(&file),
         others: file::found(places()).1,
-        program: units.as_ref().map(|units| PathBuf::from(&units.service.program)),
+        program: units.as_ref().map(|units| {
+            let mend = match (units.service.has_drop_ins, written) {
+                (true, _) => "a drop-in may say so: see systemctl --user cat dt-cred.service",
+                (false, true) => "run dt-cred service install, then dt-cred stop",
+                (false, false) => "use the dt-cred beside that, or have one of the two installed alone",
+            };
+            (PathBuf::from(&units.service.program), mend)
+        }),
         written,
         enabled: units.as_ref().map(|units| units.socket.is_enabled()),
         activity: units.as_ref().map(Units::activity),
@@ -239,7 +251,7 @@ pub(super) fn enable(
     let manager = Manager::needed(settings)?;
     let units = manager.units(deadline)?;
     if let Some(file) = installed()
-        && Path::new(&units.socket.file) != file
+        && fs::canonicalize(&units.socket.file).ok() != fs::canonicalize(&file).ok()
     {
         let known = if units.socket.file.is_empty() { "none" } else { &units.socket.file };
         return Err(ServiceError::Unseen(format!(
@@ -253,7 +265,7 @@ pub(super) fn enable(
     }
     if !units.socket.is_active() {
         // Whoever installs it begins anew.
-        manager.systemctl(&["reset-failed", SOCKET, SERVICE], deadline)?;
+        manager.forget_failures(deadline);
         manager.systemctl(&["start", SOCKET], deadline)?.done()?;
         changes.push(format!("started {SOCKET}: it starts {DAEMON} for whoever connects"));
     }
@@ -308,7 +320,7 @@ pub(super) fn start(settings: &Settings, deadline: Deadline) -> Result<bool, Fai
         return Ok(false);
     }
     if units.is_worn_out() {
-        let _ = manager.systemctl(&["reset-failed", SOCKET, SERVICE], deadline);
+        manager.forget_failures(deadline);
     } else if let Some(failure) = units.failure() {
         return Err(failure);
     }
@@ -320,7 +332,13 @@ pub(super) fn start(settings: &Settings, deadline: Deadline) -> Result<bool, Fai
     } else {
         Ok(String::new())
     };
-    let started = stopped.and_then(|_| manager.systemctl(&["start", SOCKET], deadline)?.done());
+    let start = || manager.systemctl(&["start", SOCKET], deadline)?.done();
+    let mut started = stopped.and_then(|_| start());
+    if started.is_err() && manager.units(deadline).is_ok_and(|units| units.is_worn_out()) {
+        // By this start.
+        manager.forget_failures(deadline);
+        started = start();
+    }
     started.map_err(|error| Failure::new(FailureKind::Daemon, error.to_string()))?;
     Ok(true)
 }
@@ -338,7 +356,7 @@ pub(super) fn stop(settings: &Settings, deadline: Deadline) -> Result<Option<Str
     let ended = if units.service.is_active() {
         manager.systemctl(&["stop", SERVICE], deadline)?.done()?;
         // Whoever stops it often has systemd start it often, which is no crash loop.
-        manager.systemctl(&["reset-failed", SERVICE], deadline)?;
+        manager.forget_failures(deadline);
         match units.service.pid {
             // Between two starts.
             0 => format!("stopped {SERVICE}, which was being started"),

@@ -4,7 +4,7 @@ use std::{fs, io, path::Path};
 
 use dt_cred_proto::{
     endpoint::state_folder,
-    message::{Erase, Failure, Operation, Response},
+    message::{Erase, Failure, FailureKind, Operation, Response},
 };
 
 use super::{Changes, ServiceError, end, shown, stray, system};
@@ -31,7 +31,18 @@ pub(super) fn run(settings: &Settings, deadline: Deadline) -> Result<Changes, Fa
     let ran = !super::sleeps(settings, deadline) && daemon::running(settings, deadline)?.is_some();
     // The keyring may ask whether it is to remove an item.
     let deadline = Deadline::after(settings.patience);
-    match daemon::ask(settings, Operation::Erase(Erase::All), deadline)? {
+    let erased = daemon::ask(settings, Operation::Erase(Erase::All), deadline);
+    let erased = erased.map_err(|failure| match failure.kind {
+        FailureKind::Daemon | FailureKind::Configuration if system::installed().is_some() => {
+            let message = format!(
+                "{}; or, where the service is to go first: dt-cred service uninstall, then try again",
+                failure.message
+            );
+            Failure::new(failure.kind, message)
+        }
+        _ => failure,
+    });
+    match erased? {
         Response::Erased(profiles) => {
             changes.extend(profiles.iter().map(|profile| format!("erased profile {profile}")));
         }

@@ -11,7 +11,7 @@ pub(super) fn state(state: Option<&State>, is_json: bool) -> String {
 }
 
 fn for_people(state: Option<&State>) -> String {
-    let Some(State { place, others, enabled, activity, failure, .. }) = state else {
+    let Some(State { place, others, written, enabled, activity, failure, .. }) = state else {
         return "no service is installed, and none is needed: dt-cred starts the daemon\n".to_owned();
     };
     let enabled = match enabled {
@@ -30,12 +30,9 @@ fn for_people(state: Option<&State>) -> String {
         }
         (None, None) => String::new(),
     };
-    let others: String = others
-        .iter()
-        .map(|other| {
-            format!("also there: {other}: one is enough, and dt-cred service install leaves a package's\n")
-        })
-        .collect();
+    // What a user or an administrator has put before a package's is theirs.
+    let mend = if *written { ": one is enough, and dt-cred service install leaves a package's" } else { "" };
+    let others: String = others.iter().map(|other| format!("also there: {other}{mend}\n")).collect();
     format!("installed: {place}{enabled}\n{activity}{others}")
 }
 

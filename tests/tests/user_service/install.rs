@@ -176,6 +176,31 @@ fn a_packages_units_are_used_and_uninstall_only_disables_them() {
 }
 
 #[test]
+fn an_administrators_units_are_used_by_whichever_name_systemd_has_for_their_folder() {
+    let Some(systemd) = Systemd::boot() else { return };
+    let user = systemd.log_in();
+    install(&user);
+    let moved = format!(
+        "mkdir -p /etc/xdg/systemd && ln -sfn ../../systemd/user /etc/xdg/systemd/user && \
+         cd {} && for unit in dt-cred.socket dt-cred.service; do sed '/Written by/d' $unit >/etc/systemd/user/$unit && rm $unit; done",
+        units(&user)
+    );
+    systemd.run(&moved, "").done();
+    user.run("systemctl --user daemon-reload", "").done();
+    let known = user.run("systemctl --user show -P FragmentPath dt-cred.socket", "").done();
+    assert_eq!(known, "/etc/xdg/systemd/user/dt-cred.socket\n", "Debian's link comes first");
+    install(&user);
+    assert_eq!(install(&user), "nothing to change: the service is installed\n");
+    user.run("dt-cred start", "").done();
+    // Theirs before a package's is nothing to be warned of.
+    systemd.run("mkdir -p /usr/local/lib/systemd/user && cp /etc/systemd/user/dt-cred.* /usr/local/lib/systemd/user", "").done();
+    let told = user.run("dt-cred service status", "").done();
+    assert!(told.contains("also there: /usr/local/lib/systemd/user/dt-cred.socket\n"), "{told}");
+    let doctor = user.run("dt-cred doctor", "").stdout;
+    assert!(doctor.contains(" installed: /etc/systemd/user/dt-cred.socket\n"), "{doctor}");
+}
+
+#[test]
 fn no_link_to_a_unit_is_left_whoever_made_it_and_whether_the_manager_can_be_told_or_not() {
     let Some(systemd) = Systemd::boot() else { return };
     let user = systemd.log_in();

@@ -173,6 +173,9 @@ fn where_the_service_starts_a_daemon_of_another_release_it_is_said_which_and_wha
     systemd.run(&brought, "").done();
     user.run("systemctl --user daemon-reload", "").done();
     told_by_both("use the dt-cred beside that, or have one of the two installed alone");
+    let drop_in = "mkdir ~/.config/systemd/user/dt-cred.service.d && printf '[Service]\\nTasksMax=99\\n' >~/.config/systemd/user/dt-cred.service.d/x.conf && systemctl --user daemon-reload";
+    user.run(drop_in, "").done();
+    told_by_both("a drop-in may say so: see systemctl --user cat dt-cred.service");
     systemd.run("rm -r /usr/local/lib/systemd/user", "").done();
     install(&user);
     user.run("dt-cred stop", "").done();

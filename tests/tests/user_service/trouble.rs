@@ -94,6 +94,29 @@ fn a_wrong_configuration_that_was_asked_often_is_mended_once_it_is_mended() {
 }
 
 #[test]
+fn what_ends_in_order_before_it_is_ready_is_a_crash_loop_and_not_begun_anew() {
+    let Some(systemd) = Systemd::boot() else { return };
+    let user = systemd.log_in();
+    install(&user);
+    user.break_service(0);
+    let words = ["gave up on dt-cred.service, which ended again and again", "journalctl", "reset-failed"];
+    for command in ["get", "start", "get"] {
+        failed(&user.run(&format!("dt-cred {command}"), ""), 3, &words);
+    }
+    let restarts = user.run("systemctl --user show -P NRestarts dt-cred.service", "").done();
+    assert_eq!(restarts, "20\n", "each command began it anew");
+}
+
+#[test]
+fn a_socket_that_was_stopped_often_is_started_by_the_next_command() {
+    let Some(systemd) = Systemd::boot() else { return };
+    let user = systemd.log_in();
+    install(&user);
+    user.run(&format!("{OFTEN} systemctl --user stop dt-cred.socket && dt-cred start || exit 1; done"), "")
+        .done();
+}
+
+#[test]
 fn a_unit_whose_program_is_gone_is_told_and_written_anew_by_install() {
     let Some(systemd) = Systemd::boot() else { return };
     let user = systemd.log_in();

@@ -3,7 +3,8 @@
 //! drop-ins, and go on, found by nobody, once systemd listens where every client looks from then on.
 
 use std::{
-    io,
+    ffi::OsString,
+    fs, io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -93,8 +94,31 @@ fn lingers() -> bool {
     user().is_some_and(|user| Path::new("/var/lib/systemd/linger").join(user).exists())
 }
 
-/// This user's name, as cron and every login have it: the system's list of users may be a network away.
-fn user() -> Option<std::ffi::OsString> {
-    let found = ["LOGNAME", "USER"].into_iter().find_map(variable);
+/// This user's name: as the machine's own list has it, else as cron and every login do, since any other list may be a network
+/// away.
+fn user() -> Option<OsString> {
+    let listed = fs::read_to_string("/etc/passwd").ok().and_then(|list| listed(&list, own_uid()));
+    let found = listed.or_else(|| ["LOGNAME", "USER"].into_iter().find_map(variable));
     found.filter(|name| Path::new(name).file_name() == Some(name))
+}
+
+/// The name of `uid` in a list as passwd(5) has it.
+fn listed(list: &str, uid: u32) -> Option<OsString> {
+    list.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.into())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_that_of_the_uid_and_no_other() {
+        let list = "root:x:0:0:root:/root:/bin/sh\n\nann:x:1000:100:Ann:/home/ann:/bin/sh\nodd\n";
+        assert_eq!(listed(list, 1000), Some("ann".into()));
+        assert_eq!((listed(list, 100), listed(list, 1)), (None, None));
+    }
 }

@@ -5,7 +5,7 @@ use dt_cred_proto::message::{Failure, FailureKind};
 use super::{Activity, SERVICE, SOCKET};
 
 /// What is asked of a unit.
-pub(super) const PROPERTIES: &str = "--property=Id,LoadState,ActiveState,Result,UnitFileState,FragmentPath,NeedDaemonReload,MainPID,ExecStart,ExecMainCode,ExecMainStatus,NRestarts";
+pub(super) const PROPERTIES: &str = "--property=Id,LoadState,ActiveState,Result,UnitFileState,FragmentPath,NeedDaemonReload,DropInPaths,MainPID,ExecStart,ExecMainCode,ExecMainStatus,NRestarts";
 
 /// What systemd ends with itself where there is no program at the path that the unit has (systemd.exec(5)).
 const NO_PROGRAM: u8 = 203;
@@ -29,6 +29,8 @@ pub(super) struct Unit {
     pub(super) program: String,
     /// Whether its file is another one than systemd has read, as after an upgrade.
     stale: bool,
+    /// Whether something changes what the file says.
+    pub(super) has_drop_ins: bool,
     end: End,
     restarts: u32,
 }
@@ -112,6 +114,7 @@ impl Units {
                 pid: value("MainPID").parse().unwrap_or_default(),
                 program: program(&value("ExecStart")),
                 stale: value("NeedDaemonReload") == "yes",
+                has_drop_ins: !value("DropInPaths").is_empty(),
                 end: End::parse(&value("ExecMainCode"), &value("ExecMainStatus")),
                 restarts: value("NRestarts").parse().unwrap_or_default(),
             };
@@ -143,10 +146,14 @@ impl Units {
         }
     }
 
-    /// Whether systemd has given up on a daemon that does not crash: it was only started too often, by those who stop it or by
-    /// those who ask one that cannot serve. Another try costs no loop then.
+    /// Whether systemd has given up on what does not crash: it was only started too often, by those who stop it or by those who
+    /// ask a daemon that cannot serve. Another try costs no loop then.
     pub(super) fn is_worn_out(&self) -> bool {
-        self.has_given_up() && self.service.end.is_orderly()
+        let is_socket = self.socket.active == "failed" && self.socket.result == "start-limit-hit";
+        // Whom systemd itself started again had crashed; and who ends before it is ready has not served (`protocol`).
+        let is_orderly =
+            self.service.end.is_orderly() && self.service.restarts == 0 && self.service.result != "protocol";
+        is_socket || self.has_given_up() && is_orderly
     }
 
     fn has_given_up(&self) -> bool {
@@ -160,10 +167,17 @@ impl Units {
         let end = self.service.end.told();
         let see = format!("see why by `journalctl --user -u {SERVICE}`, mend it");
         let message = if self.is_worn_out() {
-            let mend = if end.is_empty() { "run" } else { "mend what it says then by" };
-            format!(
-                "systemd starts {SERVICE} no more, which was started too often within a few minutes{end}: {mend} `dt-cred start`"
-            )
+            let often = format!("systemd starts {SERVICE} no more, which was started too often");
+            match (self.socket.result.as_str(), end.as_str()) {
+                // No reset-failed takes this limit back.
+                ("trigger-limit-hit", _) => {
+                    format!("{often} within a minute{end}: wait a minute, then run `dt-cred start`")
+                }
+                (_, "") => format!("{often} within a few minutes: run `dt-cred start`"),
+                _ => format!(
+                    "{often} within a few minutes{end}: `dt-cred start` or `journalctl --user -u {SERVICE}` says why; mend that, then run `dt-cred start`"
+                ),
+            }
         } else if self.has_given_up() && self.service.end == End::Exit(NO_PROGRAM) {
             format!(
                 "systemd gave up on {SERVICE}, as {program} cannot be run, by {file}: run `dt-cred service install`, then `dt-cred start`",
@@ -293,6 +307,34 @@ Result=success
             assert!(!failure.message.as_str().contains("reset-failed"), "{failure}");
         }
         assert!(!Units::parse(LISTENING).is_worn_out());
+    }
+
+    #[test]
+    fn whoever_ends_before_it_is_ready_or_was_started_again_by_systemd_has_crashed() {
+        let text = |service: &str| {
+            LISTENING.replace("=active", "=failed").replacen("=success", "=service-start-limit-hit", 1)
+                + service
+        };
+        for (service, expected) in
+            [("NRestarts=0\n", true), ("NRestarts=20\n", false), ("Result=protocol\n", false)]
+        {
+            // The first line of a name counts.
+            let text = text("").replace("ActiveState=inactive\nResult=success\n", service);
+            assert_eq!(Units::parse(&text).is_worn_out(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_no_reset_takes_back_is_waited_for_and_a_socket_that_was_started_too_often_is_started_again() {
+        let failed = |result: &str| LISTENING.replace("=active", "=failed").replacen("=success", result, 1);
+        let told = |result: &str| {
+            let units = Units::parse(&failed(result));
+            (units.is_worn_out(), units.failure().expect("given up").message.to_string())
+        };
+        let (worn, message) = told("=trigger-limit-hit");
+        assert!(worn && message.contains("wait a minute, then run `dt-cred start`"), "{message}");
+        let (worn, message) = told("=start-limit-hit");
+        assert!(worn && message.ends_with("run `dt-cred start`"), "{message}");
     }
 
     #[test]

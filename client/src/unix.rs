@@ -83,7 +83,21 @@ pub(crate) fn as_output(errors: ChildStderr) -> ChildStdout {
 /// Becomes this program; the standard library gives it SIGPIPE back, which Rust's runtime ignores. Returns only why not.
 pub(crate) fn replace_self(command: &mut Command) -> io::Error {
     hand_on_output();
-    command.exec()
+    let error = command.exec();
+    if error.raw_os_error() != Some(libc::ENOEXEC) {
+        return error;
+    }
+    // Text that names no interpreter is the shell's, says execvp(3); musl's leaves that to its caller. `exec` looks for the
+    // program as it did.
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", "exec -- \"$0\" \"$@\""]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell.exec()
 }
 
 /// Has the program that is run next find standard output closed, if it was so when this one was started.
@@ -105,7 +119,6 @@ pub(crate) fn start_detached(command: &mut Command) -> io::Result<Child> {
 /// How far the local clock is ahead of UTC, in seconds, so many seconds after the Unix epoch: as TZ or /etc/localtime
 /// says. Nothing where the system does not tell.
 pub(crate) fn east_of_utc(seconds: i64) -> i32 {
-    let seconds: libc::time_t = seconds;
     let mut local = MaybeUninit::<libc::tm>::zeroed();
     #[expect(unsafe_code, reason = "the local time has no safe wrapper")]
     // SAFETY: both pointers are to live variables. All zeros are a `tm`; where the call fails it stays so.

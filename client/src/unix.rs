@@ -1,6 +1,7 @@
 //! Unix: waiting on descriptors, the standard streams without buffers, the file that a daemon is started from.
 
 use std::{
+    env,
     fs::File,
     io::{self, Read},
     mem::MaybeUninit,
@@ -8,6 +9,7 @@ use std::{
         fd::{AsFd, OwnedFd},
         unix::process::CommandExt,
     },
+    path::{Path, PathBuf},
     process::{Child, ChildStderr, ChildStdout, Command},
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
@@ -15,6 +17,7 @@ use std::{
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
+    fs::{Access, access},
     termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr},
 };
 
@@ -87,10 +90,14 @@ pub(crate) fn replace_self(command: &mut Command) -> io::Error {
     if error.raw_os_error() != Some(libc::ENOEXEC) {
         return error;
     }
-    // Text that names no interpreter is the shell's, says execvp(3); musl's leaves that to its caller. `exec` looks for the
-    // program as it did.
+    // Text that names no interpreter is the shell's, says execvp(3); musl's leaves that to its caller.
+    let program = Path::new(command.get_program());
+    let is_it = |path: &PathBuf| path.is_file() && access(path, Access::EXEC_OK).is_ok();
+    let on_path = env::var_os("PATH").filter(|_| program.components().count() == 1);
+    let found =
+        on_path.and_then(|path| env::split_paths(&path).map(|folder| folder.join(program)).find(is_it));
     let mut shell = Command::new("/bin/sh");
-    shell.args(["-c", "exec -- \"$0\" \"$@\""]).arg(command.get_program()).args(command.get_args());
+    shell.arg(found.as_deref().unwrap_or(program)).args(command.get_args());
     for (name, value) in command.get_envs() {
         match value {
             Some(value) => shell.env(name, value),

@@ -9,9 +9,9 @@ use std::{
 use dt_cred_proto::{
     frame::{self, FrameError, HEADER},
     message::{Operation, Request, Response},
+    secret::Wiped,
 };
 use thiserror::Error;
-use zeroize::Zeroizing;
 
 use crate::{
     deadline::{Deadline, GRACE},
@@ -158,7 +158,7 @@ impl Connection {
         }
         self.receive(&mut header[1..], deadline)?;
         let length = frame::body_length::<Response>(header).map_err(ExchangeError::Answer)?;
-        let mut body = Zeroizing::new(vec![0; length]);
+        let mut body = Wiped::from(vec![0; length]);
         self.receive(&mut body, deadline)?;
         frame::decode(&body).map_err(|error| match error {
             FrameError::UnknownVariant(_) => ExchangeError::Newer,

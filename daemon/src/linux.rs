@@ -119,6 +119,10 @@ fn readable(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     Ok(registered?)
 }
 
+/// How much earlier or later than asked an alarm may go off. What is due by the wall clock is another moment of the boot-time
+/// clock at each look, by the nanoseconds between two readings: the timer is not set anew for those.
+const SLACK: Duration = Duration::from_millis(1);
+
 /// A timer on the boot-time clock: it goes off also when its time passed while the machine slept (timerfd_create(2)).
 pub struct Alarm {
     timer: AsyncFd<OwnedFd>,
@@ -135,15 +139,22 @@ impl Alarm {
         Ok(Self { timer: readable(timer)?, armed: None })
     }
 
-    /// Waits until `at` by the boot-time clock; for ever where there is none.
+    /// Waits until `at` by the boot-time clock, give or take a millisecond; for ever where there is none.
     pub async fn reached(&mut self, at: Option<Duration>) {
-        if self.armed != at && self.arm(at).is_err() {
+        if !self.is_armed_for(at) && self.arm(at).is_err() {
             // Never seen; a tick keeps the daemon right, if not idle.
             return tokio::time::sleep(Duration::from_secs(1)).await;
         }
         if let Ok(mut ready) = self.timer.readable().await {
             ready.clear_ready();
             self.armed = None;
+        }
+    }
+
+    fn is_armed_for(&self, at: Option<Duration>) -> bool {
+        match (self.armed, at) {
+            (Some(armed), Some(at)) => armed.abs_diff(at) < SLACK,
+            (armed, at) => armed == at,
         }
     }
 
@@ -227,6 +238,30 @@ mod tests {
         }
         alarm.reached(Some(near)).await;
         assert!(boot_time() >= near && boot_time() < far);
+    }
+
+    #[tokio::test]
+    async fn an_alarm_that_is_moved_by_less_than_a_millisecond_is_not_set_anew_and_one_that_is_moved_further_is()
+     {
+        let mut alarm = Alarm::new().unwrap();
+        let far = boot_time() + Duration::from_secs(3600);
+        let millisecond = Duration::from_millis(1);
+        for (asked, armed) in [
+            (Some(far), Some(far)),
+            (Some(far + millisecond / 2), Some(far)),
+            (Some(far - millisecond / 2), Some(far)),
+            // Bit by bit it is not moved far without being set.
+            (Some(far + millisecond), Some(far + millisecond)),
+            (None, None),
+            (Some(far), Some(far)),
+        ] {
+            tokio::select! {
+                biased;
+                () = alarm.reached(asked) => panic!("it went off"),
+                () = tokio::task::yield_now() => {}
+            }
+            assert_eq!(alarm.armed, armed, "{asked:?}");
+        }
     }
 
     #[test]

@@ -30,7 +30,7 @@ mod process;
 pub use confinement::confine;
 pub use journal::Journal;
 pub use notify::{NotifySocket, monotonic, watchdog};
-pub use process::{is_powerless, process};
+pub use process::{is_powerless, process, starter};
 
 /// Whether who listens for the daemon keeps what it writes to standard error: systemd does, in its journal.
 pub const OUTPUT_IS_KEPT: bool = true;

@@ -13,7 +13,7 @@ use interprocess::local_socket::ListenerOptions;
 #[path = "macos/process.rs"]
 mod process;
 
-pub use self::process::process;
+pub use self::process::{process, starter};
 pub use crate::{
     ticks::Alarm,
     unmanaged::{Journal, NotifySocket, OUTPUT_IS_KEPT, is_powerless, monotonic, watchdog},

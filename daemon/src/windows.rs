@@ -47,7 +47,7 @@ pub use files::{
     FileId, Lock, Stamp, append_private, folded, has_read_permission, is_own_file, is_stream, open_regular,
     replace, sync_folder,
 };
-pub use process::process;
+pub use process::{process, starter};
 use session_end::SessionEnd;
 
 /// How often it is looked whether a file is still as it was written.

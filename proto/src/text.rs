@@ -1,17 +1,17 @@
 //! Text that is shown to people, whoever wrote it.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::lengths;
 
 /// One line of text that is safe to print on a terminal.
 ///
 /// Control characters and the characters that reorder text become `U+FFFD` when it is made and again when it is
-/// decoded (CVE-2024-50349: control characters in a prompt rewrote what the user saw).
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
-pub struct Text(String);
+/// decoded (CVE-2024-50349: control characters in a prompt rewrote what the user saw). A clone is the same text in the same place.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Text(Arc<str>);
 
 impl Text {
     /// Longest text kept, in characters; the rest is cut off.
@@ -20,13 +20,13 @@ impl Text {
     /// Makes `text` safe to print: one line, no control characters, at most [`Text::LIMIT`] characters.
     pub fn new(text: &str) -> Self {
         if is_plain(text) {
-            return Self(text.to_owned());
+            return Self(text.into());
         }
         let safe = |c: char| if is_printable(c) { c } else { char::REPLACEMENT_CHARACTER };
         let mut text: String = text.trim().chars().take(Self::LIMIT).map(safe).collect();
         // Again, for where it was cut: what is made once must stay as it is when the other side makes it again.
         text.truncate(text.trim_end().len());
-        Self(text)
+        Self(text.into())
     }
 
     /// The text.
@@ -49,7 +49,13 @@ impl From<&str> for Text {
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
-        if is_plain(&text) { Self(text) } else { Self::new(&text) }
+        Self::new(&text)
+    }
+}
+
+impl Serialize for Text {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 

@@ -42,6 +42,16 @@ pub fn boot_time() -> Duration {
     Duration::new(u64::try_from(now.tv_sec).unwrap_or_default(), nanoseconds)
 }
 
+/// Gives memory back to the system that is free within the heap: malloc(3) by itself gives back what lies at its end alone.
+pub fn give_back_memory() {
+    #[cfg(target_env = "gnu")]
+    #[expect(unsafe_code, reason = "malloc_trim(3) has no safe wrapper")]
+    // SAFETY: it takes nothing that is in use, and waits for whoever allocates meanwhile.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 /// Whether other processes of this user are kept from this one's memory; how, and why not.
 pub(super) fn memory_is_hidden() -> (bool, &'static str, &'static str) {
     use rustix::process::{DumpableBehavior, dumpable_behavior};

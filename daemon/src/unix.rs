@@ -45,7 +45,7 @@ pub use files::{
 };
 pub use queue::Queue;
 pub use system::{
-    Alarm, Journal, NotifySocket, OUTPUT_IS_KEPT, Watch, boot_time, confine, folded,
+    Alarm, Journal, NotifySocket, OUTPUT_IS_KEPT, Watch, boot_time, confine, folded, give_back_memory,
     is_answered, is_managed, is_powerless, monotonic, process, starter, watchdog,
 };
 

@@ -196,6 +196,7 @@ mod tests {
     async fn the_first_byte_of_another_versions_frame_is_enough() {
         let (mut client, server) = duplex(1);
         client.write_all(&[VERSION + 1]).await.unwrap();
+        drop(client);
         let mut incoming = Incoming::new(server);
         assert!(incoming.begins().await.unwrap());
         let refused = incoming.request().await.unwrap().err();

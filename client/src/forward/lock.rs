@@ -39,10 +39,8 @@ impl Lock {
     }
 
     fn hold(path: &Path, file: fs::File) -> io::Result<Option<Self>> {
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => return Ok(None),
-            Err(error) => return Err(error.into()),
+        if !lock(&file, FlockOperation::NonBlockingLockExclusive)? {
+            return Ok(None);
         }
         // Whoever held it may have removed it since it was opened: then it keeps nobody out.
         let (held, found) = (file.metadata()?, fs::symlink_metadata(path));
@@ -59,6 +57,18 @@ pub(super) fn open(path: &Path) -> io::Result<fs::File> {
     let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or_default();
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(false).mode(0o600).custom_flags(flags).open(path)
+}
+
+/// Locks `file`; false where another one's lock keeps that from being.
+///
+/// # Errors
+/// As flock(2).
+pub(super) fn lock(file: &fs::File, how: FlockOperation) -> io::Result<bool> {
+    match flock(file, how) {
+        Ok(()) => Ok(true),
+        Err(Errno::WOULDBLOCK) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 impl Drop for Lock {

@@ -1,42 +1,28 @@
 //! That a forward runs: it would start a daemon again, where everything of its user's was to be taken away.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf};
 
 use dt_cred_proto::endpoint::state_folder;
-use rustix::{
-    fs::{FlockOperation, flock},
-    io::Errno,
-};
+use rustix::fs::FlockOperation;
 
-use super::lock;
+use super::lock::{lock, open};
 use crate::settings::Settings;
 
-/// What each of them holds, in the state folder, for as long as it runs. Who looks whether one is there is waited for. None where the daemon that it asks is another
-/// user's, or none that a command starts.
+/// What each of them holds, in the state folder, for as long as it runs; who looks whether one is there is waited for. None
+/// where the daemon that it asks is another user's, or none that a command starts.
 pub(super) fn show(settings: &Settings) -> Option<fs::File> {
-    (!settings.endpoint.explicit).then(|| held(&path()?, FlockOperation::LockShared).ok()?).flatten()
+    let path = path().filter(|_| !settings.endpoint.explicit)?;
+    let file = open(&path).ok()?;
+    lock(&file, FlockOperation::LockShared).is_ok_and(|held| held).then_some(file)
 }
 
 /// Whether one of this user's runs.
 pub(crate) fn is_there() -> bool {
     // Where no folder is there was no daemon, which every forward has had.
     let Some(path) = path().filter(|path| path.exists()) else { return false };
-    matches!(held(&path, FlockOperation::NonBlockingLockExclusive), Ok(None))
+    open(&path).is_ok_and(|file| matches!(lock(&file, FlockOperation::NonBlockingLockExclusive), Ok(false)))
 }
 
 fn path() -> Option<PathBuf> {
     state_folder().map(|folder| folder.join("forward.lock"))
-}
-
-/// The file, locked; none where another one's lock keeps that from being.
-fn held(path: &Path, how: FlockOperation) -> io::Result<Option<fs::File>> {
-    let file = lock::open(path)?;
-    match flock(&file, how) {
-        Ok(()) => Ok(Some(file)),
-        Err(Errno::WOULDBLOCK) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
 }

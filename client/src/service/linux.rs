@@ -133,8 +133,12 @@ fn own_folder() -> Result<PathBuf, ServiceError> {
 
 /// Where the socket's unit may lie, what counts first at first.
 fn places() -> impl Iterator<Item = PathBuf> {
-    let folders = own_folder().ok().into_iter().chain(PACKAGED.map(PathBuf::from));
-    folders.map(|folder| folder.join(SOCKET))
+    folders().map(|folder| folder.join(SOCKET))
+}
+
+/// Where a unit of this user may lie, what counts first at first.
+fn folders() -> impl Iterator<Item = PathBuf> {
+    own_folder().ok().into_iter().chain(PACKAGED.map(PathBuf::from))
 }
 
 /// The socket's unit that counts, where it is none that was masked.

@@ -15,7 +15,7 @@ use dt_cred_proto::{
     platform::own_uid,
 };
 
-use super::{PACKAGED, SOCKET, installed, own_folder, variable};
+use super::{SOCKET, folders, installed, variable};
 use crate::{deadline::Deadline, platform, settings::Settings, spinner, verbose};
 
 /// How often it is looked whether the user's manager is there.
@@ -85,8 +85,7 @@ fn expected(settings: &Settings) -> Option<PathBuf> {
 
 /// Whether systemd listens from each login on, as far as files tell.
 fn is_enabled() -> bool {
-    let folders = own_folder().ok().into_iter().chain(PACKAGED.map(PathBuf::from));
-    folders.map(|folder| folder.join("sockets.target.wants").join(SOCKET)).any(|link| link.is_symlink())
+    folders().map(|folder| folder.join("sockets.target.wants").join(SOCKET)).any(|link| link.is_symlink())
 }
 
 /// Whether systemd starts this user's manager with the machine (`loginctl enable-linger`).

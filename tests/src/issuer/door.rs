@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::certificates::Certificates;
@@ -20,6 +20,8 @@ use super::shared::Shared;
 const BACKLOG: u32 = 1024;
 /// Connecting over loopback takes microseconds. One that is slower fills the queue when it does get through.
 const NOT_CONNECTING: Duration = Duration::from_millis(250);
+/// A child becomes its program, or ends, long before that.
+const COPIES_GO: Duration = Duration::from_secs(10);
 
 /// The settings that a change of which drops every connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,20 +47,36 @@ pub(super) enum Command {
 /// A port of 127.0.0.1.
 pub(super) struct Port {
     pub(super) address: SocketAddr,
-    /// Bound and never listening, so that nobody else is given the port while the door is closed. Linux alone
-    /// lets a second socket bind beside it.
-    _reserved: Option<TcpSocket>,
+    /// Bound before it listens, so that nobody else is given the port. Linux alone lets a second socket bind
+    /// beside it: there it stays for good, also while the door is closed; elsewhere the first door is made of it.
+    reserved: Option<TcpSocket>,
 }
 
 impl Port {
     /// This port, or a free one for 0.
     pub(super) fn take(port: u16) -> io::Result<Self> {
         let socket = socket((Ipv4Addr::LOCALHOST, port).into())?;
-        Ok(Self { address: socket.local_addr()?, _reserved: cfg!(target_os = "linux").then_some(socket) })
+        Ok(Self { address: socket.local_addr()?, reserved: Some(socket) })
     }
 
-    fn listen(&self, backlog: u32) -> io::Result<TcpListener> {
-        socket(self.address)?.listen(backlog)
+    async fn listen(&mut self, backlog: u32) -> io::Result<TcpListener> {
+        if cfg!(target_os = "linux") {
+            return socket(self.address)?.listen(backlog);
+        }
+        if let Some(socket) = self.reserved.take() {
+            return socket.listen(backlog);
+        }
+        let deadline = Instant::now() + COPIES_GO;
+        loop {
+            match socket(self.address).and_then(|socket| socket.listen(backlog)) {
+                // A child of some other thread that has not become its program yet holds a copy of the last
+                // door's socket.
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < deadline => {
+                    sleep(Duration::from_millis(10)).await;
+                }
+                listener => return listener,
+            }
+        }
     }
 }
 
@@ -72,7 +90,7 @@ fn socket(address: SocketAddr) -> io::Result<TcpSocket> {
 
 /// Keeps the door until it is told to end. It begins closed.
 pub(super) async fn keep(
-    port: Port,
+    mut port: Port,
     certificates: Option<Certificates>,
     shared: Arc<Shared>,
     mut commands: UnboundedReceiver<Command>,
@@ -86,7 +104,7 @@ pub(super) async fn keep(
                 // The old listener goes before the new one comes; the connections go last, so that a client
                 // that connects again at once meets the new door.
                 drop(std::mem::replace(&mut entrance, Entrance::Closed));
-                let opened = Entrance::open(&port, face).await;
+                let opened = Entrance::open(&mut port, face).await;
                 connections.shutdown().await;
                 // Fails only where nobody waits any more.
                 let _ = done.send(opened.map(|opened| entrance = opened));
@@ -126,18 +144,18 @@ enum Entrance {
 }
 
 impl Entrance {
-    async fn open(port: &Port, face: Face) -> io::Result<Self> {
+    async fn open(port: &mut Port, face: Face) -> io::Result<Self> {
         Ok(match face.door {
-            Door::Open => Self::Open(port.listen(BACKLOG)?, face),
-            Door::Mute => Self::Mute(port.listen(BACKLOG)?),
+            Door::Open => Self::Open(port.listen(BACKLOG).await?, face),
+            Door::Mute => Self::Mute(port.listen(BACKLOG).await?),
             Door::Closed => Self::Closed,
             Door::Full => Self::fill(port).await?,
         })
     }
 
     /// Connects to itself until that does not succeed any more.
-    async fn fill(port: &Port) -> io::Result<Self> {
-        let listener = port.listen(0)?;
+    async fn fill(port: &mut Port) -> io::Result<Self> {
+        let listener = port.listen(0).await?;
         let address = port.address;
         let mut queue = Vec::new();
         loop {
@@ -192,14 +210,14 @@ mod tests {
 
     #[tokio::test]
     async fn the_door_closes_also_while_a_child_holds_a_copy_of_the_listener() {
-        let port = Port::take(0).unwrap();
+        let mut port = Port::take(0).unwrap();
         let face = Face::of(&Settings::default());
-        let entrance = Entrance::open(&port, face).await.unwrap();
+        let entrance = Entrance::open(&mut port, face).await.unwrap();
         let Entrance::Open(listener, _) = &entrance else { panic!("not open") };
         let _copy = listener.as_fd().try_clone_to_owned().unwrap();
         drop(entrance);
         let refused = TcpStream::connect(port.address).await.unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
-        Entrance::open(&port, face).await.unwrap();
+        Entrance::open(&mut port, face).await.unwrap();
     }
 }

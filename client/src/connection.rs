@@ -9,9 +9,9 @@ use std::{
 use dt_cred_proto::{
     frame::{self, FrameError, HEADER},
     message::{Operation, Request, Response},
+    secret::Wiped,
 };
 use thiserror::Error;
-use zeroize::Zeroizing;
 
 use crate::{
     deadline::{Deadline, GRACE},
@@ -151,14 +151,14 @@ impl Connection {
         // It may hold a secret, and the answer may take long.
         drop(frame);
         let mut header = [0; HEADER];
+        let come = self.first(&mut header, deadline, left, &request.operation)?;
         // The version alone is sure to be there in a frame of another version.
-        self.first(&mut header[..1], deadline, left, &request.operation)?;
         if header[0] != frame::VERSION {
             return Err(ExchangeError::Version(header[0]));
         }
-        self.receive(&mut header[1..], deadline)?;
+        self.receive(&mut header[come..], deadline)?;
         let length = frame::body_length::<Response>(header).map_err(ExchangeError::Answer)?;
-        let mut body = Zeroizing::new(vec![0; length]);
+        let mut body = Wiped::from(vec![0; length]);
         self.receive(&mut body, deadline)?;
         frame::decode(&body).map_err(|error| match error {
             FrameError::UnknownVariant(_) => ExchangeError::Newer,
@@ -188,20 +188,21 @@ impl Connection {
         Ok(())
     }
 
-    /// The first byte of the answer, for which all of the time is waited that the daemon takes.
+    /// What comes first of the answer's header, at least a byte; how much that is. All of the time is waited that the daemon takes.
     fn first(
         &mut self,
-        byte: &mut [u8],
+        header: &mut [u8],
         deadline: Deadline,
         left: Duration,
         operation: &Operation,
-    ) -> Result<(), ExchangeError> {
+    ) -> Result<usize, ExchangeError> {
         let waiting_for = || spinner::waiting_for(operation);
-        let read =
-            spinner::while_waiting(deadline, left, waiting_for, |deadline| self.stream.read(byte, deadline));
+        let read = spinner::while_waiting(deadline, left, waiting_for, |deadline| {
+            self.stream.read(header, deadline)
+        });
         match read.map_err(|error| told(error, deadline))? {
             0 => Err(ExchangeError::Closed),
-            _ => Ok(()),
+            come => Ok(come),
         }
     }
 

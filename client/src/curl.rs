@@ -18,10 +18,10 @@ use dt_cred::{
 use dt_cred_proto::{
     message::{Failure, FailureKind, Get, Operation, Reject, Response, Token},
     profile::Profile,
+    secret::Wiped,
     text::Text,
 };
 use thiserror::Error;
-use zeroize::Zeroizing;
 
 use crate::{
     cli::{CURL, CurlArguments, MisplacedError},
@@ -128,7 +128,7 @@ impl Call {
     }
 
     /// curl's arguments and its line with the token, where every URL is one for it.
-    fn with(&self, token: &Token) -> Result<(Admitted, Zeroizing<Vec<u8>>), Failure> {
+    fn with(&self, token: &Token) -> Result<(Admitted, Wiped), Failure> {
         let admitted = self.line.admit(token.url.as_str(), &self.allowed).map_err(CurlError::from)?;
         let line = format::render(token, Format::Curl, Shell::DEFAULT)?;
         Ok((admitted, line))

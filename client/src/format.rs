@@ -7,11 +7,11 @@ use std::{fmt, str::FromStr};
 use dt_cred::{bearer, moment::Moment};
 use dt_cred_proto::{
     message::{Failure, FailureKind, Token},
+    secret::Wiped,
     text::Text,
 };
 use serde::Serialize;
 use thiserror::Error;
-use zeroize::Zeroizing;
 
 use quote::QuoteError;
 pub(crate) use quote::Shell;
@@ -114,14 +114,14 @@ const LINE: usize = 64;
 ///
 /// # Errors
 /// [`FormatError`]; then nothing may be printed.
-pub(crate) fn render(token: &Token, format: Format, shell: Shell) -> Result<Zeroizing<Vec<u8>>, FormatError> {
+pub(crate) fn render(token: &Token, format: Format, shell: Shell) -> Result<Wiped, FormatError> {
     let secret = token.access_token.expose();
     if !bearer::is_token(secret) {
         return Err(FormatError::NotAToken);
     }
     // Sized beforehand: a buffer that grows leaves copies of what it held behind.
     let around = if matches!(format, Format::Env | Format::Json) { AROUND } else { LINE };
-    let mut output = Zeroizing::new(Vec::with_capacity(secret.len() + around));
+    let mut output = Wiped::from(Vec::with_capacity(secret.len() + around));
     match format {
         Format::Header => append(&mut output, ["Authorization: Bearer ", secret, "\n"]),
         Format::Raw => append(&mut output, [secret, "\n"]),

@@ -1,6 +1,7 @@
 //! Unix: waiting on descriptors, the standard streams without buffers, the file that a daemon is started from.
 
 use std::{
+    env,
     fs::File,
     io::{self, Read},
     mem::MaybeUninit,
@@ -8,6 +9,7 @@ use std::{
         fd::{AsFd, OwnedFd},
         unix::process::CommandExt,
     },
+    path::{Path, PathBuf},
     process::{Child, ChildStderr, ChildStdout, Command},
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
@@ -15,6 +17,7 @@ use std::{
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
+    fs::{Access, access},
     termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr},
 };
 
@@ -83,7 +86,25 @@ pub(crate) fn as_output(errors: ChildStderr) -> ChildStdout {
 /// Becomes this program; the standard library gives it SIGPIPE back, which Rust's runtime ignores. Returns only why not.
 pub(crate) fn replace_self(command: &mut Command) -> io::Error {
     hand_on_output();
-    command.exec()
+    let error = command.exec();
+    if error.raw_os_error() != Some(libc::ENOEXEC) {
+        return error;
+    }
+    // Text that names no interpreter is the shell's, says execvp(3); musl's leaves that to its caller.
+    let program = Path::new(command.get_program());
+    let is_it = |path: &PathBuf| path.is_file() && access(path, Access::EXEC_OK).is_ok();
+    let on_path = env::var_os("PATH").filter(|_| program.components().count() == 1);
+    let found =
+        on_path.and_then(|path| env::split_paths(&path).map(|folder| folder.join(program)).find(is_it));
+    let mut shell = Command::new("/bin/sh");
+    shell.arg(found.as_deref().unwrap_or(program)).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell.exec()
 }
 
 /// Has the program that is run next find standard output closed, if it was so when this one was started.
@@ -105,7 +126,6 @@ pub(crate) fn start_detached(command: &mut Command) -> io::Result<Child> {
 /// How far the local clock is ahead of UTC, in seconds, so many seconds after the Unix epoch: as TZ or /etc/localtime
 /// says. Nothing where the system does not tell.
 pub(crate) fn east_of_utc(seconds: i64) -> i32 {
-    let seconds: libc::time_t = seconds;
     let mut local = MaybeUninit::<libc::tm>::zeroed();
     #[expect(unsafe_code, reason = "the local time has no safe wrapper")]
     // SAFETY: both pointers are to live variables. All zeros are a `tm`; where the call fails it stays so.

@@ -57,7 +57,7 @@ impl Peer {
 /// What the process `pid` is called, and what the one that started it.
 fn programs(pid: u32) -> (Option<Text>, Option<Text>) {
     let Some((name, parent)) = platform::process(pid) else { return (None, None) };
-    let parent = parent.and_then(platform::process).map(|(name, _)| safe(&name));
+    let parent = parent.and_then(platform::starter).map(|name| safe(&name));
     (Some(safe(&name)), parent)
 }
 

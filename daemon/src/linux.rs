@@ -30,7 +30,7 @@ mod process;
 pub use confinement::confine;
 pub use journal::Journal;
 pub use notify::{NotifySocket, monotonic, watchdog};
-pub use process::{is_powerless, process};
+pub use process::{is_powerless, process, starter};
 
 /// Whether who listens for the daemon keeps what it writes to standard error: systemd does, in its journal.
 pub const OUTPUT_IS_KEPT: bool = true;
@@ -40,6 +40,16 @@ pub fn boot_time() -> Duration {
     let now = clock_gettime(ClockId::Boottime);
     let nanoseconds = u32::try_from(now.tv_nsec).unwrap_or_default();
     Duration::new(u64::try_from(now.tv_sec).unwrap_or_default(), nanoseconds)
+}
+
+/// Gives memory back to the system that is free within the heap: malloc(3) by itself gives back what lies at its end alone.
+pub fn give_back_memory() {
+    #[cfg(target_env = "gnu")]
+    #[expect(unsafe_code, reason = "malloc_trim(3) has no safe wrapper")]
+    // SAFETY: it takes nothing that is in use, and waits for whoever allocates meanwhile.
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
 
 /// Whether other processes of this user are kept from this one's memory; how, and why not.
@@ -119,6 +129,10 @@ fn readable(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     Ok(registered?)
 }
 
+/// How much earlier or later than asked an alarm may go off. What is due by the wall clock is another moment of the boot-time
+/// clock at each look, by the nanoseconds between two readings: the timer is not set anew for those.
+const SLACK: Duration = Duration::from_millis(1);
+
 /// A timer on the boot-time clock: it goes off also when its time passed while the machine slept (timerfd_create(2)).
 pub struct Alarm {
     timer: AsyncFd<OwnedFd>,
@@ -135,15 +149,22 @@ impl Alarm {
         Ok(Self { timer: readable(timer)?, armed: None })
     }
 
-    /// Waits until `at` by the boot-time clock; for ever where there is none.
+    /// Waits until `at` by the boot-time clock, give or take a millisecond; for ever where there is none.
     pub async fn reached(&mut self, at: Option<Duration>) {
-        if self.armed != at && self.arm(at).is_err() {
+        if !self.is_armed_for(at) && self.arm(at).is_err() {
             // Never seen; a tick keeps the daemon right, if not idle.
             return tokio::time::sleep(Duration::from_secs(1)).await;
         }
         if let Ok(mut ready) = self.timer.readable().await {
             ready.clear_ready();
             self.armed = None;
+        }
+    }
+
+    fn is_armed_for(&self, at: Option<Duration>) -> bool {
+        match (self.armed, at) {
+            (Some(armed), Some(at)) => armed.abs_diff(at) < SLACK,
+            (armed, at) => armed == at,
         }
     }
 
@@ -227,6 +248,30 @@ mod tests {
         }
         alarm.reached(Some(near)).await;
         assert!(boot_time() >= near && boot_time() < far);
+    }
+
+    #[tokio::test]
+    async fn an_alarm_that_is_moved_by_less_than_a_millisecond_is_not_set_anew_and_one_that_is_moved_further_is()
+     {
+        let mut alarm = Alarm::new().unwrap();
+        let far = boot_time() + Duration::from_secs(3600);
+        let millisecond = Duration::from_millis(1);
+        for (asked, armed) in [
+            (Some(far), Some(far)),
+            (Some(far + millisecond / 2), Some(far)),
+            (Some(far - millisecond / 2), Some(far)),
+            // Bit by bit it is not moved far without being set.
+            (Some(far + millisecond), Some(far + millisecond)),
+            (None, None),
+            (Some(far), Some(far)),
+        ] {
+            tokio::select! {
+                biased;
+                () = alarm.reached(asked) => panic!("it went off"),
+                () = tokio::task::yield_now() => {}
+            }
+            assert_eq!(alarm.armed, armed, "{asked:?}");
+        }
     }
 
     #[test]

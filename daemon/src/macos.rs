@@ -13,7 +13,7 @@ use interprocess::local_socket::ListenerOptions;
 #[path = "macos/process.rs"]
 mod process;
 
-pub use self::process::process;
+pub use self::process::{process, starter};
 pub use crate::{
     ticks::Alarm,
     unmanaged::{Journal, NotifySocket, OUTPUT_IS_KEPT, is_powerless, monotonic, watchdog},
@@ -25,6 +25,9 @@ use crate::confinement::Needs;
 pub fn confine(_needs: &Needs) -> Vec<Defence> {
     Vec::new()
 }
+
+/// Nothing: the system takes what it needs of a heap that holds free memory.
+pub fn give_back_memory() {}
 
 /// Whether other processes of this user are kept from this one's memory; how, and why not. The system does not tell.
 pub(super) fn memory_is_hidden() -> (bool, &'static str, &'static str) {

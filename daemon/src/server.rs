@@ -1,10 +1,13 @@
 //! Accepts clients until the daemon is to end.
 
+mod crowd;
+
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use interprocess::local_socket::tokio::{Listener, prelude::*};
 use tokio::sync::Semaphore;
 
+use self::crowd::Crowd;
 use crate::{
     audit::Peer,
     manager::Manager,
@@ -125,6 +128,7 @@ async fn keep_current(manager: &Manager, service: &Service) -> Infallible {
 
 async fn accept(listener: &Listener, service: &Arc<Service>) {
     let places = Arc::new(Semaphore::new(platform::descriptor_limit().saturating_sub(RESERVE).max(1)));
+    let crowd = Arc::new(Crowd::default());
     let mut failing = false;
     loop {
         // Whoever finds no place waits in the listener's queue.
@@ -135,9 +139,14 @@ async fn accept(listener: &Listener, service: &Arc<Service>) {
             Ok(stream) => match platform::peer(&stream) {
                 Ok((caller, true)) => {
                     let session = session::run(stream, Peer::new(caller), Arc::clone(service));
+                    let crowd = Arc::clone(&crowd);
+                    crowd.entered();
                     tokio::spawn(async move {
                         session.await;
                         drop(place);
+                        if crowd.left() {
+                            platform::give_back_memory();
+                        }
                     });
                 }
                 Ok((stranger, false)) => service.audit().refused(&Peer::new(stranger)),

@@ -44,6 +44,20 @@ fn the_last_ones_are_remembered_in_order_and_no_more_than_the_limit() {
 }
 
 #[test]
+fn those_who_are_called_as_the_one_before_are_called_by_the_same_text() {
+    let mut recent = Recent::new(10);
+    for program in ["a", "a", "b", "a"] {
+        recent.push(served(1, program));
+    }
+    let entries = recent.entries();
+    let place = |entry: &LogEntry| entry.caller.program.as_ref().map(|name| name.as_str().as_ptr());
+    let same: Vec<_> = entries.windows(2).map(|two| place(&two[0]) == place(&two[1])).collect();
+    assert_eq!(same, [true, false, false]);
+    let names: Vec<_> = entries.iter().filter_map(|entry| entry.caller.program.as_ref()).collect();
+    assert_eq!(names, [&"a".into(), &"a".into(), &"b".into(), &"a".into()]);
+}
+
+#[test]
 fn those_served_and_those_refused_are_told_together_each_in_the_order_in_which_they_came() {
     // 2 came after 4: the clock was set back.
     for (one, other, together) in [

@@ -6,7 +6,10 @@ use bincode::config::Configuration;
 use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
-use crate::message::{Request, Response};
+use crate::{
+    message::{Request, Response},
+    secret::Wiped,
+};
 
 /// The version of the protocol.
 pub const VERSION: u8 = 1;
@@ -146,17 +149,17 @@ pub fn decode<M: Message>(body: &[u8]) -> Result<M, FrameError> {
 ///
 /// # Errors
 /// [`FrameError::TooLong`] where the other side would refuse it.
-pub fn encode<M: Message>(message: &M) -> Result<zeroize::Zeroizing<Vec<u8>>, FrameError> {
+pub fn encode<M: Message>(message: &M) -> Result<Wiped, FrameError> {
     // Sized beforehand: a buffer that grows leaves copies of what it held behind.
     let mut counter = Counter(0);
     bincode::serde::encode_into_writer(message, &mut counter, STANDARD)
         .map_err(|_| FrameError::Unencodable)?;
     let too_long = FrameError::TooLong { length: counter.0, limit: M::LIMIT };
     let length = u32::try_from(counter.0).ok().filter(|_| counter.0 <= M::LIMIT).ok_or(too_long)?;
-    let mut frame = zeroize::Zeroizing::new(vec![0; HEADER + counter.0]);
-    frame[0] = VERSION;
-    frame[1..HEADER].copy_from_slice(&length.to_le_bytes());
-    bincode::serde::encode_into_slice(message, &mut frame[HEADER..], STANDARD)
+    let mut frame = Wiped::from(Vec::with_capacity(HEADER + counter.0));
+    frame.push(VERSION);
+    frame.extend_from_slice(&length.to_le_bytes());
+    bincode::serde::encode_into_std_write(message, &mut *frame, STANDARD)
         .map_err(|_| FrameError::Unencodable)?;
     Ok(frame)
 }

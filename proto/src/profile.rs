@@ -1,15 +1,15 @@
 //! The name of a profile.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
 use crate::lengths;
 
-/// A profile's name: 1–64 characters of `A-Z a-z 0-9 . _ -`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
-pub struct Profile(String);
+/// A profile's name: 1–64 characters of `A-Z a-z 0-9 . _ -`. A clone is the same name in the same place.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Profile(Arc<str>);
 
 /// Why a text is no profile's name.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
@@ -33,7 +33,7 @@ impl FromStr for Profile {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
         let length = 1..=Self::LIMIT;
         if length.contains(&name.len()) && name.bytes().all(allowed) {
-            Ok(Self(name.to_owned()))
+            Ok(Self(name.into()))
         } else {
             Err(InvalidProfile)
         }
@@ -43,6 +43,12 @@ impl FromStr for Profile {
 impl fmt::Display for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl Serialize for Profile {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 

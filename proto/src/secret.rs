@@ -1,9 +1,12 @@
-//! A string that must never be shown: a client secret, an access token.
+//! A string that must never be shown: a client secret, an access token; and bytes that hold one for a while.
 
-use std::sync::Arc;
+use std::{
+    ops::{Deref, DerefMut},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use zeroize::Zeroizing;
+use zeroize::Zeroize;
 
 use crate::{lengths, vault::Block};
 
@@ -17,13 +20,14 @@ pub struct Secret(Arc<Block>);
 impl Secret {
     /// Takes `text` over, which is wiped.
     pub fn new(text: String) -> Self {
-        let text = Zeroizing::new(text);
-        Self(Arc::new(Block::of(text.as_bytes())))
+        let block = Block::of(&text);
+        drop(Wiped::from(text.into_bytes()));
+        Self(Arc::new(block))
     }
 
     /// The text itself, for the one place that needs it.
     pub fn expose(&self) -> &str {
-        str::from_utf8(self.0.bytes()).expect("made of a String")
+        self.0.text()
     }
 
     /// A second handle on the same text: no copy is made.
@@ -51,6 +55,45 @@ impl Serialize for Secret {
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         lengths::string(deserializer).map(Self::new)
+    }
+}
+
+/// Bytes that may hold a secret and are wiped when they are dropped, those behind their end too. What grows leaves copies behind:
+/// it is to be made as large as it will be.
+#[derive(Default)]
+pub struct Wiped(Vec<u8>);
+
+impl From<Vec<u8>> for Wiped {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
+
+impl Deref for Wiped {
+    type Target = Vec<u8>;
+
+    fn deref(&self) -> &Vec<u8> {
+        &self.0
+    }
+}
+
+impl DerefMut for Wiped {
+    fn deref_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.0
+    }
+}
+
+impl AsRef<[u8]> for Wiped {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        // As slices: zeroize wipes a vector byte by byte.
+        self.0.spare_capacity_mut().zeroize();
+        self.0.as_mut_slice().zeroize();
     }
 }
 

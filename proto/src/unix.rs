@@ -11,6 +11,7 @@ use std::{
         },
     },
     path::{Component, Path, PathBuf},
+    sync::OnceLock,
 };
 
 use thiserror::Error;
@@ -57,9 +58,10 @@ pub(crate) fn is_variable(name: &str, known: &str) -> bool {
     name == known
 }
 
-/// The user that this process acts as.
+/// The user that this process acts as: asked for once, as neither program ever becomes another one.
 pub fn own_uid() -> u32 {
-    rustix::process::geteuid().as_raw()
+    static OWN: OnceLock<u32> = OnceLock::new();
+    *OWN.get_or_init(|| rustix::process::geteuid().as_raw())
 }
 
 /// The home folder, from `HOME`.

@@ -33,25 +33,27 @@ pub fn usage() -> Usage {
     VAULT.lock().unwrap_or_else(PoisonError::into_inner).usage
 }
 
-/// Bytes in the vault, wiped and given back when this is dropped.
+/// Text in the vault, wiped and given back when this is dropped.
 pub(crate) struct Block {
     place: Place,
     length: usize,
 }
 
 impl Block {
-    /// A copy of `bytes`.
-    pub(crate) fn of(bytes: &[u8]) -> Self {
-        let place = VAULT.lock().unwrap_or_else(PoisonError::into_inner).take(size(bytes.len()));
+    /// A copy of `text`.
+    pub(crate) fn of(text: &str) -> Self {
+        let place = VAULT.lock().unwrap_or_else(PoisonError::into_inner).take(size(text.len()));
         // SAFETY: `take` gives out so many bytes, which nobody else has.
-        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), place.address.as_ptr(), bytes.len()) };
-        Self { place, length: bytes.len() }
+        unsafe { ptr::copy_nonoverlapping(text.as_ptr(), place.address.as_ptr(), text.len()) };
+        Self { place, length: text.len() }
     }
 
-    /// The bytes.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        // SAFETY: they were written when the block was made, and are the block's for as long as it lives.
-        unsafe { slice::from_raw_parts(self.place.address.as_ptr(), self.length) }
+    /// The text.
+    pub(crate) fn text(&self) -> &str {
+        // SAFETY: it was written when the block was made, and is the block's for as long as it lives.
+        let bytes = unsafe { slice::from_raw_parts(self.place.address.as_ptr(), self.length) };
+        // SAFETY: nobody has written to it since: it is what it was when it was copied.
+        unsafe { str::from_utf8_unchecked(bytes) }
     }
 }
 
@@ -139,8 +141,9 @@ mod tests {
         let page = pages::size();
         let lengths = [0, 1, LEAST - 1, LEAST, LEAST + 1, 1000, page - 1, page, page + 1, 3 * page + 7];
         let made = |round: usize| {
-            let bytes = lengths.iter().map(move |length| vec![b'a' + (round % 26) as u8; *length]);
-            bytes.map(|bytes| (Block::of(&bytes), bytes)).collect::<Vec<_>>()
+            let letter = char::from(b'a' + (round % 26) as u8).to_string();
+            let texts = lengths.iter().map(move |length| letter.repeat(*length));
+            texts.map(|text| (Block::of(&text), text)).collect::<Vec<_>>()
         };
         let mut kept: Vec<_> = (0..40).flat_map(made).collect();
         for round in 0..40 {
@@ -151,8 +154,8 @@ mod tests {
                 at % 2 == round % 2
             });
             kept.extend(made(round));
-            for (block, bytes) in &kept {
-                assert!(block.bytes() == *bytes);
+            for (block, text) in &kept {
+                assert!(block.text() == *text);
             }
         }
     }
@@ -186,7 +189,7 @@ mod tests {
 
     #[test]
     fn long_blocks_are_counted_for_as_long_as_they_live() {
-        let long = Block::of(&vec![1; 50 * pages::size()]);
+        let long = Block::of(&"x".repeat(50 * pages::size()));
         let held = usage();
         drop(long);
         let after = usage();

@@ -10,8 +10,8 @@ use std::{
 use dt_cred_proto::{
     frame::{self, FrameError, HEADER, VERSION},
     message::{Failure, Get, Operation, Reject, Request, Response, Token},
+    secret::Wiped,
 };
-use zeroize::Zeroizing;
 
 use super::{
     Forward,
@@ -63,7 +63,7 @@ fn exchange(forward: &Forward, guest: &Guest, silence: Duration) -> io::Result<b
         }
         Ok(length) if length <= LIMIT => {
             // Zeroed in the end: somebody may send a secret where none is taken.
-            let mut body = Zeroizing::new(vec![0; length]);
+            let mut body = Wiped::from(vec![0; length]);
             receive(stream, &mut body, deadline)?;
             match frame::decode::<Request>(&body) {
                 Ok(request) => (guest.while_asking(|| answer(forward, guest, request)), true),

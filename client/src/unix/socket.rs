@@ -30,8 +30,11 @@ pub(crate) struct Stranger {
     own: u32,
 }
 
-/// A connected stream that does not block.
-pub(crate) struct Stream(LocalStream);
+/// A connected stream that does not block, and the user who listens at its other end.
+pub(crate) struct Stream {
+    stream: LocalStream,
+    owner: u32,
+}
 
 impl Stream {
     /// Connects to the socket at `path`; none where the listener has no room now.
@@ -43,8 +46,13 @@ impl Stream {
         // A connect that blocks would wait for a full backlog without end.
         let options =
             ConnectOptions::new().name(name).wait_mode(ConnectWaitMode::Deferred).nonblocking_stream(true);
-        match options.connect_sync().map(Self) {
-            Ok(stream) => Ok(stream.is_connected()?.then_some(stream)),
+        match options.connect_sync() {
+            Ok(stream) => match peer_uid(descriptor(&stream)) {
+                Ok(owner) => Ok(Some(Self { stream, owner })),
+                // interprocess says of one that waits for a full backlog that it is connected, too.
+                Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(None),
+                Err(error) => Err(error),
+            },
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused && is_held(path) => Ok(None),
             Err(error) => Err(error),
@@ -56,34 +64,25 @@ impl Stream {
     /// # Errors
     /// As fcntl(2).
     pub(crate) fn bequeath(self) -> io::Result<()> {
-        let copy = rustix::io::fcntl_dupfd_cloexec(self.descriptor(), LOWEST)?;
+        let copy = rustix::io::fcntl_dupfd_cloexec(descriptor(&self.stream), LOWEST)?;
         rustix::io::fcntl_setfd(&copy, FdFlags::empty())?;
         // Nobody here closes it.
         let _ = copy.into_raw_fd();
         Ok(())
     }
 
-    /// Whether it is connected: interprocess says so of one that waits for a full backlog, too.
-    fn is_connected(&self) -> io::Result<bool> {
-        match rustix::net::getpeername(self.descriptor()) {
-            Ok(_) => Ok(true),
-            Err(rustix::io::Errno::NOTCONN) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
-    }
-
     /// The one who listens at the other end, where that is neither our own uid nor root nor `server_uid`.
     ///
     /// # Errors
-    /// Where the connection is gone.
+    /// None.
     pub(crate) fn stranger(&self, server_uid: Option<u32>) -> io::Result<Option<Stranger>> {
-        let (owner, own) = (peer_uid(self.descriptor())?, own_uid());
+        let (owner, own) = (self.owner, own_uid());
         Ok((!is_trusted(owner, own, server_uid)).then_some(Stranger { owner, own }))
     }
 
     /// The number of the process that listens, as the kernel says it.
     pub(crate) fn listener(&self) -> Option<u32> {
-        u32::try_from(self.0.peer_creds().ok()?.pid()?).ok()
+        u32::try_from(self.stream.peer_creds().ok()?.pid()?).ok()
     }
 
     /// Reads what there is, at least a byte; zero is the end.
@@ -109,20 +108,20 @@ impl Stream {
         mut attempt: impl FnMut(&LocalStream) -> io::Result<usize>,
     ) -> io::Result<usize> {
         loop {
-            match attempt(&self.0) {
+            match attempt(&self.stream) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    wait(self.descriptor(), ready, deadline)?;
+                    wait(descriptor(&self.stream), ready, deadline)?;
                 }
                 done => return done,
             }
         }
     }
+}
 
-    fn descriptor(&self) -> BorrowedFd<'_> {
-        let LocalStream::UdSocket(socket) = &self.0;
-        socket.as_fd()
-    }
+fn descriptor(stream: &LocalStream) -> BorrowedFd<'_> {
+    let LocalStream::UdSocket(socket) = stream;
+    socket.as_fd()
 }
 
 /// Whether a socket may be used that `owner` listens on: service managers, which are root, listen for their users.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use dt_cred_proto::message::LogEntry;
+use dt_cred_proto::message::{Caller, LogEntry};
 
 /// The last entries, of which the oldest makes way for a new one.
 #[derive(Debug)]
@@ -17,8 +17,17 @@ impl Recent {
         Self { entries: VecDeque::new(), limit }
     }
 
-    /// Adds the newest.
-    pub fn push(&mut self, entry: LogEntry) {
+    /// Adds the newest. Most are called as the one before: then by the same text, as a thousand that lie here and there would keep
+    /// a thousand pages of memory.
+    pub fn push(&mut self, mut entry: LogEntry) {
+        if let Some(LogEntry { caller: Caller { program, parent, .. }, .. }) = self.entries.back() {
+            let Caller { program: own_program, parent: own_parent, .. } = &mut entry.caller;
+            for (own, before) in [(own_program, program), (own_parent, parent)] {
+                if own == before {
+                    own.clone_from(before);
+                }
+            }
+        }
         if self.entries.len() == self.limit {
             self.entries.pop_front();
         }

@@ -127,9 +127,8 @@ impl Task {
                         self.handle(command);
                     }
                 }
-                () = alarm.reached(timeout) => {}
+                () = alarm.reached(timeout) => self.advance(clock::now()),
             }
-            self.advance();
             let now = clock::now();
             let held = self.lifecycle.held(now);
             if held.is_some() && !self.files.is_empty() {
@@ -142,6 +141,8 @@ impl Task {
         }
     }
 
+    /// Does what is told, and at once whatever follows from it: who comes after a `reject` of the same batch must be judged after
+    /// it, and who came before it before.
     fn handle(&mut self, command: Command) {
         let now = clock::now();
         // Whoever has gone, a reply is nothing to anybody.
@@ -149,8 +150,6 @@ impl Task {
             Command::Get { ask, reply } => {
                 let waiter = self.lifecycle.ask(now, ask);
                 self.waiters.insert(waiter, reply);
-                // At once: who comes after a `reject` of the same batch must be judged after it, and this one before.
-                self.advance();
             }
             Command::Reject { generation, force, reply } => {
                 let _ = reply.send(self.lifecycle.reject(now, generation, force));
@@ -202,6 +201,7 @@ impl Task {
                 self.begin_change();
             }
         }
+        self.advance(now);
     }
 
     fn configure(&mut self) {
@@ -238,22 +238,22 @@ impl Task {
     }
 
     /// Does whatever the lifecycle wants done now.
-    fn advance(&mut self) {
-        while let Some(step) = self.lifecycle.step(clock::now()) {
+    fn advance(&mut self, now: Moment) {
+        while let Some(step) = self.lifecycle.step(now) {
             match step {
-                Step::Answer(waiter, answer) => self.answer(waiter, answer),
+                Step::Answer(waiter, answer) => self.answer(now, waiter, answer),
                 Step::Fetch(epoch) => self.fetch(epoch),
                 Step::Reread(epoch) => self.read_again(epoch),
             }
         }
     }
 
-    fn answer(&mut self, waiter: Waiter, answer: Result<Served<Granted>, Refusal<Failure>>) {
+    fn answer(&mut self, now: Moment, waiter: Waiter, answer: Result<Served<Granted>, Refusal<Failure>>) {
         let Some(reply) = self.waiters.remove(&waiter) else { return };
         let answer = match answer {
             Ok(served) => {
                 self.served += 1;
-                self.used(clock::now());
+                self.used(now);
                 Ok((self.token(&served), served.token.credentials))
             }
             Err(Refusal::Deadline) if self.loading.load(Ordering::Relaxed) => {

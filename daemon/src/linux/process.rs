@@ -3,17 +3,48 @@
 use std::{
     fs::{self, File},
     io::Read,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{FileExt, PermissionsExt},
     path::Path,
+    sync::{Mutex, PoisonError},
 };
+
+/// How much is read of a file that begins with a process's name, which has at most 64 bytes.
+const BEGINNING: usize = 128;
+
+/// The process that started the last client, and its name (proc_pid_comm(5)).
+static STARTER: Mutex<Option<(u32, File)>> = Mutex::new(None);
 
 /// What the process `pid` is called, and the number of the one that started it (proc_pid_stat(5)): as a rule the name of its
 /// program or script, but it is what the process says it is. Reading it waits for nothing that the process does.
 pub fn process(pid: u32) -> Option<(String, Option<u32>)> {
-    // The name has at most 64 bytes; what stands behind the parent's number is not wanted.
-    let mut stat = [0; 128];
+    // What stands behind the parent's number is not wanted.
+    let mut stat = [0; BEGINNING];
     let length = File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut stat).ok()?;
     name_and_parent(&stat[..length])
+}
+
+/// What the process `pid` is called, which started a client. It is asked for again and again, for one script's clients: its file
+/// stays open, as finding it takes ten times as long as reading it. That is of this very process: if it has ended nothing can
+/// be read, even where another one has its number.
+pub fn starter(pid: u32) -> Option<String> {
+    let mut last = STARTER.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((known, file)) = &*last
+        && *known == pid
+        && let Some(name) = name(file)
+    {
+        return Some(name);
+    }
+    let file = File::open(format!("/proc/{pid}/comm")).ok()?;
+    let name = name(&file);
+    *last = Some((pid, file));
+    name
+}
+
+/// The name in this file.
+fn name(comm: &File) -> Option<String> {
+    let mut name = [0; BEGINNING];
+    let length = comm.read_at(&mut name, 0).ok()?;
+    Some(String::from_utf8_lossy(name[..length].strip_suffix(b"\n")?).into_owned())
 }
 
 /// Whether a program's set-user-id or set-group-id bit would be without effect, as whoever started this process has seen to
@@ -34,7 +65,13 @@ fn name_and_parent(stat: &[u8]) -> Option<(String, Option<u32>)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{name_and_parent, process};
+    use std::{
+        io::{Read, Write},
+        os::unix::process::parent_id,
+        process::{Command, Stdio},
+    };
+
+    use super::{STARTER, name, name_and_parent, process, starter};
 
     #[test]
     fn a_name_is_told_whatever_it_holds_and_nothing_in_it_is_taken_for_the_parent() {
@@ -59,10 +96,36 @@ mod tests {
     #[test]
     fn this_process_is_called_as_the_kernel_says_and_one_that_is_not_there_is_not_called() {
         let own = std::fs::read_to_string("/proc/self/comm").unwrap();
-        let parent = std::os::unix::process::parent_id();
+        let parent = parent_id();
         let told = process(std::process::id());
         assert_eq!(told, Some((own.trim_end_matches('\n').to_owned(), Some(parent))));
         assert_eq!(process(0), None);
         assert_eq!(process(u32::MAX), None);
+    }
+
+    #[test]
+    fn who_started_a_client_is_called_as_it_is_now_and_never_as_another_one_that_had_its_number() {
+        assert_eq!(starter(u32::MAX), None);
+        let called = |pid| process(pid).map(|(name, _)| name);
+        for pid in [std::process::id(), std::process::id(), parent_id(), std::process::id()] {
+            assert!(called(pid).is_some());
+            assert_eq!(starter(pid), called(pid));
+        }
+        let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        // Once it says this it has its own name.
+        child.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+        assert_eq!(starter(child.id()).as_deref(), Some("cat"));
+        let ended = child.id();
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        assert_eq!(starter(ended), None);
+        // The file of the one that has ended, under the number of one that is there.
+        let mut last = STARTER.lock().unwrap();
+        let (_, file) = last.take().unwrap();
+        assert_eq!(name(&file), None);
+        *last = Some((std::process::id(), file));
+        drop(last);
+        assert_eq!(starter(std::process::id()), called(std::process::id()));
     }
 }

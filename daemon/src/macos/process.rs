@@ -20,3 +20,8 @@ pub fn process(pid: u32) -> Option<(String, Option<u32>)> {
     let parent = Some(told.pbi_ppid).filter(|parent| *parent != 0);
     longer.filter(|_| length == size).map(|name| (name, parent))
 }
+
+/// What the process `pid` is called, which started a client.
+pub fn starter(pid: u32) -> Option<String> {
+    process(pid).map(|(name, _)| name)
+}

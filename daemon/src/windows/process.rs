@@ -34,6 +34,11 @@ pub fn process(pid: u32) -> Option<(String, Option<u32>)> {
     Some((Path::new(&path).file_name()?.to_string_lossy().into_owned(), None))
 }
 
+/// What the process `pid` is called, which started a client.
+pub fn starter(pid: u32) -> Option<String> {
+    process(pid).map(|(name, _)| name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::process;

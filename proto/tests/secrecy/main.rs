@@ -14,7 +14,7 @@ use dt_cred_proto::{
     attributes::Lines,
     frame::{self, HEADER},
     message::{Attributes, Failure, Operation, Request, Response, Store, Token},
-    secret::Secret,
+    secret::{Secret, Wiped},
     text::Text,
 };
 use watching::{MARKER, left_behind};
@@ -96,6 +96,16 @@ fn a_secret_is_wiped_when_it_is_dropped() {
     roomy.push_str(MARKER);
     let roomy = Secret::new(roomy);
     assert_eq!(left_behind(|| drop(roomy)), 0, "with room behind it");
+}
+
+#[test]
+fn bytes_that_may_hold_a_secret_are_wiped_when_they_are_dropped_to_the_end_of_their_memory() {
+    let made = || Wiped::from(MARKER.repeat(10).into_bytes());
+    let whole = made();
+    assert_eq!(left_behind(|| drop(whole)), 0);
+    let mut cut = made();
+    cut.clear();
+    assert_eq!(left_behind(|| drop(cut)), 0, "those behind their end");
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn read<M: Message + PartialEq>(data: &[u8], factor: usize) -> Option<M> {
             let again = frame::decode::<M>(&frame[HEADER..]);
             assert!(again.as_ref() == Ok(&message), "it is not what was encoded");
             let again = frame::encode(&message).expect("as before");
-            assert!(again == frame, "encoded once so and once so");
+            assert!(*again == *frame, "encoded once so and once so");
         }
         // A character that is replaced may take more bytes than it took, so that only a full answer grows over the limit.
         Err(error) => assert!(matches!(error, FrameError::TooLong { .. }) && body.len() > M::LIMIT / 4),

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, fs, os::unix::fs::FileExt, thread};
 
 use dt_cred_tests::{
     issuer::Sandbox,
-    parts::{Running, root, until},
+    parts::{Running, root, run, until},
     search::Search,
     user::{Account, User},
 };
@@ -204,4 +204,33 @@ fn a_client_that_waits_holds_the_secret_in_locked_pages_alone() {
     let held = found(store.pid(), &search);
     assert!(held.elsewhere.is_empty(), "{:?}", held.elsewhere);
     assert!(held.kept.len() > 10, "{:?}", held.kept);
+}
+
+#[test]
+fn what_forwards_a_token_holds_none_once_it_has_answered() {
+    if !root("another process's memory") {
+        return;
+    }
+    let (sandbox, user) = (Sandbox::http(), User::in_memory());
+    user.log_in(&Account::at(&sandbox));
+    let socket = user.home.path().join("box/agent.sock");
+    let mut forward = user.home.client(&["forward", "--socket"]);
+    forward.arg(&socket);
+    let forward = Running::start(forward, "");
+    forward.stderr_line(|line| line.contains(&*socket.to_string_lossy()));
+    thread::scope(|scope| {
+        for _ in 0..20 {
+            scope.spawn(|| {
+                let mut client = user.home.client(&["get"]);
+                client.env("DT_CRED_SOCKET", &socket).env_remove("DT_CRED_PROFILE");
+                run(client, "").done();
+            });
+        }
+    });
+    let search = Search::of(sandbox.tokens());
+    let mut last = Found::default();
+    until("nothing to be left", || {
+        last = found(forward.pid(), &search);
+        (last.elsewhere.is_empty() && last.kept.is_empty()).then_some(())
+    });
 }

@@ -1,6 +1,9 @@
 //! Linux: `dt-cred` becomes the program, which finds everything as it would have without.
 
-use std::{fs, os::unix::process::ExitStatusExt};
+use std::{
+    fs,
+    os::unix::{fs::PermissionsExt, process::ExitStatusExt},
+};
 
 use dt_cred_tests::{
     issuer::Sandbox,
@@ -127,6 +130,28 @@ fn what_is_there_and_cannot_be_run_is_126() {
             output.stderr
         );
         assert_eq!(output.stderr.lines().count(), 1);
+    }
+}
+
+#[test]
+fn what_names_no_interpreter_is_given_to_the_shell_as_env_does() {
+    let (_sandbox, user) = user();
+    let (folder, hidden) = (user.home.path().join("tools"), user.home.path().join("hidden"));
+    for (folder, mode, says) in
+        [(&hidden, 0o600, "echo hidden\n"), (&folder, 0o700, "printf '<%s>' $$ \"$@\"\n")]
+    {
+        fs::create_dir(folder).expect("a folder");
+        let file = folder.join("-plain text");
+        fs::write(&file, says).expect("written");
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("its mode");
+    }
+    let path = format!("PATH={}:{}:$PATH", hidden.display(), folder.display());
+    let by_path = format!("\"{}/-plain text\"", folder.display());
+    for program in ["'-plain text'", &by_path] {
+        let output = user.shell(&format!("{path}; echo \"<$$>\"; exec dt-cred exec -- {program} 'a  b' ''"));
+        let said = output.done();
+        let (pid, rest) = said.split_once('\n').expect("two lines");
+        assert_eq!(rest, format!("{pid}<a  b><>"), "{program}");
     }
 }
 

@@ -178,3 +178,29 @@ fn a_person_is_told_the_time_of_their_own_zone() {
     assert!(table.lines().nth(1).is_some_and(|line| line.contains(" +05:30  ")), "{table}");
     assert!(entries(&user, &[])[0]["time"].as_str().is_some_and(|time| time.ends_with('Z')));
 }
+
+#[test]
+fn the_zone_is_that_of_the_file_that_tz_names_or_else_the_machines() {
+    let programs = ["zic", "unshare", "mount"];
+    if !root("a local time of a test's own") || !require("zic, unshare and mount", on_path(&programs)) {
+        return;
+    }
+    let sandbox = Sandbox::http();
+    let mut user = User::in_memory();
+    user.log_in(&Account::at(&sandbox));
+    user.token();
+    let folder = user.home.path().join("zones");
+    let (rules, zone) = (user.home.path().join("rules"), folder.join("Here"));
+    fs::write(&rules, "Zone Here 5:45 - XYZ\n").expect("written");
+    let mut compiler = user.home.command("zic");
+    compiler.arg("-d").arg(&folder).arg(&rules);
+    run(compiler, "").done();
+
+    let is_told = |table: &str| table.lines().nth(1).is_some_and(|line| line.contains(" +05:45  "));
+    let apart = "unshare --mount sh -c 'mount --bind \"$0\" /etc/localtime && exec dt-cred log'";
+    let table = user.shell(&format!("{apart} {}", zone.display())).done();
+    assert!(is_told(&table), "{table}");
+    user.home.set("TZ", format!(":{}", zone.display()));
+    let table = user.dt_cred(&["log"]).done();
+    assert!(is_told(&table), "{table}");
+}

@@ -29,6 +29,9 @@ pub fn confine(_needs: &Needs) -> Vec<Defence> {
 /// Nothing: the system takes what it needs of a heap that holds free memory.
 pub fn give_back_memory() {}
 
+/// Nothing: what the system maps of a program is nobody's to choose.
+pub fn unmap_program() {}
+
 /// Whether other processes of this user are kept from this one's memory; how, and why not. The system does not tell.
 pub(super) fn memory_is_hidden() -> (bool, &'static str, &'static str) {
     (true, "debuggers are refused", "")

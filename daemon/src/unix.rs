@@ -46,7 +46,7 @@ pub use files::{
 pub use queue::Queue;
 pub use system::{
     Alarm, Journal, NotifySocket, OUTPUT_IS_KEPT, Watch, boot_time, confine, folded, give_back_memory,
-    is_answered, is_managed, is_powerless, monotonic, process, starter, watchdog,
+    is_answered, is_managed, is_powerless, monotonic, process, starter, unmap_program, watchdog,
 };
 
 /// What no file descriptor of this process may ever exceed, whatever the system allows.

@@ -64,6 +64,9 @@ pub fn confine(_needs: &Needs) -> Vec<Defence> {
 /// Nothing: the heap gives back what is free by itself.
 pub fn give_back_memory() {}
 
+/// Nothing: the system takes from the working set of a process that is idle what it needs.
+pub fn unmap_program() {}
+
 /// Whether this process's memory is its own: nothing that could be told.
 pub fn hidden() -> Vec<Defence> {
     Vec::new()

@@ -10,6 +10,7 @@ mod others;
 mod parts;
 mod picture;
 mod process;
+mod processor;
 mod report;
 mod scale;
 mod spawn;

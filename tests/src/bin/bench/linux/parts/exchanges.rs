@@ -9,6 +9,7 @@ use super::super::{
     fixture::{Fixture, LINE, request},
     floor::{Caller, Floor},
     interrupted,
+    processor::OneProcessor,
     report::{Cell, Goal, Limit, Report, Table},
     scale::Scale,
     statistics::Spread,
@@ -45,6 +46,7 @@ impl Way {
 
 /// Measures it.
 pub(crate) fn measure(scale: &Scale) -> Result<Report> {
+    let _alone = OneProcessor::take()?;
     let fixture = Fixture::start(Scheme::Http, LINE)?;
     let request = request();
     let answer = Caller::over(fixture.connect()?).exchange(&request)?;
@@ -65,7 +67,7 @@ pub(crate) fn measure(scale: &Scale) -> Result<Report> {
     let what = "exchanges over one connection / the bare server's";
     let table = Table {
         title: "Exchanges a second",
-        note: "The bare server reads a request and writes an answer, both as long as those of a `get`, on the same runtime and sockets. The client's loop is the same.",
+        note: "The bare server reads a request and writes an answer, both as long as those of a `get`, on the same runtime and sockets. The client's loop is the same. Everybody runs on one processor.",
         columns: vec!["dt-credd", "bare server", "dt-credd / bare"],
         rows: ways.iter().map(Way::row).collect(),
     };

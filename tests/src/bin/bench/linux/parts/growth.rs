@@ -12,6 +12,7 @@ use super::{
         floor::{Caller, Floor},
         interrupted,
         process::Memory,
+        processor::OneProcessor,
         report::{Cell, Goal, Limit, Report, Table},
         scale::Scale,
         spawn::Program,
@@ -88,6 +89,7 @@ fn in_turn(callers: &mut [Caller], exchanges: usize) -> io::Result<f64> {
 }
 
 fn connections(scale: &Scale) -> Result<(Option<Goal>, Table)> {
+    let _alone = OneProcessor::take()?;
     let fixture = Fixture::start(Scheme::Http, LINE)?;
     let daemon = fixture.daemon()?;
     let answer = Caller::over(fixture.connect()?).exchange(&request())?;
@@ -120,7 +122,7 @@ fn connections(scale: &Scale) -> Result<(Option<Goal>, Table)> {
     };
     let table = Table {
         title: "Open connections",
-        note: "Exchanges a second over one of them, and over all of them in turn; what the daemon holds more for each.",
+        note: "Exchanges a second over one of them, and over all of them in turn, everybody on one processor; what the daemon holds more for each.",
         columns: vec![
             "over one",
             "in turn",
@@ -134,6 +136,7 @@ fn connections(scale: &Scale) -> Result<(Option<Goal>, Table)> {
 }
 
 fn profiles(scale: &Scale) -> Result<Table> {
+    let _alone = OneProcessor::take()?;
     let fixture = Fixture::start(Scheme::Http, LINE)?;
     let daemon = fixture.daemon()?;
     let lines = format!("{}keyring=memory\n", Account::at(&fixture.sandbox).lines());
@@ -170,6 +173,7 @@ fn profiles(scale: &Scale) -> Result<Table> {
 }
 
 fn lengths(scale: &Scale) -> Result<Table> {
+    let _alone = OneProcessor::take()?;
     let fixture = Fixture::start(Scheme::Http, LINE)?;
     let mut rows = Vec::new();
     for length in LENGTHS {

@@ -3,6 +3,7 @@
 
 use std::{
     io::{self, Read, Write},
+    net::Shutdown,
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::Command,
@@ -108,6 +109,12 @@ impl Caller {
     /// The first half of an exchange.
     pub(crate) fn ask(&mut self, request: &[u8]) -> io::Result<()> {
         self.stream.write_all(request)
+    }
+
+    /// Leaves, and waits until the server has noticed: what it does for it must not be measured as the next one's.
+    pub(crate) fn leave(mut self) -> io::Result<()> {
+        self.stream.shutdown(Shutdown::Write)?;
+        self.stream.read_to_end(&mut self.body).map(drop)
     }
 
     /// The second half.

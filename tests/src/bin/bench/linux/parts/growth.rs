@@ -78,6 +78,11 @@ fn callers(connections: usize, connect: impl Fn() -> io::Result<UnixStream>) -> 
     (0..connections).map(caller).collect()
 }
 
+/// Has all of them leave.
+fn leave(callers: Vec<Caller>) -> io::Result<()> {
+    callers.into_iter().try_for_each(Caller::leave)
+}
+
 /// How many exchanges a second there are over all of these in turn, at least so many.
 fn in_turn(callers: &mut [Caller], exchanges: usize) -> io::Result<f64> {
     let request = request();
@@ -107,9 +112,10 @@ fn connections(scale: &Scale) -> Result<(Option<Goal>, Table)> {
             }
             size.one.push(in_turn(&mut held[..1], scale.exchanges)?);
             size.turns.push(in_turn(&mut held, scale.exchanges)?);
-            drop(held);
+            leave(held)?;
             let mut held = callers(size.connections, || floor.connect())?;
             size.bare_turns.push(in_turn(&mut held, scale.exchanges)?);
+            leave(held)?;
         }
     }
     let goal = match sizes.as_slice() {

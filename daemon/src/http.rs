@@ -3,18 +3,23 @@
 mod client;
 mod transport;
 
-use std::time::Duration;
+use std::{ops::Deref, time::Duration};
 
 use bytes::Bytes;
 use dt_cred_proto::{profile::Profile, text::Text};
 use reqwest::{Client, Response, header};
+use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 
 use self::client::{ClientError, Route};
 use crate::{
     config::Proxy,
     credentials::{Credentials, host},
+    platform,
 };
+
+/// An answer goes by way of the attempt, the profile's task and the session, each of which has a turn for it.
+const TURNS: usize = 3;
 
 /// Where a request goes, and for whom.
 #[derive(Clone, Copy)]
@@ -29,6 +34,35 @@ pub(crate) struct Destination<'a> {
     pub(crate) proxy: &'a Proxy,
     /// The option of `login` by which another address is given.
     pub(crate) option: &'static str,
+}
+
+/// The client for one request. When it goes, so does what that request alone needed.
+pub(crate) struct OneRequest(Client);
+
+impl Deref for OneRequest {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.0
+    }
+}
+
+impl Drop for OneRequest {
+    fn drop(&mut self) {
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(forget_how());
+        }
+    }
+}
+
+/// Lets go of the memory and of the program's pages that a request alone needs; behind the end of its connection, and the answers
+/// to whoever waited for what it got.
+async fn forget_how() {
+    for _ in 0..TURNS {
+        tokio::task::yield_now().await;
+    }
+    platform::give_back_memory();
+    platform::unmap_program();
 }
 
 /// How far a request came that had no answer.
@@ -71,7 +105,7 @@ impl Destination<'_> {
     }
 
     /// The client for this one request; CA file, roots and proxy are read anew.
-    pub(crate) async fn client(&self, connect_timeout: Duration) -> Result<Client, Fault> {
+    pub(crate) async fn client(&self, connect_timeout: Duration) -> Result<OneRequest, Fault> {
         let told = |error: ClientError| error.fault(self);
         let route = Route::new(self).map_err(told)?;
         // Roots and CA file are on file systems, which may hang, and the runtime has one thread.
@@ -81,7 +115,7 @@ impl Destination<'_> {
             passes: true,
             what: format!("the client for {} could not be made", self.host()),
         };
-        client.map_err(unmade)?.map_err(told)
+        client.map_err(unmade)?.map(OneRequest).map_err(told)
     }
 
     /// What a request's error means.

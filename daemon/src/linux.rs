@@ -44,6 +44,21 @@ pub fn boot_time() -> Duration {
     Duration::new(u64::try_from(now.tv_sec).unwrap_or_default(), nanoseconds)
 }
 
+/// From so many bytes on memory is the system's again once it is free.
+#[cfg(target_env = "gnu")]
+const LARGE: libc::c_int = 128 * 1024;
+
+/// Has the heap give back whatever is large. By itself malloc(3) takes what was freed for a size that comes again, and keeps the next
+/// one: megabytes of an answer or of a keyring's list, for good.
+pub(super) fn keep_the_heap_small() {
+    #[cfg(target_env = "gnu")]
+    #[expect(unsafe_code, reason = "mallopt(3) has no safe wrapper")]
+    // SAFETY: it takes two numbers. Refused it would leave what is.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
+    }
+}
+
 /// Gives memory back to the system that is free within the heap: malloc(3) by itself gives back what lies at its end alone.
 pub fn give_back_memory() {
     #[cfg(target_env = "gnu")]
@@ -68,7 +83,7 @@ pub fn unmap_program() {
     let (start, end) = (&raw const __executable_start, &raw const etext);
     let length = (end.addr() - start.addr()) / page_size() * page_size();
     #[expect(unsafe_code, reason = "madvise(2) can take away what is there")]
-    // SAFETY: these whole pages are the file's own, which nobody can write to, and the kernel reads them again.
+    // SAFETY: these whole pages are the file's own, to which nothing of this process writes, and the kernel reads them again.
     let _ = unsafe { madvise(start.cast_mut().cast(), length, Advice::LinuxDontNeed) };
 }
 

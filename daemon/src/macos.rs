@@ -29,6 +29,9 @@ pub fn confine(_needs: &Needs) -> Vec<Defence> {
 /// Nothing: the system takes what it needs of a heap that holds free memory.
 pub fn give_back_memory() {}
 
+/// Nothing: the heap gives back what is large by itself.
+pub(super) fn keep_the_heap_small() {}
+
 /// Nothing: what the system maps of a program is nobody's to choose.
 pub fn unmap_program() {}
 

@@ -56,6 +56,7 @@ const DESCRIPTORS: u64 = 65_536;
 /// every client.
 pub fn settle() {
     hide_memory();
+    system::keep_the_heap_small();
     // Lowering a limit is never refused.
     let _ = rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     rustix::process::umask(Mode::from_raw_mode(0o077));

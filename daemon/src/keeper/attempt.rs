@@ -13,11 +13,7 @@ use crate::{
     credentials::Credentials,
     issuer::Declined,
     lifecycle::{Cause, Failed, Grant},
-    platform,
 };
-
-/// An answer goes by way of the attempt, the profile's task and the session, each of which has a turn for it.
-const TURNS: usize = 3;
 
 /// A token, and the credentials that it was got by, which it never parts from: it goes to no other place than theirs,
 /// whatever the profile's are by then.
@@ -86,19 +82,9 @@ impl Shared {
         fetches.fetch_add(1, Ordering::Relaxed);
         let fetch =
             self.issuer.fetch(profile, &item.credentials, &preferences.proxy, preferences.default_lifetime);
-        let granted = fetch.await;
-        tokio::spawn(forget_how());
-        let granted = granted?;
+        let granted = fetch.await?;
         let credentials = Arc::clone(&item.credentials);
         let token = Granted { access_token: Arc::new(granted.access_token), credentials };
         Ok(Grant { token, lifetime: granted.lifetime, requested })
     }
-}
-
-/// Lets go of what a fetch alone runs; behind the answers to whoever waited for the token, and the end of the connection.
-async fn forget_how() {
-    for _ in 0..TURNS {
-        tokio::task::yield_now().await;
-    }
-    platform::unmap_program();
 }

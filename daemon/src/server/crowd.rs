@@ -1,6 +1,6 @@
 //! How many clients are connected, and when so many of them have left that the memory they took is worth giving back.
 
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 /// How many at once are a crowd: a few hundred kilobytes of memory.
 const CROWD: usize = 100;
@@ -10,6 +10,8 @@ const CROWD: usize = 100;
 pub(super) struct Crowd {
     present: AtomicUsize,
     most: AtomicUsize,
+    /// Whether there was a crowd since somebody was alone.
+    remains: AtomicBool,
 }
 
 impl Crowd {
@@ -19,14 +21,15 @@ impl Crowd {
         self.most.fetch_max(present, Relaxed);
     }
 
-    /// One has left; whether it was the last of nine tenths of a crowd.
+    /// One has left; whether it was the last of nine tenths of a crowd, or of all of it.
     pub(super) fn left(&self) -> bool {
         let (present, most) = (self.present.fetch_sub(1, Relaxed) - 1, self.most.load(Relaxed));
         let is_over = most >= CROWD && present <= most / 10;
         if is_over {
             self.most.store(present, Relaxed);
+            self.remains.store(present > 0, Relaxed);
         }
-        is_over
+        is_over || (present == 0 && self.remains.swap(false, Relaxed))
     }
 }
 
@@ -35,15 +38,16 @@ mod tests {
     use super::Crowd;
 
     #[test]
-    fn memory_is_given_back_each_time_that_nine_tenths_of_a_crowd_have_left_and_not_for_a_few() {
+    fn memory_is_given_back_each_time_that_nine_tenths_of_a_crowd_have_left_and_when_all_have_and_not_for_a_few()
+     {
         let crowd = Crowd::default();
         let come_and_go = |count: usize, stay: usize| -> Vec<usize> {
             (0..count).for_each(|_| crowd.entered());
             (stay..count).map(|left| count - 1 - (left - stay)).filter(|_| crowd.left()).collect()
         };
         assert!(come_and_go(99, 0).is_empty());
-        assert_eq!(come_and_go(100, 0), [10]);
-        assert_eq!(come_and_go(10_000, 0), [1000, 100, 10]);
+        assert_eq!(come_and_go(100, 0), [10, 0]);
+        assert_eq!(come_and_go(10_000, 0), [1000, 100, 10, 0]);
         // One after another is none.
         for _ in 0..1000 {
             assert!(come_and_go(1, 0).is_empty());

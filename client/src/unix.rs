@@ -2,12 +2,13 @@
 
 use std::{
     env,
+    ffi::OsStr,
     fs::File,
     io::{self, Read},
     mem::MaybeUninit,
     os::{
         fd::{AsFd, OwnedFd},
-        unix::process::CommandExt,
+        unix::{ffi::OsStrExt, process::CommandExt},
     },
     path::{Path, PathBuf},
     process::{Child, ChildStderr, ChildStdout, Command},
@@ -91,13 +92,9 @@ pub(crate) fn replace_self(command: &mut Command) -> io::Error {
         return error;
     }
     // Text that names no interpreter is the shell's, says execvp(3); musl's leaves that to its caller.
-    let program = Path::new(command.get_program());
-    let is_it = |path: &PathBuf| path.is_file() && access(path, Access::EXEC_OK).is_ok();
-    let on_path = env::var_os("PATH").filter(|_| program.components().count() == 1);
-    let found =
-        on_path.and_then(|path| env::split_paths(&path).map(|folder| folder.join(program)).find(is_it));
+    let Some(text) = text(command.get_program()) else { return error };
     let mut shell = Command::new("/bin/sh");
-    shell.arg(found.as_deref().unwrap_or(program)).args(command.get_args());
+    shell.arg(text).args(command.get_args());
     for (name, value) in command.get_envs() {
         match value {
             Some(value) => shell.env(name, value),
@@ -105,6 +102,19 @@ pub(crate) fn replace_self(command: &mut Command) -> io::Error {
         };
     }
     shell.exec()
+}
+
+/// Where execvp(3) found a program: a name alone is looked for in the folders of PATH, without which musl looks in these. A shell would
+/// look for it in its own folder first.
+fn text(program: &OsStr) -> Option<PathBuf> {
+    if program.as_bytes().contains(&b'/') {
+        return Some(program.into());
+    }
+    let path = env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/bin:/usr/bin".into());
+    // One that is empty is the folder that this runs in.
+    let folders = env::split_paths(&path).map(|folder| Path::new(".").join(folder));
+    let is_it = |path: &PathBuf| path.is_file() && access(path, Access::EXEC_OK).is_ok();
+    folders.map(|folder| folder.join(program)).find(is_it)
 }
 
 /// Has the program that is run next find standard output closed, if it was so when this one was started.

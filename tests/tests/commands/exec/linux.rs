@@ -7,7 +7,7 @@ use std::{
 
 use dt_cred_tests::{
     issuer::Sandbox,
-    parts::{Output, Running, on_path, require, run},
+    parts::{Output, Running, binaries, on_path, require, root, run},
     user::User,
 };
 use rustix::process::Signal;
@@ -153,6 +153,35 @@ fn what_names_no_interpreter_is_given_to_the_shell_as_env_does() {
         let (pid, rest) = said.split_once('\n').expect("two lines");
         assert_eq!(rest, format!("{pid}<a  b><>"), "{program}");
     }
+}
+
+#[test]
+fn without_a_path_no_program_of_the_callers_folder_is_run_in_place_of_one_that_names_no_interpreter() {
+    if !root("a folder in place of /usr/local/bin") {
+        return;
+    }
+    let (_sandbox, user) = user();
+    let folders = ["named", "own"].map(|name| {
+        let folder = user.home.path().join(name);
+        fs::create_dir(&folder).expect("a folder");
+        fs::write(folder.join("some-tool"), format!("echo {name}\n")).expect("written");
+        fs::set_permissions(folder.join("some-tool"), fs::Permissions::from_mode(0o700)).expect("its mode");
+        folder.display().to_string()
+    });
+    let [named, own] = folders;
+    let client = binaries::client();
+    let script = format!(
+        "mount --bind {named} /usr/local/bin && cd {own} && unset PATH && exec {} exec -- some-tool",
+        client.display()
+    );
+    let mut unshare = user.home.command("unshare");
+    unshare.args(["--mount", "sh", "-c", &script]);
+    let output = run(unshare, "");
+    // musl looks in that folder, glibc does not.
+    assert!(
+        matches!((output.code, output.stdout.as_str()), (Some(0), "named\n") | (Some(127), "")),
+        "{output:?}"
+    );
 }
 
 #[test]

@@ -19,6 +19,9 @@ use crate::{
     spinner,
 };
 
+/// How much of an answer is read at once, in bytes: all of it, where it is a usual token.
+const AHEAD: usize = 2048;
+
 /// How long the first pause is where the daemon has no room for a client yet, and the longest one.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(50));
 
@@ -150,17 +153,30 @@ impl Connection {
         }
         // It may hold a secret, and the answer may take long.
         drop(frame);
-        let mut header = [0; HEADER];
-        let come = self.first(&mut header, deadline, left, &request.operation)?;
+        let mut ahead = Wiped::from(vec![0; AHEAD]);
+        let mut come = self.first(&mut ahead, deadline, left, &request.operation)?;
         // The version alone is sure to be there in a frame of another version.
-        if header[0] != frame::VERSION {
-            return Err(ExchangeError::Version(header[0]));
+        if ahead[0] != frame::VERSION {
+            return Err(ExchangeError::Version(ahead[0]));
         }
-        self.receive(&mut header[come..], deadline)?;
+        if come < HEADER {
+            self.receive(&mut ahead[come..HEADER], deadline)?;
+            come = HEADER;
+        }
+        let (mut header, begun) = ([0; HEADER], &ahead[HEADER..come]);
+        header.copy_from_slice(&ahead[..HEADER]);
         let length = frame::body_length::<Response>(header).map_err(ExchangeError::Answer)?;
-        let mut body = Wiped::from(vec![0; length]);
-        self.receive(&mut body, deadline)?;
-        frame::decode(&body).map_err(|error| match error {
+        let answer = if begun.len() >= length {
+            // What comes after it is refused: nobody asked for more.
+            frame::decode(begun)
+        } else {
+            let mut body = Wiped::from(vec![0; length]);
+            let (start, rest) = body.split_at_mut(begun.len());
+            start.copy_from_slice(begun);
+            self.receive(rest, deadline)?;
+            frame::decode(&body)
+        };
+        answer.map_err(|error| match error {
             FrameError::UnknownVariant(_) => ExchangeError::Newer,
             other => ExchangeError::Answer(other),
         })
@@ -188,17 +204,17 @@ impl Connection {
         Ok(())
     }
 
-    /// What comes first of the answer's header, at least a byte; how much that is. All of the time is waited that the daemon takes.
+    /// What comes first of the answer, at least a byte; how much that is. All of the time is waited that the daemon takes.
     fn first(
         &mut self,
-        header: &mut [u8],
+        ahead: &mut [u8],
         deadline: Deadline,
         left: Duration,
         operation: &Operation,
     ) -> Result<usize, ExchangeError> {
         let waiting_for = || spinner::waiting_for(operation);
         let read = spinner::while_waiting(deadline, left, waiting_for, |deadline| {
-            self.stream.read(header, deadline)
+            self.stream.read_later(ahead, deadline)
         });
         match read.map_err(|error| told(error, deadline))? {
             0 => Err(ExchangeError::Closed),

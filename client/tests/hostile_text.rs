@@ -8,7 +8,7 @@ use std::{
 };
 
 use dt_cred_proto::{
-    frame::encode,
+    frame::{HEADER, body_length, encode},
     message::{
         Caller, Defence, Examined, Failure, FailureKind, FileFormat, FileStatus, Finding, Keyring,
         KeyringStatus, Lent, LogEntry, Moved, Outcome as Served, ProfileState, ProfileStatus, Response,
@@ -44,12 +44,13 @@ fn frames(answers: &[Response], text: &str) -> Vec<u8> {
 
 /// What the client makes of a daemon that gives these answers, one for each request.
 fn outcome(arguments: &[&str], answers: &[Response], text: &str) -> Outcome {
-    let (sandbox, bytes, count) = (Sandbox::new(), frames(answers, text), answers.len());
+    let (sandbox, mut bytes, count) = (Sandbox::new(), frames(answers, text), answers.len());
     let play: Play = Box::new(move |mut stream| {
-        // All at once: one that has an answer to its first request reads no further before it has asked again.
-        for bytes in [bytes].into_iter().chain(vec![Vec::new(); count - 1]) {
+        for _ in 0..count {
             request(&mut stream);
-            let _ = stream.write_all(&bytes);
+            let header = bytes.first_chunk().copied().expect("a header");
+            let rest = bytes.split_off(HEADER + body_length::<Response>(header).expect("a length"));
+            let _ = stream.write_all(&std::mem::replace(&mut bytes, rest));
         }
     });
     let daemon = sandbox.serve(vec![play]);

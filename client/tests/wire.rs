@@ -59,7 +59,7 @@ fn a_daemon_that_does_not_speak_as_we_do_is_exit_3_and_names_the_restart() {
     };
     let version = frame(&Response::Version { version: 2, release: "9.9.9".into() });
     let too_long = u32::try_from(RESPONSE_LIMIT + 1).expect("a length").to_le_bytes();
-    let cases: [(&str, Vec<u8>, &str); 9] = [
+    let cases: [(&str, Vec<u8>, &str); 10] = [
         ("a refusal of our version", version, "release 9.9.9, is newer than this dt-cred"),
         ("an operation it does not know", frame(&Response::Unsupported), "older than this"),
         ("a frame of another version", with(&|bytes| bytes[0] = 2), "is newer than this dt-cred (version 2"),
@@ -73,6 +73,7 @@ fn a_daemon_that_does_not_speak_as_we_do_is_exit_3_and_names_the_restart() {
             }),
             "after its message",
         ),
+        ("more than was asked for", with(&|bytes| bytes.push(1)), "after its message"),
         (
             "a body that ends early",
             with(&|bytes| {
@@ -138,14 +139,20 @@ fn what_changes_something_is_asked_once() {
 
 #[test]
 fn an_answer_in_crumbs_is_an_answer() {
-    let sandbox = Sandbox::new();
-    sandbox.serve(vec![Box::new(|mut stream| {
-        request(&mut stream);
-        for byte in frame(&Response::Token(token())) {
-            stream.write_all(&[byte]).expect("sent");
-        }
-    })]);
-    sandbox.run(&["get"]).said(HEADER_LINE);
+    for (length, crumb) in
+        [(11, 1), (11, 5), (11, 6), (5000, 1), (5000, 5), (5000, 2047), (5000, 2048), (5000, 2049)]
+    {
+        let sandbox = Sandbox::new();
+        let access_token = "a".repeat(length);
+        let answer = Token { access_token: Secret::new(access_token.clone()), ..token() };
+        sandbox.serve(vec![Box::new(move |mut stream| {
+            request(&mut stream);
+            for crumb in frame(&Response::Token(answer)).chunks(crumb) {
+                stream.write_all(crumb).expect("sent");
+            }
+        })]);
+        sandbox.run(&["get", "--format", "raw"]).said(&format!("{access_token}\n"));
+    }
 }
 
 #[test]

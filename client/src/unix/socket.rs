@@ -93,6 +93,15 @@ impl Stream {
         self.once_ready(Ready::Read, deadline, |stream| (&*stream).read(buffer))
     }
 
+    /// [`Self::read`], of what is not there yet.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(crate) fn read_later(&mut self, buffer: &mut [u8], deadline: Deadline) -> io::Result<usize> {
+        wait(descriptor(&self.stream), Ready::Read, deadline)?;
+        self.read(buffer, deadline)
+    }
+
     /// Writes as much as there is room for, at least a byte.
     ///
     /// # Errors

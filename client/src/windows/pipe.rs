@@ -94,6 +94,14 @@ impl Stream {
         read(&self.0, buffer, deadline)
     }
 
+    /// [`Self::read`], of what is not there yet.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(crate) fn read_later(&mut self, buffer: &mut [u8], deadline: Deadline) -> io::Result<usize> {
+        self.read(buffer, deadline)
+    }
+
     /// Writes as much as there is room for, at least a byte.
     ///
     /// # Errors

@@ -127,11 +127,16 @@ impl<S: AsyncRead + Unpin> Incoming<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        pin::Pin,
+        task::{Context, Poll},
+    };
+
     use dt_cred_proto::{
         message::{Attributes, Get, Operation, Store},
         secret::Secret,
     };
-    use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
+    use tokio::io::{AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 
     use super::*;
 
@@ -178,6 +183,43 @@ mod tests {
                 assert!(read.is_ok_and(|read| read == *request), "number {at}, {at_once} bytes at once");
             }
             assert!(!incoming.begins().await.unwrap(), "the end");
+        }
+    }
+
+    /// Gives so many bytes and then waits; how much room it was given at most.
+    struct Watched {
+        left: usize,
+        room: usize,
+    }
+
+    impl AsyncRead for Watched {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            self.room = self.room.max(buffer.remaining());
+            let length = self.left.min(buffer.remaining());
+            if length == 0 {
+                return Poll::Pending;
+            }
+            buffer.put_slice(&vec![1; length]);
+            self.left -= length;
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn memory_is_taken_for_what_has_come_and_not_for_what_was_promised() {
+        for come in [0, 1, FIRST - 1, FIRST, 4 * FIRST + 1] {
+            let mut incoming = Incoming::new(Watched { left: come, room: 0 });
+            tokio::select! {
+                biased;
+                _ = incoming.body(60_000) => panic!("it has not come"),
+                () = tokio::task::yield_now() => {}
+            }
+            let room = incoming.stream.room;
+            assert!((1..=FIRST.max(4 * come)).contains(&room), "{room} bytes for {come}");
         }
     }
 

@@ -85,20 +85,11 @@ fn short(line: &str) -> String {
 fn sources() -> String {
     let git = |arguments: &[&str]| {
         let mut git = Command::new("git");
-        git.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR"));
+        git.args(arguments);
         Some(git.output().ok().filter(|output| output.status.success())?.stdout)
     };
     let Some(commit) = git(&["rev-parse", "--short", "HEAD"]) else { return "of no commit".to_owned() };
-    let shipped = [
-        "status",
-        "--porcelain",
-        "--",
-        "../Cargo.lock",
-        "../Cargo.toml",
-        "../client",
-        "../daemon",
-        "../proto",
-    ];
+    let shipped = ["status", "--porcelain", "--", "Cargo.lock", "Cargo.toml", "client", "daemon", "proto"];
     let changed = git(&shipped).is_none_or(|changes| !changes.is_empty());
     let commit = String::from_utf8_lossy(&commit).trim().to_owned();
     if changed { format!("{commit} with changes") } else { commit }

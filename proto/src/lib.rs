@@ -48,6 +48,7 @@ pub mod panic;
 pub mod profile;
 pub mod secret;
 pub mod text;
+pub mod uuid;
 pub mod vault;
 
 #[cfg(unix)]

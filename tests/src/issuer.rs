@@ -14,7 +14,10 @@
 //! # drop(client);
 //! ```
 
+mod api;
+mod applications;
 mod assets;
+mod bearer;
 mod certificates;
 mod connection;
 mod control;
@@ -24,11 +27,15 @@ mod fault;
 mod form;
 mod http;
 mod jwt;
+mod page;
+mod policies;
 mod random;
 mod registry;
 mod rsa;
+mod rule;
 mod settings;
 mod shared;
+mod timestamp;
 mod token;
 #[cfg(unix)]
 mod unix;
@@ -42,11 +49,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
-pub use counts::{AssetCounts, Counts, TokenCounts};
+pub use counts::{ApiCounts, ApplicationCounts, AssetCounts, Counts, PolicyCounts, TokenCounts};
 pub use fault::Fault;
-pub use http::Request as TokenRequest;
+pub use http::Request;
 pub use registry::Client;
 pub use settings::{Certificate, Door, Field, Settings};
 #[cfg(unix)]
@@ -168,6 +176,16 @@ impl Sandbox {
         &self.control_url
     }
 
+    /// The Custom Integrations.
+    pub fn applications_url(&self) -> String {
+        format!("{}{}", self.url(), applications::PATH)
+    }
+
+    /// The access policies.
+    pub fn policies_url(&self) -> String {
+        format!("{}{}", self.url(), policies::PATH)
+    }
+
     /// The PEM file of the CA to trust; None without TLS. It goes with the sandbox.
     pub fn ca_file(&self) -> Option<&Path> {
         self.ca.as_ref().map(|(_, file)| file.as_path())
@@ -180,22 +198,39 @@ impl Sandbox {
 
     /// A new Custom Integration with this secret.
     pub fn new_client_with_secret(&self, secret: &str) -> Client {
-        self.shared.with(|state| state.registry.add(secret.to_owned()))
+        self.add(false, secret)
+    }
+
+    /// A new Custom Integration that is an Owner.
+    pub fn new_owner(&self) -> Client {
+        self.add(true, &random::hex::<32>())
+    }
+
+    fn add(&self, owner: bool, secret: &str) -> Client {
+        self.shared
+            .with(|state| state.registry.add_unasked(owner, secret.to_owned(), state.settings.secret_term()))
     }
 
     /// A new secret: the old one stops working, tokens already out live on.
     ///
     /// # Panics
-    /// If there is no such client; so do the two below.
+    /// If there is no such client; so do the three below.
     pub fn regenerate_secret(&self, client_id: &str) -> String {
         self.shared
-            .with(|state| state.registry.regenerate_secret(client_id))
+            .with(|state| state.registry.regenerate_secret(client_id, state.settings.secret_term()))
             .expect("a client of this sandbox")
     }
 
     /// The secret's time is over: it is refused with 400 until it is regenerated.
     pub fn expire_secret(&self, client_id: &str) {
-        self.shared.with(|state| state.registry.expire_secret(client_id)).expect("a client of this sandbox");
+        self.end_secret(client_id, 0);
+    }
+
+    /// The secret's time is over in so many seconds, which is what the API then tells.
+    pub fn end_secret(&self, client_id: &str, seconds: u32) {
+        self.shared
+            .with(|state| state.registry.end_secret(client_id, state.settings.clock() + i64::from(seconds)))
+            .expect("a client of this sandbox");
     }
 
     /// Tokens already out are refused by assets from now on.
@@ -227,8 +262,29 @@ impl Sandbox {
     }
 
     /// The last 10,000 token requests, oldest first.
-    pub fn requests(&self) -> Vec<TokenRequest> {
+    pub fn requests(&self) -> Vec<Request> {
         self.shared.with(|state| state.requests.iter().cloned().collect())
+    }
+
+    /// The last 10,000 requests of the Applications and Access Policies APIs, oldest first, those that are held or met by a
+    /// fault included.
+    pub fn api_requests(&self) -> Vec<Request> {
+        self.shared.with(|state| state.api_requests.iter().cloned().collect())
+    }
+
+    /// All integrations as the API lists them, oldest first.
+    pub fn integrations(&self) -> Vec<Value> {
+        self.shared.with(|state| applications::all(&self.shared.identity.tenant, &state.registry))
+    }
+
+    /// All access policies as the API lists them, oldest first.
+    pub fn policies(&self) -> Vec<Value> {
+        self.shared.with(|state| state.policies.all(&self.shared.identity.tenant))
+    }
+
+    /// Every secret that there ever was, oldest first: what may be found nowhere.
+    pub fn secrets(&self) -> Vec<String> {
+        self.shared.with(|state| state.registry.secrets())
     }
 
     /// Every token ever issued, in no order: what may be found in no log.
@@ -261,7 +317,8 @@ impl Drop for Sandbox {
             // A panic over there was printed there; another one here would end the test without its own.
             let _ = thread.join();
         }
-        let late = self.counts().assets.late;
+        let counts = self.counts();
+        let late = counts.assets.late + counts.api.late;
         assert!(
             late == 0 || self.late_is_meant.get() || thread::panicking(),
             "{late} bearers brought a token that had expired"

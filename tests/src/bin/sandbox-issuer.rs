@@ -7,13 +7,15 @@ use anyhow::Context;
 use dt_cred_tests::issuer::{Sandbox, Scheme, Signals};
 
 const HELP: &str = "\
-A server on 127.0.0.1 that behaves as DataTrails does: it grants access tokens and lists assets.
+A server on 127.0.0.1 that behaves as DataTrails does: it grants access tokens, lists assets,
+and makes Custom Integrations and access policies for an Owner.
 
 Usage: sandbox-issuer [OPTIONS]
 
   --https             With TLS, by a certificate authority made on the spot
   --port PORT         Listen there (default: any free port)
   --lifetime SECONDS  How long a token lives (default: 3660)
+  --owner             Print an Owner's credentials too, after the rest
   -h, --help          This text
 
 It prints a client's credentials as `dt-cred store` reads them, up to the empty line, and then where it is
@@ -25,6 +27,8 @@ steered, and runs until it gets SIGINT or SIGTERM:
   client_secret=…
 
   control=http://127.0.0.1:40002
+  owner_client_id=…                         (with --owner)
+  owner_client_secret=…                     (with --owner)
 
 Steer it with curl:
 
@@ -36,7 +40,10 @@ Steer it with curl:
   curl $control/settings -d '{\"token_fault\": {\"answer\": {\"status\": 503}}}'
   curl $control/settings -d '{\"token_fault\": \"silence\"}'      or trickle, reset, endless, null for none
   curl $control/settings -d '{\"expires_in\": {\"value\": \"soon\"}}'   or \"absent\", \"usual\"
+  curl $control/settings -d '{\"policy\": false}'               show what access policies grant, and no more
+  curl $control/settings -d '{\"api_fault\": {\"answer\": {\"status\": 402}}}'
   curl -X POST $control/clients             another client
+  curl $control/clients -d '{\"owner\": true}'                  and one that is an Owner
   curl -X POST $control/clients/$client_id/regenerate-secret
   curl -X POST $control/clients/$client_id/expire-secret
   curl -X POST $control/clients/$client_id/revoke-tokens
@@ -69,12 +76,13 @@ struct Options {
     scheme: Scheme,
     port: u16,
     lifetime: f64,
+    owner: bool,
 }
 
 impl Options {
     /// None asks for help.
     fn read(mut arguments: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
-        let mut options = Self { scheme: Scheme::Http, port: 0, lifetime: 3660.0 };
+        let mut options = Self { scheme: Scheme::Http, port: 0, lifetime: 3660.0, owner: false };
         while let Some(argument) = arguments.next() {
             let (name, attached) = match argument.split_once('=') {
                 Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
@@ -85,6 +93,7 @@ impl Options {
             match name.as_str() {
                 "-h" | "--help" => return Ok(None),
                 "--https" => options.scheme = Scheme::Https,
+                "--owner" => options.owner = true,
                 "--port" => options.port = value()?.parse().map_err(|_| "--port takes a port".to_owned())?,
                 "--lifetime" => {
                     let seconds = value()?.parse().ok().filter(|seconds| (0.0..=1e9).contains(seconds));
@@ -110,6 +119,11 @@ async fn run(options: &Options) -> anyhow::Result<()> {
     }
     text += &format!("client_id={}\nclient_secret={}\n\n", client.client_id, client.client_secret);
     text += &format!("control={}\n", sandbox.control_url());
+    if options.owner {
+        let owner = sandbox.new_owner();
+        text +=
+            &format!("owner_client_id={}\nowner_client_secret={}\n", owner.client_id, owner.client_secret);
+    }
     let mut stdout = io::stdout();
     stdout
         .write_all(text.as_bytes())
@@ -125,11 +139,11 @@ mod tests {
 
     #[test]
     fn options_are_read_or_refused() {
-        let plain = Options { scheme: Scheme::Http, port: 0, lifetime: 3660.0 };
-        let full = Options { scheme: Scheme::Https, port: 8443, lifetime: 2.5 };
+        let plain = Options { scheme: Scheme::Http, port: 0, lifetime: 3660.0, owner: false };
+        let full = Options { scheme: Scheme::Https, port: 8443, lifetime: 2.5, owner: true };
         let cases = [
             ("", Ok(Some(plain))),
-            ("--https --port 8443 --lifetime=2.5", Ok(Some(full))),
+            ("--https --port 8443 --owner --lifetime=2.5", Ok(Some(full))),
             ("--https -h", Ok(None)),
             ("--port", Err(())),
             ("--port 70000", Err(())),

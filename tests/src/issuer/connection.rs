@@ -10,8 +10,8 @@ use tokio_rustls::server::TlsStream;
 
 use super::fault::Fault;
 use super::http::{Answer, Request, Requests, head};
-use super::shared::{Shared, State};
-use super::{assets, control, jwt, token};
+use super::shared::{Shared, State, record};
+use super::{api, assets, control, jwt, token};
 
 const KEY_SET_PATH: &str = "/appidpv1/.well-known/jwks.json";
 /// How the body of a spoilt grant begins.
@@ -93,7 +93,17 @@ async fn issuer(shared: &Shared, request: &Request) -> Result<Answer, Fault> {
                 (token_reply(shared, state, request, now), Duration::from_millis(state.settings.latency))
             });
             sleep(latency).await;
-            shared.released().await;
+            shared.released(|held| held.token_answers).await;
+            reply
+        }
+        (_, path) if api::is_here(path) => {
+            shared.with(|state| {
+                record(&mut state.api_requests, request);
+                state.counts.api.total += 1;
+            });
+            shared.released(|held| held.api_requests).await;
+            let reply = shared.with(|state| api_reply(shared, state, request, now));
+            shared.released(|held| held.api_answers).await;
             reply
         }
         ("GET" | "HEAD", assets::PATH) => shared.with(|state| assets_reply(shared, state, request, now)),
@@ -103,7 +113,7 @@ async fn issuer(shared: &Shared, request: &Request) -> Result<Answer, Fault> {
 }
 
 fn token_reply(shared: &Shared, state: &mut State, request: &Request, now: Instant) -> Result<Answer, Fault> {
-    state.record(request);
+    record(&mut state.requests, request);
     state.counts.tokens.total += 1;
     if let Some(fault) =
         state.settings.token_script.pop_front().or_else(|| state.settings.token_fault.clone())
@@ -124,13 +134,36 @@ fn assets_reply(
     request: &Request,
     now: Instant,
 ) -> Result<Answer, Fault> {
-    let State { settings, registry, counts, .. } = state;
+    let State { settings, registry, policies, counts, .. } = state;
     counts.assets.total += 1;
     if let Some(fault) = &settings.assets_fault {
         counts.assets.faulty += 1;
         return Err(fault.clone());
     }
-    Ok(assets::answer(&shared.identity.tenant, settings.policy, registry, &mut counts.assets, request, now))
+    let tenant = &shared.identity.tenant;
+    Ok(assets::answer(tenant, settings.policy, registry, policies, &mut counts.assets, request, now))
+}
+
+fn api_reply(shared: &Shared, state: &mut State, request: &Request, now: Instant) -> Result<Answer, Fault> {
+    let State { settings, registry, policies, counts, .. } = state;
+    if let Some(fault) = settings.api_script.pop_front().or_else(|| settings.api_fault.clone()) {
+        counts.api.faulty += 1;
+        return Err(fault);
+    }
+    let tenant = &shared.identity.tenant;
+    let mut call = api::Call { tenant, settings, registry, policies, counts: &mut counts.api, request };
+    match api::answer(&mut call, now) {
+        Ok(answer) => {
+            counts.api.performed += 1;
+            let Some(fault) = settings.api_answer_script.pop_front() else { return Ok(answer) };
+            counts.api.spoilt += 1;
+            Err(fault)
+        }
+        Err(refusal) => {
+            counts.api.refused += 1;
+            Ok(refusal)
+        }
+    }
 }
 
 /// Plays a fault that HTTP itself has no words for. Everything is read and written until the client leaves.

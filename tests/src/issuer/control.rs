@@ -4,6 +4,7 @@
 use std::io;
 use std::sync::Arc;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -34,9 +35,11 @@ pub(super) async fn answer(shared: &Arc<Shared>, request: &Request) -> Answer {
             let done = shared.with(|state| match *change {
                 "regenerate-secret" => state
                     .registry
-                    .regenerate_secret(&client_id)
+                    .regenerate_secret(&client_id, state.settings.secret_term())
                     .map(|secret| json!({ "client_id": client_id, "client_secret": secret })),
-                "expire-secret" => state.registry.expire_secret(&client_id).map(|()| json!({})),
+                "expire-secret" => {
+                    state.registry.end_secret(&client_id, state.settings.clock()).map(|()| json!({}))
+                }
                 "revoke-tokens" => state.registry.revoke_tokens(&client_id).map(|()| json!({})),
                 _ => None,
             });
@@ -64,17 +67,27 @@ async fn settings(shared: &Arc<Shared>, request: &Request) -> Answer {
     }
 }
 
-/// An empty body makes a secret up; `{"client_secret":"…"}` chooses it.
+/// A client to make.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct NewClient {
+    /// Made up where it is not chosen.
+    client_secret: Option<String>,
+    /// Whether it is an Owner.
+    owner: bool,
+}
+
 fn clients(shared: &Shared, request: &Request) -> Answer {
-    let secret = match serde_json::from_slice::<Value>(&request.body) {
-        Ok(body) => body["client_secret"].as_str().map(str::to_owned),
-        Err(_) if request.body.is_empty() => Some(random::hex::<32>()),
-        Err(_) => None,
+    let empty = request.body.is_empty();
+    let new = if empty { Ok(NewClient::default()) } else { serde_json::from_slice(&request.body) };
+    let Ok(NewClient { client_secret, owner }) = new else {
+        let members =
+            "the body must be empty or have {\"client_secret\":\"…\"} and {\"owner\":true} or one of them";
+        return Answer::error(400, "no client", members);
     };
-    match secret {
-        Some(secret) => Answer::json(201, &json!(shared.with(|state| state.registry.add(secret)))),
-        None => Answer::error(400, "no client", "the body must be empty or {\"client_secret\":\"…\"}"),
-    }
+    let secret = client_secret.unwrap_or_else(random::hex::<32>);
+    let client = shared.with(|state| state.registry.add_unasked(owner, secret, state.settings.secret_term()));
+    Answer::json(201, &json!(client))
 }
 
 fn nowhere() -> Answer {

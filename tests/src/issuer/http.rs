@@ -38,6 +38,11 @@ impl Request {
         form::decode(std::str::from_utf8(&self.body).ok()?)
     }
 
+    /// The fields of the query in their order, none where there is no query; None if it is no well-formed form.
+    pub fn query(&self) -> Option<Vec<(String, String)>> {
+        form::decode(self.target.split_once('?').map_or("", |(_, query)| query))
+    }
+
     /// The target without its query.
     pub fn path(&self) -> &str {
         self.target.split_once('?').map_or(&self.target, |(path, _)| path)
@@ -140,6 +145,11 @@ impl Answer {
     /// An error of the API, which says `description`.
     pub(super) fn error(status: u16, error: &str, description: &str) -> Self {
         Self::json(status, &json!({ "error": error, "description": description }))
+    }
+
+    /// A request of the API that cannot be understood.
+    pub(super) fn malformed(description: &str) -> Self {
+        Self::error(400, "bad request", description)
     }
 
     pub(super) fn with(mut self, name: &str, value: &str) -> Self {

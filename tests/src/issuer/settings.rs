@@ -1,11 +1,13 @@
 //! What the sandbox can be told to do: all of it at any time, from a test or from the control address.
 
 use std::collections::VecDeque;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::fault::Fault;
+use super::registry::Term;
 
 /// Everything that can be set. The default behaves as DataTrails does on a good day.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,7 +37,8 @@ pub struct Settings {
     pub clock_skew: i64,
     /// Tokens are random characters and no JWT.
     pub opaque: bool,
-    /// An access policy grants the integrations something; without one every list is empty.
+    /// A standing policy lets every integration read two of the assets; without it a list has what the access policies
+    /// grant, and is empty where there is none.
     pub policy: bool,
     /// What befalls every token request.
     pub token_fault: Option<Fault>,
@@ -43,6 +46,22 @@ pub struct Settings {
     pub token_script: VecDeque<Fault>,
     /// What befalls every request for assets.
     pub assets_fault: Option<Fault>,
+    /// Seconds that a secret is valid which is made from now on.
+    pub secret_lifetime: u32,
+    /// The most integrations for which another one may be made by the API: beyond that it is refused with 402.
+    pub quota: usize,
+    /// The most that a page has of integrations or policies.
+    pub page_size: usize,
+    /// What befalls every request of the Applications and Access Policies APIs, which is then not performed.
+    pub api_fault: Option<Fault>,
+    /// What befalls the next of them, one each, before `api_fault` is looked at.
+    pub api_script: VecDeque<Fault>,
+    /// What comes in place of the answers to the next of them that are performed, one each.
+    pub api_answer_script: VecDeque<Fault>,
+    /// While true none of them is performed, faults included; once false all that wait are.
+    pub api_hold: bool,
+    /// While true they are performed and not answered; once false all that wait are.
+    pub api_hold_answers: bool,
 }
 
 impl Default for Settings {
@@ -64,11 +83,31 @@ impl Default for Settings {
             token_fault: None,
             token_script: VecDeque::new(),
             assets_fault: None,
+            secret_lifetime: 365 * 24 * 60 * 60,
+            quota: 1000,
+            page_size: 50,
+            api_fault: None,
+            api_script: VecDeque::new(),
+            api_answer_script: VecDeque::new(),
+            api_hold: false,
+            api_hold_answers: false,
         }
     }
 }
 
 impl Settings {
+    /// Seconds since the Unix epoch by the issuer's clock.
+    pub(super) fn clock(&self) -> i64 {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        wall.as_secs().cast_signed() + self.clock_skew
+    }
+
+    /// When a secret is valid that is made now.
+    pub(super) fn secret_term(&self) -> Term {
+        let from = self.clock();
+        Term { from, until: from + i64::from(self.secret_lifetime) }
+    }
+
     /// These settings with the members of `patch` in place of their own; an unknown member is an error.
     pub(super) fn patched(&self, patch: &Value) -> Result<Self, String> {
         let Value::Object(patch) = patch else { return Err("the body must be a JSON object".to_owned()) };
@@ -78,6 +117,9 @@ impl Settings {
         }
         let settings: Self = serde_json::from_value(merged).map_err(|error| error.to_string())?;
         let lifetime = settings.lifetime;
+        if settings.page_size == 0 {
+            return Err("a page has one at least".to_owned());
+        }
         (0.0..=1e9).contains(&lifetime).then_some(settings).ok_or(format!("no lifetime: {lifetime}"))
     }
 }
@@ -169,7 +211,13 @@ mod tests {
 
     #[test]
     fn a_patch_that_makes_no_sense_is_refused() {
-        for patch in [json!({"lifetme": 4}), json!({"lifetime": -1}), json!({"door": "ajar"}), json!([])] {
+        for patch in [
+            json!({"lifetme": 4}),
+            json!({"lifetime": -1}),
+            json!({"door": "ajar"}),
+            json!({"page_size": 0}),
+            json!([]),
+        ] {
             assert!(Settings::default().patched(&patch).is_err(), "{patch}");
         }
     }

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use super::counts::Counts;
 use super::door::{Command, Face};
 use super::http::Request;
+use super::policies::Policies;
 use super::registry::Registry;
 use super::rsa::SigningKey;
 use super::settings::Settings;
@@ -25,10 +26,18 @@ pub(super) struct Shared {
     pub(super) key: Arc<SigningKey>,
     state: Mutex<State>,
     changed: Condvar,
-    held: watch::Sender<bool>,
+    held: watch::Sender<Held>,
     commands: UnboundedSender<Command>,
     /// Held during a change of settings, so that the door follows them in their order.
     turn: Mutex<()>,
+}
+
+/// What is held, of requests and of answers.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Held {
+    pub(super) token_answers: bool,
+    pub(super) api_requests: bool,
+    pub(super) api_answers: bool,
 }
 
 #[derive(Default)]
@@ -36,16 +45,26 @@ pub(super) struct State {
     pub(super) settings: Settings,
     pub(super) counts: Counts,
     pub(super) requests: VecDeque<Request>,
+    pub(super) api_requests: VecDeque<Request>,
     pub(super) registry: Registry,
+    pub(super) policies: Policies,
 }
 
-impl State {
-    /// Keeps a token request for the tests to look at; the oldest makes room.
-    pub(super) fn record(&mut self, request: &Request) {
-        if self.requests.len() == REQUESTS_KEPT {
-            self.requests.pop_front();
+/// Keeps a request for the tests to look at; the oldest makes room.
+pub(super) fn record(requests: &mut VecDeque<Request>, request: &Request) {
+    if requests.len() == REQUESTS_KEPT {
+        requests.pop_front();
+    }
+    requests.push_back(request.clone());
+}
+
+impl Held {
+    fn by(settings: &Settings) -> Self {
+        Self {
+            token_answers: settings.hold,
+            api_requests: settings.api_hold,
+            api_answers: settings.api_hold_answers,
         }
-        self.requests.push_back(request.clone());
     }
 }
 
@@ -56,7 +75,7 @@ impl Shared {
             key,
             state: Mutex::default(),
             changed: Condvar::new(),
-            held: watch::Sender::new(false),
+            held: watch::Sender::new(Held::default()),
             commands,
             turn: Mutex::default(),
         }
@@ -78,7 +97,7 @@ impl Shared {
         let (before, after, hold) = self.with(|state| {
             let before = Face::of(&state.settings);
             change(&mut state.settings)?;
-            Ok((before, Face::of(&state.settings), state.settings.hold))
+            Ok((before, Face::of(&state.settings), Held::by(&state.settings)))
         })?;
         self.held.send_replace(hold);
         Ok(if before == after { Ok(()) } else { self.show(after) })
@@ -98,10 +117,10 @@ impl Shared {
         let _ = self.commands.send(Command::End);
     }
 
-    /// Comes back when answers are not, or no longer, held.
-    pub(super) async fn released(&self) {
+    /// Comes back when this is not, or no longer, held.
+    pub(super) async fn released(&self, what: fn(&Held) -> bool) {
         // Fails only when the sender is gone, which is `self`.
-        let _ = self.held.subscribe().wait_for(|held| !held).await;
+        let _ = self.held.subscribe().wait_for(|held| !what(held)).await;
     }
 
     /// Waits until the counts satisfy `holds`; the counts when `patience` has run out are the error.
@@ -109,14 +128,14 @@ impl Shared {
         &self,
         patience: Duration,
         holds: impl Fn(&Counts) -> bool,
-    ) -> Result<Counts, Counts> {
+    ) -> Result<Counts, Box<Counts>> {
         let end = Instant::now() + patience;
         let mut state = lock(&self.state);
         loop {
             if holds(&state.counts) {
                 return Ok(state.counts);
             }
-            let left = end.checked_duration_since(Instant::now()).ok_or(state.counts)?;
+            let left = end.checked_duration_since(Instant::now()).ok_or_else(|| Box::new(state.counts))?;
             state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -137,7 +156,7 @@ mod tests {
         let (commands, _inbox) = tokio::sync::mpsc::unbounded_channel();
         let shared = Shared::new(identity, SigningKey::of_process(), commands);
         let two = |counts: &Counts| counts.connections == 2;
-        assert_eq!(shared.wait_until(Duration::ZERO, two), Err(Counts::default()));
+        assert_eq!(shared.wait_until(Duration::ZERO, two), Err(Box::default()));
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| shared.wait_until(PATIENCE, two));
             shared.with(|state| state.counts.connections += 1);

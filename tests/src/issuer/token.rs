@@ -1,6 +1,6 @@
 //! The token endpoint: the client-credentials grant (RFC 6749 §4.4) as DataTrails does it.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::form;
 use super::http::{Answer, Request};
-use super::registry::{Registry, Stranger};
+use super::registry::{About, Registry, Stranger};
 use super::rsa::SigningKey;
 use super::settings::Settings;
 use super::{jwt, random};
@@ -33,21 +33,22 @@ pub(super) fn answer(
     now: Instant,
 ) -> Result<Answer, Answer> {
     let (client_id, client_secret) = credentials(request)?;
-    let integration = registry.authenticate(&client_id, &client_secret).map_err(|stranger| {
-        let status = if stranger == Stranger::Expired { 400 } else { 401 };
-        let refusal = Answer::oauth(status, "invalid_client", "client authentication failed");
-        // RFC 6749 §5.2: a client that tried this header is told the scheme.
-        match request.header("Authorization") {
-            Some(_) => refusal.with("WWW-Authenticate", "Basic realm=\"sandbox\""),
-            None => refusal,
-        }
-    })?;
+    let integration =
+        registry.authenticate(&client_id, &client_secret, settings.clock()).map_err(|stranger| {
+            let status = if stranger == Stranger::Expired { 400 } else { 401 };
+            let refusal = Answer::oauth(status, "invalid_client", "client authentication failed");
+            // RFC 6749 §5.2: a client that tried this header is told the scheme.
+            match request.header("Authorization") {
+                Some(_) => refusal.with("WWW-Authenticate", "Basic realm=\"sandbox\""),
+                None => refusal,
+            }
+        })?;
     let live =
         registry.live_token(&client_id, now).filter(|(_, left)| settings.repeat_token && left.as_secs() > 0);
     let (token, lifetime) = if let Some((token, left)) = live {
         (Some(Value::String(token)), number(left.as_secs_f64().floor()))
     } else {
-        let claims = || claims(identity, settings, &client_id, &integration.display_name);
+        let claims = || claims(identity, settings, &client_id, &integration.about);
         let token = settings.access_token.or(|| Value::String(mint(key, settings, claims)));
         if let Some(Value::String(token)) = &token {
             let lifetime = Duration::try_from_secs_f64(settings.lifetime.clamp(0.0, 1e9)).unwrap_or_default();
@@ -114,12 +115,11 @@ fn mint(key: &SigningKey, settings: &Settings, claims: impl FnOnce() -> Value) -
     }
 }
 
-fn claims(identity: &Identity, settings: &Settings, client_id: &str, display_name: &str) -> Value {
-    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let issued = wall.as_secs().cast_signed() + settings.clock_skew;
-    json!({
+fn claims(identity: &Identity, settings: &Settings, client_id: &str, about: &About) -> Value {
+    let issued = settings.clock();
+    let mut claims = json!({
         "jit_tenant_id": identity.tenant,
-        "name": display_name,
+        "name": about.display_name,
         "jit_tier": "FREE",
         "jti": random::word(21),
         "sub": client_id,
@@ -128,7 +128,11 @@ fn claims(identity: &Identity, settings: &Settings, client_id: &str, display_nam
         "client_id": client_id,
         "iss": format!("{}/appidpv1", identity.url),
         "aud": format!("{}/archivist", identity.url),
-    })
+    });
+    for (name, value) in &about.custom_claims {
+        claims[name] = json!(value);
+    }
+    claims
 }
 
 /// A whole number without a fraction, as issuers write them.

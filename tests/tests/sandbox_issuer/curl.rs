@@ -89,3 +89,45 @@ pub(crate) fn curl_is_here() -> bool {
     }
     here
 }
+
+/// Whoever calls the APIs with a token.
+pub(crate) struct Caller<'a> {
+    pub(crate) sandbox: &'a Sandbox,
+    pub(crate) token: String,
+}
+
+impl<'a> Caller<'a> {
+    pub(crate) fn new(sandbox: &'a Sandbox, client: &Client) -> Self {
+        Self { sandbox, token: token(sandbox, client) }
+    }
+
+    /// By an Owner of its own.
+    pub(crate) fn owner(sandbox: &'a Sandbox) -> Self {
+        Self::new(sandbox, &sandbox.new_owner())
+    }
+
+    /// A request at a path below the issuer's url, begun.
+    pub(crate) fn start(&self, method: &str, path: &str, body: Option<&Value>) -> Child {
+        let bearer = format!("Authorization: Bearer {}", self.token);
+        let url = format!("{}{path}", self.sandbox.url());
+        let mut command = curl(&["--globoff", "--request", method, "--header", &bearer, &url]);
+        if let Some(body) = body {
+            command.args(["--header", "Content-Type: application/json", "--data", &body.to_string()]);
+        }
+        command.spawn().unwrap()
+    }
+
+    pub(crate) fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Reply {
+        Reply::of(self.start(method, path, body))
+    }
+
+    /// A request that is to be done.
+    pub(crate) fn done(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
+        let reply = self.call(method, path, body);
+        assert_eq!(reply.status, 200, "{method} {path}: {}", reply.body);
+        reply.json()
+    }
+}
+
+pub(crate) const APPLICATIONS: &str = "/archivist/iam/v1/applications";
+pub(crate) const POLICIES: &str = "/archivist/iam/v1/access_policies";

@@ -7,7 +7,7 @@ use std::process::Command;
 use dt_cred_tests::issuer::{Client, Sandbox};
 use serde_json::json;
 
-use crate::curl::{ask, assets, curl_is_here, grant, token};
+use crate::curl::{APPLICATIONS, Caller, ask, assets, curl_is_here, grant, token};
 
 #[test]
 fn a_script_steers_it_at_the_control_address() {
@@ -25,6 +25,11 @@ fn a_script_steers_it_at_the_control_address() {
     let client: Client = serde_json::from_str(&made.body).unwrap();
     let chosen = control("/clients", &["--data", r#"{"client_secret":"s & s"}"#]).json();
     assert_eq!(chosen["client_secret"], "s & s");
+    let owner = control("/clients", &["--data", r#"{"owner":true}"#]);
+    let owner: Client = serde_json::from_str(&owner.body).unwrap();
+    assert_eq!(Caller::new(&sandbox, &owner).call("GET", APPLICATIONS, None).status, 200);
+    assert_eq!(Caller::new(&sandbox, &client).call("GET", APPLICATIONS, None).status, 403);
+    assert_eq!(control("/clients", &["--data", r#"{"ownr":true}"#]).status, 400);
     assert_eq!((client.client_id.len(), client.client_secret.len()), (36, 64));
     let old = token(&sandbox, &client);
 
@@ -48,7 +53,7 @@ fn a_script_steers_it_at_the_control_address() {
     }
     assert_eq!(control("/settings", &[]).json(), settings.json());
     assert_eq!(control("/counts", &[]).json(), serde_json::to_value(sandbox.counts()).unwrap());
-    assert_eq!(sandbox.counts().tokens.total, 4);
+    assert_eq!(sandbox.counts().tokens.total, 6);
 }
 
 #[test]
@@ -77,10 +82,10 @@ fn the_program_prints_credentials_serves_and_cleans_up_after_itself() {
     }
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_sandbox-issuer"));
-    command.args(["--https", "--lifetime", "11"]).env("TMPDIR", folder.path());
+    command.args(["--https", "--lifetime", "11", "--owner"]).env("TMPDIR", folder.path());
     let mut program = command.stdout(Stdio::piped()).spawn().unwrap();
     let lines: Vec<String> =
-        BufReader::new(program.stdout.take().unwrap()).lines().take(6).map(Result::unwrap).collect();
+        BufReader::new(program.stdout.take().unwrap()).lines().take(8).map(Result::unwrap).collect();
     let value = |index: usize, key: &str| lines[index].strip_prefix(key).unwrap().strip_prefix('=').unwrap();
     let (url, ca_file) = (value(0, "url"), value(1, "ca_file"));
     let id = format!("client_id={}", value(2, "client_id"));
@@ -88,11 +93,18 @@ fn the_program_prints_credentials_serves_and_cleans_up_after_itself() {
     let control = value(5, "control");
     assert_eq!(lines[4], "");
 
-    let url = format!("{url}/archivist/iam/v1/appidp/token");
+    let token_url = format!("{url}/archivist/iam/v1/appidp/token");
     let grant = "grant_type=client_credentials";
-    let reply = ask(&["--cacert", ca_file, "--data", grant, "--data", &id, "--data", &secret, &url]);
+    let reply = ask(&["--cacert", ca_file, "--data", grant, "--data", &id, "--data", &secret, &token_url]);
     assert_eq!((reply.status, &reply.json()["expires_in"]), (200, &json!(11)));
     assert_eq!(ask(&[&format!("{control}/counts")]).json()["tokens"]["granted"], 1);
+
+    let (id, secret) = (value(6, "owner_client_id"), value(7, "owner_client_secret"));
+    let (id, secret) = (format!("client_id={id}"), format!("client_secret={secret}"));
+    let grant = ask(&["--cacert", ca_file, "--data", grant, "--data", &id, "--data", &secret, &token_url]);
+    let bearer = format!("Authorization: Bearer {}", grant.json()["access_token"].as_str().unwrap());
+    let list = ask(&["--cacert", ca_file, "--header", &bearer, &format!("{url}{APPLICATIONS}")]);
+    assert_eq!((list.status, list.json()["applications"].as_array().unwrap().len()), (200, 2));
 
     let pid = rustix::process::Pid::from_child(&program);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();

@@ -2,6 +2,7 @@
 
 mod another;
 mod help;
+mod integration;
 #[cfg(test)]
 mod man;
 mod meant;
@@ -19,11 +20,14 @@ use dt_cred_proto::{
 
 pub(crate) use self::{
     another::{CURL, MisplacedError, NOTHING_RUN, runs_another},
+    integration::{
+        By, CreateArguments, GrantArguments, IntegrationArguments, IntegrationCommand, RotateArguments,
+    },
     read::{Asked, read},
     walk::waiting,
 };
 use self::{
-    help::{CURL_HELP, CURL_USAGE, EXEC_HELP, EXEC_USAGE, FORWARD_HELP, STORE_HELP},
+    help::{CURL_HELP, CURL_USAGE, EXEC_HELP, EXEC_USAGE, FORWARD_HELP, INTEGRATION_HELP, STORE_HELP},
     values::one_of,
 };
 use crate::{
@@ -98,6 +102,9 @@ pub(crate) enum Command {
     Unlock,
     /// Show what is kept where, or keep a profile elsewhere
     Keyring(KeyringArguments),
+    /// Make, rotate and grant integrations, by an Owner's token: no secret is ever seen
+    #[command(after_help = INTEGRATION_HELP)]
+    Integration(IntegrationArguments),
     /// Show what stands in the token, decoded on this machine; its signature is not verified
     Inspect(InspectArguments),
     /// Use the token for the API's list of assets, and say what the answer means

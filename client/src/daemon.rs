@@ -85,6 +85,33 @@ pub(crate) fn hold(
     Ok((judge(answer?)?, connection))
 }
 
+/// [`ask`], once, for what may be done though no answer comes: `unknown` says then what is not known, and what tells it.
+///
+/// # Errors
+/// As [`ask`].
+pub(crate) fn ask_to_change(
+    settings: &Settings,
+    operation: Operation,
+    deadline: Deadline,
+    unknown: impl FnOnce() -> String,
+) -> Result<Response, Failure> {
+    let mut request = Request { deadline_ms: 0, operation };
+    let mut connection = reach(settings, deadline)?;
+    let error = match exchange(&mut connection, &mut request, deadline) {
+        Ok(answer) => return judge(answer),
+        // It was not taken.
+        Err(error @ (ExchangeError::Unsendable(_) | ExchangeError::Version(_))) => return Err(error.into()),
+        Err(error) => error,
+    };
+    let why = match &error {
+        ExchangeError::Closed => "the daemon ended the connection without an answer".to_owned(),
+        ExchangeError::Silent(within) => format!("the daemon did not answer within {within}"),
+        ExchangeError::Io(source) => format!("cannot talk to the daemon: {source}"),
+        _ => "the daemon's answer cannot be understood".to_owned(),
+    };
+    Err(Failure::new(Failure::from(error).kind, format!("{why}; {}", unknown())))
+}
+
 /// A token, by an ordinary `get`.
 ///
 /// # Errors
@@ -106,6 +133,21 @@ pub(crate) fn ask_over(
     deadline: Deadline,
 ) -> Result<Response, Failure> {
     judge(exchange(connection, &mut Request { deadline_ms: 0, operation }, deadline)?)
+}
+
+/// [`ask_over`], for what a daemon of an older release does not know: none then.
+///
+/// # Errors
+/// As [`ask`].
+pub(crate) fn ask_newer(
+    connection: &mut Connection,
+    operation: Operation,
+    deadline: Deadline,
+) -> Result<Option<Response>, Failure> {
+    match exchange(connection, &mut Request { deadline_ms: 0, operation }, deadline)? {
+        Response::Unsupported => Ok(None),
+        answer => judge(answer).map(Some),
+    }
 }
 
 /// The daemon that listens now; none where none does.

@@ -3,13 +3,12 @@
 mod json;
 mod text;
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use dt_cred::jwt::{self, JwtError};
 use dt_cred_proto::message::{Failure, FailureKind, Get};
 
 use crate::{
     cli::InspectArguments, daemon, deadline::Deadline, error, input, output, platform, settings::Settings,
+    validity,
 };
 
 /// The claims that name a moment, which is told in words.
@@ -32,18 +31,12 @@ pub(crate) fn run(settings: &Settings, arguments: &InspectArguments) -> Result<(
     output::write(if arguments.json {
         json::render(&token)
     } else {
-        text::render(&token, now(), platform::east_of_utc)
+        text::render(&token, validity::now(), platform::east_of_utc)
     })?;
     if let Some(warning) = &warning {
         error::warn(warning);
     }
     Ok(())
-}
-
-/// Seconds since the Unix epoch; a clock that is before it shows it.
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 fn given(error: JwtError) -> Failure {

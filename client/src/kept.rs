@@ -26,7 +26,8 @@ pub(crate) fn tell(response: Response) -> Result<(), Failure> {
     Ok(output::write(sentence(&stored))?)
 }
 
-fn sentence(stored: &Stored) -> String {
+/// The sentence, as a line.
+pub(crate) fn sentence(stored: &Stored) -> String {
     let Stored { profile, keyring, lasts, expires_in_ms } = stored;
     let proof = match expires_in_ms {
         Some(left) => format!("the token is valid for {}", duration::in_words(*left)),

@@ -21,6 +21,7 @@ mod get;
 mod git_credential;
 mod input;
 mod inspect;
+mod integration;
 mod kept;
 mod keyring;
 mod kubectl_credential;
@@ -41,6 +42,7 @@ mod store;
 mod terminal;
 mod test;
 mod unlock;
+mod validity;
 mod verbose;
 
 #[cfg(unix)]
@@ -132,6 +134,7 @@ fn dispatch(globals: &Globals, command: Command) -> Result<ExitCode, Failure> {
         Command::Stop => stop::run(&settings),
         Command::Service(arguments) => service::run(&settings, globals, &arguments.command),
         Command::Keyring(arguments) => keyring::run(&settings, globals, &arguments.command),
+        Command::Integration(arguments) => integration::run(&settings, globals, arguments.command),
         Command::Unlock => unlock::run(&settings),
         Command::Inspect(arguments) => inspect::run(&settings, &arguments),
         Command::Test => test::run(&settings),

@@ -90,7 +90,7 @@ fn clipped(text: &str, columns: usize) -> String {
 pub(crate) fn waiting_for(operation: &Operation) -> Text {
     match operation {
         Operation::Get(_) | Operation::Lend(_) => "asking the issuer for a token".into(),
-        Operation::Test(_) => "asking the API".into(),
+        Operation::Test(_) | Operation::Manage(_) => "asking the API".into(),
         Operation::Examine(_) => "looking at what is between you and a token".into(),
         Operation::Store(store) => proof(store),
         Operation::Describe(_) | Operation::Unlock(_) | Operation::Erase(_) | Operation::Move(_) => {

@@ -8,7 +8,7 @@ mod watch;
 use std::io::{self, IsTerminal};
 
 use dt_cred_proto::{
-    message::{Defence, Failure, FailureKind, FileStatus, Operation, Response, Status},
+    message::{Defence, Failure, FailureKind, FileStatus, Operation, Response, SecretStatus, Status},
     profile::Profile,
 };
 
@@ -21,6 +21,7 @@ use crate::{
     deadline::Deadline,
     output, service,
     settings::Settings,
+    validity,
 };
 
 /// Prints the state, or exits as `get` would.
@@ -68,6 +69,9 @@ pub(crate) struct State {
     pub(crate) status: Box<Status>,
     pub(crate) files: Vec<FileStatus>,
     pub(crate) defences: Vec<Defence>,
+    pub(crate) secrets: Vec<SecretStatus>,
+    /// When it was told, in seconds since the Unix epoch.
+    pub(crate) at: i64,
     /// What to do about a daemon of another release than this client; none where it is of the same.
     pub(crate) other_release: Option<String>,
 }
@@ -94,19 +98,26 @@ impl State {
         let Response::Defences(defences) = ask(Operation::Defences)? else {
             return Err(daemon::unexpected());
         };
+        let asked = daemon::ask_newer(connection, Operation::Secrets, deadline)?;
+        let secrets = match asked {
+            Some(Response::Secrets(secrets)) => secrets,
+            Some(_) => return Err(daemon::unexpected()),
+            None => Vec::new(),
+        };
         // As after an upgrade, until it is ended.
         let is_other = status.release.as_str() != env!("CARGO_PKG_VERSION");
         let other_release = is_other.then(|| {
             let beside = || "run dt-cred stop; the next dt-cred get starts the daemon beside it".to_owned();
             service::other_program(settings, deadline).unwrap_or_else(beside)
         });
-        Ok(Self { status, files, defences, other_release })
+        Ok(Self { status, files, defences, secrets, at: validity::now(), other_release })
     }
 
     /// Leaves out every other profile where one is named.
     fn keep(&mut self, named: Option<&Profile>) {
         self.status.profiles.retain(|known| named.is_none_or(|named| known.profile == *named));
         self.files.retain(|file| named.is_none_or(|named| file.profile == *named));
+        self.secrets.retain(|secret| named.is_none_or(|named| secret.profile == *named));
     }
 }
 
@@ -181,7 +192,28 @@ pub(crate) mod tests {
             defence("memory", true, "not for other processes of this user"),
             defence("files", false, "this kernel has no Landlock"),
         ];
-        State { status: Box::new(status()), files: files(), defences, other_release: None }
+        State {
+            status: Box::new(status()),
+            files: files(),
+            defences,
+            secrets: secrets(),
+            at: 1_764_000_000,
+            other_release: None,
+        }
+    }
+
+    /// The one ends in twelve days, and of the other nothing is known but that a rotation was cut off.
+    fn secrets() -> Vec<SecretStatus> {
+        let name = |name: &str| name.parse().expect("a name");
+        let ending = SecretStatus {
+            profile: name("default"),
+            valid_until: Some(1_764_000_000 + 12 * 24 * 3600),
+            rotation: None,
+        };
+        vec![
+            ending,
+            SecretStatus { profile: name("staging"), valid_until: None, rotation: Some(name("boss")) },
+        ]
     }
 
     pub(crate) fn files() -> Vec<FileStatus> {

@@ -1,9 +1,6 @@
 //! `dt-cred test`: has the daemon use the token, and says what the API's answer means.
 
-use dt_cred_proto::{
-    message::{Failure, Operation, Response, Test, Tested},
-    text::Text,
-};
+use dt_cred_proto::message::{Failure, Operation, Response, Test, Tested};
 
 use crate::{daemon, deadline::Deadline, format, output, settings::Settings};
 
@@ -34,21 +31,14 @@ fn told(tested: &Tested) -> String {
     }
 }
 
-/// Why a list may be empty, and how that is changed: by the web application, or by the Access Policies API.
-fn no_policy(Tested { url, client_id, .. }: &Tested) -> String {
+/// Why a list may be empty, and how that is changed: by the web application, or by an Owner's profile.
+fn no_policy(Tested { profile, client_id, .. }: &Tested) -> String {
     // What a shell would take for something else is not there to be copied.
-    let plain = |text: &Text, other: &'static str| {
-        if format::is_plain(text.as_str()) { text.to_string() } else { other.to_owned() }
-    };
-    let (url, client_id) = (plain(url, "URL"), plain(client_id, "CLIENT_ID"));
+    let client_id = if format::is_plain(client_id.as_str()) { client_id.as_str() } else { "CLIENT_ID" };
     format!(
         "no access policy grants this client anything yet, or there is no asset that one grants; an Owner of the tenancy adds one,\n\
          in the web application under Access Policies for the subject {client_id}, or with an Owner's profile:\n\
-         \n\
-         dt-cred -p OWNER curl {url}/archivist/iam/v1/access_policies -H 'Content-Type: application/json' -d '{{\n  \
-           \"display_name\": \"Read all assets\", \"filters\": [{{\"or\": [\"attributes.arc_display_type=*\"]}}],\n  \
-           \"access_permissions\": [{{\"asset_attributes_read\": [\"*\"], \"event_arc_display_type_read\": [\"*\"],\n    \
-             \"user_attributes\": [{{\"or\": [\"subject={client_id}\"]}}]}}]}}'\n"
+         dt-cred integration grant {profile} --as OWNER\n"
     )
 }
 
@@ -89,10 +79,8 @@ mod tests {
     fn an_empty_list_says_that_the_token_works_and_how_a_policy_is_added() {
         let text = tested(Some(0), false, false);
         assert!(text.starts_with("works: ") && text.contains("no access policy"), "{text}");
-        let body =
-            text.split_once("-d '").and_then(|(_, body)| body.trim_end().strip_suffix('\'')).expect("a body");
-        let policy: serde_json::Value = serde_json::from_str(body).expect("JSON");
-        assert_eq!(policy["access_permissions"][0]["user_attributes"][0]["or"][0], "subject=0d7bca98");
+        assert!(text.contains("the subject 0d7bca98,"), "{text}");
+        assert!(text.ends_with(":\ndt-cred integration grant work --as OWNER\n"), "{text}");
         assert_eq!(tested(Some(0), true, false).lines().count(), 1, "an empty page of many is no empty list");
         assert!(!no_policy(&of("0d7'; id; '")).contains("; id"), "what a shell would run is not there");
     }

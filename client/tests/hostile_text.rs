@@ -10,9 +10,10 @@ use std::{
 use dt_cred_proto::{
     frame::{HEADER, body_length, encode},
     message::{
-        Caller, Defence, Examined, Failure, FailureKind, FileFormat, FileStatus, Finding, Keyring,
-        KeyringStatus, Lent, LogEntry, Moved, Outcome as Served, ProfileState, ProfileStatus, Response,
-        Starter, Status, Stored, Subject, Tested, Token, Verdict,
+        Caller, Claim, Created, Defence, Examined, Failure, FailureKind, FileFormat, FileStatus, Finding,
+        Granted, Integration, Integrations, Keyring, KeyringStatus, Lent, LogEntry, Managed, Moved,
+        Outcome as Served, Policies, Policy, ProfileState, ProfileStatus, Response, Rotated, Starter, Status,
+        Stored, Subject, Tested, Token, Verdict,
     },
     text::Text,
 };
@@ -112,6 +113,7 @@ fn answers() -> Vec<(&'static [&'static str], Vec<Response>)> {
             Response::Status(Box::new(status)),
             Response::Files(vec![file]),
             Response::Defences(vec![defence]),
+            Response::Secrets(Vec::new()),
         ]
     };
     let doctor = || {
@@ -146,7 +148,7 @@ fn answers() -> Vec<(&'static [&'static str], Vec<Response>)> {
         Moved { profile: profile(), from: Keyring::Memory, keyring: Keyring::Keyutils, lasts: marked() };
     let stored =
         Stored { profile: profile(), keyring: Keyring::Memory, lasts: marked(), expires_in_ms: None };
-    vec![
+    let rows: Vec<(&'static [&'static str], _)> = vec![
         (&["get"], vec![granted()]),
         (&["get", "--format", "json"], vec![granted()]),
         (&["get", "--format", "env"], vec![granted()]),
@@ -170,7 +172,52 @@ fn answers() -> Vec<(&'static [&'static str], Vec<Response>)> {
         (&["store"], vec![Response::Stored(stored)]),
         (&["keyring", "list"], vec![Response::Keyrings(vec![kept])]),
         (&["keyring", "move", "--to", "keyutils"], vec![Response::Moved(moved)]),
-    ]
+    ];
+    rows.into_iter().chain(integrations()).collect()
+}
+
+/// What is said of integrations and access policies, whose texts are those of the whole tenancy.
+fn integrations() -> Vec<(&'static [&'static str], Vec<Response>)> {
+    let name = || "default".parse().expect("a name");
+    let id = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9".parse().expect("an id");
+    let known = || Integration {
+        client_id: id,
+        display_name: marked(),
+        claims: vec![Claim { name: marked(), value: marked() }],
+        roles: vec![marked()],
+        valid_from: None,
+        valid_until: Some(1),
+        profiles: vec![name()],
+    };
+    let stored =
+        || Stored { profile: name(), keyring: Keyring::Memory, lasts: marked(), expires_in_ms: None };
+    let policy = || Policy {
+        id,
+        display_name: marked(),
+        filters: vec![marked()],
+        subjects: vec![marked()],
+        read: true,
+        write: true,
+    };
+    let page = || {
+        Managed::Integrations(Integrations { integrations: vec![known()], next: None, unread: vec![name()] })
+    };
+    let created = Created { integration: known(), stored: Some(stored()), secret: None };
+    let rotated = Rotated { profile: name(), client_id: id, valid_until: None, stored: Some(stored()) };
+    let granted = Granted { client_id: id, policy: Some(policy()), body: "{}".to_owned() };
+    let policies = || Managed::Policies(Policies { client_id: id, policies: vec![policy()], next: None });
+    let rows: Vec<(&'static [&'static str], _)> = vec![
+        (&["integration", "create", "a", "--as", "o"], Managed::Created(Box::new(created))),
+        (&["integration", "list", "--as", "o"], page()),
+        (&["integration", "list", "--as", "o", "--json"], page()),
+        (&["integration", "show", "a", "--as", "o"], Managed::Integration(Box::new(known()))),
+        (&["integration", "show", "a", "--as", "o", "--json"], Managed::Integration(Box::new(known()))),
+        (&["integration", "rotate", "a", "--as", "o"], Managed::Rotated(rotated)),
+        (&["integration", "grant", "a", "--as", "o"], Managed::Granted(Box::new(granted))),
+        (&["integration", "grants", "a", "--as", "o"], policies()),
+        (&["integration", "grants", "a", "--as", "o", "--json"], policies()),
+    ];
+    rows.into_iter().map(|(words, managed)| (words, vec![Response::Managed(Box::new(managed))])).collect()
 }
 
 #[test]

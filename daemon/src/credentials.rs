@@ -1,6 +1,7 @@
 //! A profile's credentials: where a secret goes and how, as the keyring's item and the user's attributes say it.
 
 mod ca;
+pub mod date;
 mod endpoint;
 mod error;
 pub(crate) mod form;
@@ -56,6 +57,14 @@ pub struct Credentials {
     pub rest: Map<String, Value>,
 }
 
+/// A secret as its issuer gave it.
+pub struct Issued {
+    /// The secret.
+    pub secret: Secret,
+    /// When it expires, as the issuer wrote it.
+    pub valid_until: Option<String>,
+}
+
 impl Credentials {
     /// Reads a keyring's item; white space around it is taken.
     ///
@@ -80,6 +89,57 @@ impl Credentials {
             ca.trusted()?;
         }
         Ok(credentials)
+    }
+
+    /// When the secret expires, in seconds since the Unix epoch; none where that is not known.
+    pub fn ends(&self) -> Option<i64> {
+        date::read(self.valid_until.as_deref()?)
+    }
+
+    /// The credentials of a client that these made: it is at the same service, trusted alike.
+    ///
+    /// # Errors
+    /// Where they cannot be kept.
+    pub fn for_client(&self, client_id: String, issued: Issued) -> Result<Self, CredentialsError> {
+        let Issued { secret, valid_until } = issued;
+        Self {
+            url: self.url.clone(),
+            token_url: self.token_url.clone(),
+            client_id,
+            client_secret: secret,
+            auth: self.auth,
+            scope: None,
+            audience: None,
+            resource: None,
+            ca: self.ca.clone(),
+            valid_until,
+            rest: Map::new(),
+        }
+        .keepable()
+    }
+
+    /// The same with another secret.
+    ///
+    /// # Errors
+    /// Where they cannot be kept.
+    pub fn with_secret(&self, issued: Issued) -> Result<Self, CredentialsError> {
+        let Issued { secret, valid_until } = issued;
+        Self {
+            scope: self.scope.clone(),
+            audience: self.audience.clone(),
+            resource: self.resource.clone(),
+            rest: self.rest.clone(),
+            ..self.for_client(self.client_id.clone(), Issued { secret, valid_until })?
+        }
+        .keepable()
+    }
+
+    fn keepable(self) -> Result<Self, CredentialsError> {
+        if let Some(field) = self.unprintable() {
+            return Err(CredentialsError::ControlCharacter { field });
+        }
+        let size = self.to_item().expose().len();
+        if size > ITEM_LIMIT { Err(CredentialsError::TooLong { size }) } else { Ok(self) }
     }
 
     /// The item that [`Credentials::parse`] reads.
@@ -129,11 +189,7 @@ impl Credentials {
             valid_until,
             rest,
         };
-        if let Some(field) = merged.unprintable() {
-            return Err(CredentialsError::ControlCharacter { field });
-        }
-        let size = merged.to_item().expose().len();
-        if size > ITEM_LIMIT { Err(CredentialsError::TooLong { size }) } else { Ok(merged) }
+        merged.keepable()
     }
 
     /// The first field that holds a control character: a line feed in a value is another line or header elsewhere

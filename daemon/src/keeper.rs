@@ -3,15 +3,19 @@
 mod attempt;
 mod change;
 mod command;
+mod create;
 mod files;
 mod item;
 mod leases;
+mod manage;
 mod probe;
 mod profile;
 mod proxy;
 mod refusal;
 mod relocate;
 mod rights;
+mod rotate;
+mod settled;
 mod status;
 
 use std::{
@@ -29,7 +33,7 @@ use dt_cred_proto::{
     profile::Profile,
 };
 use tokio::{
-    sync::{Notify, mpsc, oneshot},
+    sync::{Notify, RwLock, mpsc, oneshot},
     task::JoinSet,
 };
 
@@ -54,6 +58,8 @@ struct Shared {
     noted: BTreeSet<PathBuf>,
     /// That a profile needs rights which were given up.
     outgrown: Notify,
+    /// Read by whoever makes an integration or a secret: whoever can write it knows that nobody does.
+    under_way: RwLock<()>,
 }
 
 impl Shared {
@@ -74,7 +80,19 @@ impl Keeper {
         let config = Mutex::new(Arc::new(config));
         let (noted, outgrown) = (state.ca_files(), Notify::new());
         let (tasks, leases) = (Mutex::default(), Leases::new(lent));
-        Self(Arc::new(Shared { config, issuer, api, keyrings, state, tasks, leases, noted, outgrown }))
+        let under_way = RwLock::default();
+        Self(Arc::new(Shared {
+            config,
+            issuer,
+            api,
+            keyrings,
+            state,
+            tasks,
+            leases,
+            noted,
+            outgrown,
+            under_way,
+        }))
     }
 
     /// Goes by another configuration from now on. No token is lost; files that it does not name any more are removed.
@@ -99,7 +117,19 @@ impl Keeper {
 
     /// Whether credentials would be lost if the daemon ended now: they are in its memory alone.
     pub async fn holds_the_only_copy(&self) -> bool {
-        self.status().await.iter().any(|profile| profile.keyring == Some(Keyring::Memory))
+        for profile in self.known() {
+            let only = self.ask(Some(profile), |reply| Command::IsOnlyCopy { reply }).await;
+            if only.unwrap_or_default() {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Waits until no integration and no secret is being made: the daemon ends, and none begins any more.
+    pub async fn settled(&self) {
+        // Who waits for it is served before who comes later, and keeps it.
+        std::mem::forget(self.0.under_way.write().await);
     }
 
     /// Removes what a daemon that was killed had lent, and begins to keep the files that are configured, for which nobody

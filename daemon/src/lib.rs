@@ -10,6 +10,7 @@ pub mod clock;
 pub mod config;
 pub mod confinement;
 pub mod credentials;
+pub mod fault_point;
 pub mod grant;
 mod http;
 pub mod issuer;

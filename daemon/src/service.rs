@@ -136,6 +136,13 @@ impl Service {
             Operation::Examine(examine) => {
                 Response::Examined(Box::pin(self.examine(examine, deadline)).await)
             }
+            Operation::Manage(manage) => {
+                let managed = Box::pin(keeper.manage(*manage, deadline)).await;
+                // Whatever is told of it, there may be another profile.
+                self.changed.notify_one();
+                Response::Managed(Box::new(managed?))
+            }
+            Operation::Secrets => Response::Secrets(keeper.secrets().await),
             Operation::Defences => Response::Defences(self.confinement.defences()),
             Operation::Stop => Response::Stopping { pid: std::process::id() },
             Operation::Status => Response::Status(Box::new(Status {
@@ -265,8 +272,9 @@ impl Service {
         Answering(self)
     }
 
-    /// Waits until no answer is being worked on.
+    /// Waits until no answer is being worked on, and no secret that would be lost.
     pub async fn drained(&self) {
+        self.keeper.settled().await;
         while self.answering.load(Ordering::Relaxed) > 0 {
             self.idle.notified().await;
         }

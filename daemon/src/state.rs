@@ -44,7 +44,7 @@ const CA_FILES: usize = 100;
 type Profiles = BTreeMap<Profile, Kept>;
 
 /// What is noted of a profile.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Kept {
     /// The store that holds its credentials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -52,6 +52,15 @@ pub struct Kept {
     /// The last generation given, in milliseconds since the Unix epoch; 0 where none was.
     #[serde(default)]
     pub generation: u64,
+    /// The owner as which a rotation of its secret began that has not ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<Profile>,
+    /// Of which integration, where the profile held none when it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation_of: Option<String>,
+    /// Where the secret of that one was to be kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation_in: Option<Keyring>,
 }
 
 /// What stands in the file.
@@ -196,13 +205,13 @@ impl State {
 
     /// What is noted of `profile`.
     pub fn of(&self, profile: &Profile) -> Option<Kept> {
-        self.looked_up(|profiles| profiles.get(profile).copied())
+        self.looked_up(|profiles| profiles.get(profile).cloned())
     }
 
     /// What was noted of `profile` when the file was last looked at: for those who may not wait for a disk.
     pub fn remembered(&self, profile: &Profile) -> Option<Kept> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.profiles.get(profile).copied()
+        last.profiles.get(profile).cloned()
     }
 
     /// Every profile that was noted when the file was last looked at.
@@ -298,6 +307,39 @@ impl State {
             // One that was forgotten meanwhile must not be known again.
             if let Some(kept) = profiles.get_mut(profile) {
                 kept.generation = kept.generation.max(generation);
+            }
+        })
+    }
+
+    /// Notes that a rotation of the secret of `profile` begins, as `owner`; of which integration, and where it is
+    /// to be kept, where the profile holds none.
+    ///
+    /// # Errors
+    /// [`StateError`]; the file is as it was then.
+    pub fn begin_rotation(
+        &self,
+        profile: &Profile,
+        owner: &Profile,
+        of: Option<(String, Keyring)>,
+    ) -> Result<(), StateError> {
+        self.change(|profiles| {
+            let kept = profiles.entry(profile.clone()).or_default();
+            kept.rotation = Some(owner.clone());
+            (kept.rotation_of, kept.rotation_in) = of.unzip();
+        })
+    }
+
+    /// Notes that no rotation of the secret of `profile` has begun that has not ended, `unless` one runs by now.
+    ///
+    /// # Errors
+    /// [`StateError`]; the file is as it was then.
+    pub fn end_rotation(&self, profile: &Profile, unless: impl FnOnce() -> bool) -> Result<(), StateError> {
+        self.change(|profiles| {
+            let Some(kept) = profiles.get_mut(profile).filter(|_| !unless()) else { return };
+            (kept.rotation, kept.rotation_of, kept.rotation_in) = (None, None, None);
+            // Nothing else was noted of a profile that was to be made.
+            if *kept == Kept::default() {
+                profiles.remove(profile);
             }
         })
     }

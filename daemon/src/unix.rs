@@ -113,6 +113,13 @@ pub fn end_group(pid: u32) {
     let _ = pid.map(|pid| rustix::process::kill_process_group(pid, rustix::process::Signal::KILL));
 }
 
+/// Kills this process, which can do nothing about it.
+#[cfg(debug_assertions)]
+pub fn die() -> ! {
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    std::process::abort()
+}
+
 /// Points standard output to nowhere: the word of readiness was said.
 ///
 /// # Errors

@@ -51,8 +51,11 @@ fn what_is_recorded_is_there_for_the_next_daemon() {
     state.record_generation(&profile("default"), 1_767_225_600_000).unwrap();
     let kept = State::open(folder.path()).unwrap().profiles();
     let expected = [
-        (profile("default"), Kept { keyring: Some(Keyring::SecretService), generation: 1_767_225_600_000 }),
-        (profile("with.dots_and-more"), Kept { keyring: Some(Keyring::Keyutils), generation: 0 }),
+        (
+            profile("default"),
+            Kept { keyring: Some(Keyring::SecretService), generation: 1_767_225_600_000, ..Kept::default() },
+        ),
+        (profile("with.dots_and-more"), Kept { keyring: Some(Keyring::Keyutils), ..Kept::default() }),
     ];
     assert_eq!(kept, expected.into());
     assert_eq!(state.profiles(), kept);
@@ -101,6 +104,40 @@ fn a_generation_never_becomes_smaller_until_its_profile_is_forgotten() {
     state.forget(&default).unwrap();
     assert!(state.profiles().is_empty());
     state.forget(&default).unwrap();
+}
+
+#[test]
+fn a_rotation_is_noted_until_it_has_ended_and_nothing_of_a_profile_that_was_never_kept_stays() {
+    let folder = folder();
+    let state = State::open(folder.path()).unwrap();
+    let (kept, lost, owner) = (profile("kept"), profile("lost"), profile("boss"));
+    state.record(&kept, Keyring::Keyutils).unwrap();
+    let of = "01234567-89ab-cdef-0123-456789abcdef".to_owned();
+    state.begin_rotation(&kept, &owner, None).unwrap();
+    state.begin_rotation(&lost, &owner, Some((of.clone(), Keyring::Keyutils))).unwrap();
+    let text = fs::read_to_string(folder.path().join("state.toml")).unwrap();
+    assert!(
+        text.contains("[profile.kept]\nkeyring = \"keyutils\"\ngeneration = 0\nrotation = \"boss\"\n"),
+        "{text}"
+    );
+    let next = State::open(folder.path()).unwrap();
+    assert_eq!(next.of(&kept).unwrap().rotation, Some(owner.clone()));
+    assert_eq!(
+        next.remembered(&lost).unwrap(),
+        Kept {
+            rotation: Some(owner),
+            rotation_of: Some(of),
+            rotation_in: Some(Keyring::Keyutils),
+            ..Kept::default()
+        }
+    );
+    next.end_rotation(&kept, || true).unwrap();
+    assert!(state.of(&kept).unwrap().rotation.is_some(), "one runs by now");
+    next.end_rotation(&kept, || false).unwrap();
+    next.end_rotation(&lost, || false).unwrap();
+    next.end_rotation(&profile("nobody"), || false).unwrap();
+    let expected = Kept { keyring: Some(Keyring::Keyutils), ..Kept::default() };
+    assert_eq!(state.profiles(), [(kept, expected)].into());
 }
 
 #[test]

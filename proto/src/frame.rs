@@ -45,7 +45,7 @@ pub const RESPONSE_LIMIT: usize = 1024 * 1024;
 
 impl Message for Request {
     const LIMIT: usize = REQUEST_LIMIT;
-    const VARIANTS: u32 = 17;
+    const VARIANTS: u32 = 19;
 
     fn variant(body: &[u8]) -> Option<u32> {
         type Prefix = (u64, u32);
@@ -60,7 +60,7 @@ impl Message for Request {
 
 impl Message for Response {
     const LIMIT: usize = RESPONSE_LIMIT;
-    const VARIANTS: u32 = 20;
+    const VARIANTS: u32 = 22;
 
     fn variant(body: &[u8]) -> Option<u32> {
         bincode::serde::decode_from_slice(body, STANDARD).ok().map(|(variant, _)| variant)

@@ -7,6 +7,7 @@ mod examine;
 mod failure;
 mod files;
 mod get;
+mod integration;
 mod keyrings;
 mod log;
 mod login;
@@ -21,6 +22,10 @@ pub use examine::{Examine, Examined, Finding, Starter, Subject, Verdict};
 pub use failure::{Failure, FailureKind};
 pub use files::{FileFormat, FileStatus, Lend, Lent};
 pub use get::{Get, Reject, Token};
+pub use integration::{
+    Action, Claim, Create, Created, Grant, Granted, Integration, IntegrationSubject, Integrations, Manage,
+    Managed, Policies, Policy, Rotate, Rotated, Save, SecretStatus,
+};
 pub use keyrings::{KeptItem, Keyring, KeyringStatus, Move, Moved, Unlock};
 pub use log::{Caller, LogEntry, Outcome};
 pub use login::{Describe, Described, Preview, Previewed};
@@ -77,6 +82,10 @@ pub enum Operation {
     Examine(Examine),
     /// A file with a token in it that is kept fresh until this connection ends: answered by [`Response::Lent`].
     Lend(Lend),
+    /// Use an Owner's token for the APIs of integrations and access policies: answered by [`Response::Managed`].
+    Manage(Box<Manage>),
+    /// How long each profile's secret is valid yet: answered by [`Response::Secrets`]. Changes nothing.
+    Secrets,
 }
 
 impl Operation {
@@ -100,6 +109,8 @@ impl Operation {
             Self::Test(_) => "test",
             Self::Examine(_) => "examine",
             Self::Lend(_) => "lend",
+            Self::Manage(_) => "manage",
+            Self::Secrets => "secrets",
         }
     }
 }
@@ -158,4 +169,8 @@ pub enum Response {
     Examined(Examined),
     /// A file with a token in it. Nobody needs to say anything more on this connection, whose end is the file's.
     Lent(Lent),
+    /// What came of it.
+    Managed(Box<Managed>),
+    /// How long each profile's secret is valid yet, by profile.
+    Secrets(#[serde(deserialize_with = "lengths::sequence")] Vec<SecretStatus>),
 }

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "tests, and what they call")]
 
+#[path = "round_trip/integration.rs"]
+mod integration;
+
 use std::fmt;
 
 use dt_cred_proto::{
@@ -122,6 +125,8 @@ fn operation() -> impl Strategy<Value = Opaque<Operation>> {
         1 => (profile(), attributes()).prop_map(|(profile, Opaque(attributes))| {
             Opaque(Operation::Preview(Box::new(Preview { profile, attributes })))
         }),
+        4 => integration::manage(),
+        1 => Just(()).prop_map(|()| Opaque(Operation::Secrets)),
     ]
 }
 
@@ -230,6 +235,8 @@ fn response() -> impl Strategy<Value = Opaque<Response>> {
         (profile(), text(), string(), option::of(text())).prop_map(|(profile, url, path, warning)| {
             Opaque(Response::Lent(Lent { profile, url, path, warning }))
         }),
+        integration::managed(),
+        integration::secrets(),
     ]
 }
 

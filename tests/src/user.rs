@@ -41,12 +41,18 @@ impl Account {
         Self::of(sandbox, sandbox.new_client())
     }
 
+    /// A new one at the sandbox that is an Owner.
+    pub fn owner_at(sandbox: &Sandbox) -> Self {
+        Self::of(sandbox, sandbox.new_owner())
+    }
+
     /// A new one at the sandbox, with this secret.
     pub fn with_secret(sandbox: &Sandbox, secret: &str) -> Self {
         Self::of(sandbox, sandbox.new_client_with_secret(secret))
     }
 
-    fn of(sandbox: &Sandbox, client: Client) -> Self {
+    /// One that the sandbox has.
+    pub fn of(sandbox: &Sandbox, client: Client) -> Self {
         Self {
             url: sandbox.url().to_owned(),
             client_id: client.client_id,

@@ -11,6 +11,7 @@ pub(super) const WIDTH: usize = 100;
 pub(super) const GROUPS: &[(&str, &[&str])] = &[
     ("Use a token", &["get", "curl", "exec", "test", "inspect", "reject", "forward"]),
     ("Keep credentials", &["login", "store", "erase", "unlock", "keyring"]),
+    ("Manage integrations", &["integration"]),
     ("Look", &["status", "log", "doctor"]),
     ("Run the daemon", &["start", "stop", "service"]),
     ("Other programs and this one", &["git-credential", "kubectl-credential", "completions", "man", "help"]),
@@ -44,6 +45,14 @@ vault kv get -field=lines kv/datatrails | dt-cred store -p ci",
     ("erase", "dt-cred erase -p staging\ndt-cred erase --all"),
     ("unlock", "dt-cred unlock"),
     ("keyring", "dt-cred keyring list\ndt-cred keyring move --to keyutils"),
+    (
+        "integration",
+        "dt-cred integration create uploader --as owner
+dt-cred integration grant uploader --as owner --read --write
+dt-cred integration rotate uploader --as owner
+dt-cred integration rotate --due 30d --all --as owner    for a timer
+dt-cred integration list --as owner",
+    ),
     ("status", "dt-cred status\ndt-cred status --check && make upload"),
     ("log", "dt-cred log\ndt-cred log --json -p staging"),
     ("doctor", "dt-cred doctor\ndt-cred doctor --json > report.json"),
@@ -79,6 +88,10 @@ else run it again.";
 /// What the help of `store` says beside.
 pub(super) const STORE_HELP: &str = "An empty line or the end ends them. The keys: client_id, client_secret, url, token_url, auth, scope, audience, resource, ca_file, \
 keyring, no_check (true or false). On an existing profile everything but the secret is kept unless it is given.";
+
+/// What the help of `integration` says beside.
+pub(super) const INTEGRATION_HELP: &str = "OWNER is a profile whose integration has the role Owner: its token is used, and no other. Whoever may use it may make others. \
+A secret that is made goes from the service into the keyring, and is shown nowhere. A rotation that was cut off is finished by the same command again.";
 
 /// What the help of `forward` says beside.
 pub(super) const FORWARD_HELP: &str = "It runs in the foreground and ends by Ctrl-C. Whoever connects gets the profile's token by an ordinary `get`, `curl` or `exec` with \

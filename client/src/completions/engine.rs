@@ -10,6 +10,9 @@ const CALLED: [&str; 2] = ["git-credential", "kubectl-credential"];
 /// The option of `curl` that is ours.
 const ALLOW_HOST: &str = "--allow-host";
 
+/// Whatever takes a profile that is there.
+const PROFILES: [&str; 4] = ["profile", "by", "of", "whose"];
+
 /// What may stand where the cursor is.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) enum Completion {
@@ -107,7 +110,7 @@ fn option<'a>(command: &'a Command, name: &str) -> Option<&'a Arg> {
 }
 
 fn value(arg: &Arg, before: &str, begins: &str) -> Completion {
-    if arg.get_id() == "profile" {
+    if PROFILES.contains(&arg.get_id().as_str()) {
         return Completion::Profile { before: before.to_owned(), begins: begins.to_owned() };
     }
     match arg.get_value_hint() {

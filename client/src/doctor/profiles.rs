@@ -1,18 +1,21 @@
-//! Each profile's keyring, state, last error and proxy, and the files that are kept fresh for it.
+//! Each profile's keyring, state, last error, proxy and the end of its secret, and the files that are kept fresh for it.
 
 use dt_cred_proto::{
-    message::{FailureKind, FileStatus, ProfileState, ProfileStatus, Verdict},
+    message::{FailureKind, FileStatus, ProfileState, ProfileStatus, SecretStatus, Verdict},
     profile::Profile,
 };
 
 use super::Check;
-use crate::{duration::in_words, kept, status::State};
+use crate::{duration::in_words, kept, status::State, validity};
 
 /// The checks of every profile; the `wanted` one is what a `get` here would ask for.
 pub(super) fn checks(seen: &State, wanted: &Profile) -> Vec<Check> {
     let known =
         seen.status.profiles.iter().flat_map(|known| [Some(judged(known, wanted)), proxy(known)]).flatten();
-    known.chain(seen.files.iter().map(file)).collect()
+    // Of the wanted one the daemon says it, which has looked at what is kept.
+    let others = seen.secrets.iter().filter(|known| known.profile != *wanted);
+    let secrets = others.flat_map(|known| secret(known, seen.at));
+    known.chain(secrets).chain(seen.files.iter().map(file)).collect()
 }
 
 fn name(profile: &Profile) -> String {
@@ -57,6 +60,13 @@ fn proxy(status: &ProfileStatus) -> Option<Check> {
     status.url.as_ref()?;
     let found = status.proxy.as_ref().map_or("none is used", |proxy| proxy.as_str());
     Some(Check::ok(format!("proxy of {}", status.profile), found))
+}
+
+/// A secret that ends soon or has ended, and a rotation that was cut off.
+fn secret(status: &SecretStatus, now: i64) -> impl Iterator<Item = Check> + use<> {
+    let name = format!("secret of {}", status.profile);
+    let warnings = validity::warnings(status, now).into_iter();
+    warnings.map(move |told| Check::told(name.clone(), Verdict::Warning, told))
 }
 
 fn file(status: &FileStatus) -> Check {
@@ -118,6 +128,7 @@ mod tests {
             ("proxy of default", Verdict::Ok),
             ("profile staging", Verdict::Fails),
             ("proxy of staging", Verdict::Ok),
+            ("secret of staging", Verdict::Warning),
             ("file of default", Verdict::Ok),
             ("file of default", Verdict::Warning),
         ];

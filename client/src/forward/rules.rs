@@ -166,7 +166,9 @@ impl Renewals {
 
 #[cfg(test)]
 mod tests {
-    use dt_cred_proto::message::{Describe, Erase, Examine, Lend, Move, Preview, Store, Test, Unlock};
+    use dt_cred_proto::message::{
+        Action, Describe, Erase, Examine, Lend, Manage, Move, Preview, Store, Test, Unlock,
+    };
 
     use super::*;
 
@@ -219,6 +221,8 @@ mod tests {
             Operation::Log,
             Operation::Test(Test::default()),
             Operation::Examine(Examine::default()),
+            Operation::Manage(Box::new(Manage { owner: name("work"), action: Action::List { page: None } })),
+            Operation::Secrets,
         ];
         for operation in &others {
             let refused = allowed(operation, &name("work"));

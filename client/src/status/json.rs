@@ -1,10 +1,13 @@
 //! The state for programs, schema 1: durations in whole seconds, rounded down.
 
-use dt_cred_proto::message::{Defence, Failure, FileStatus, ProfileState, ProfileStatus};
+use dt_cred_proto::message::{Defence, Failure, FileStatus, ProfileState, ProfileStatus, SecretStatus};
 use serde_json::{Value, json};
 
 use super::State;
-use crate::error;
+use crate::{
+    error,
+    validity::{Validity, moment},
+};
 
 /// That no daemon runs, and why the service manager starts none, where that is so.
 pub(super) fn nobody(failure: Option<&Failure>) -> String {
@@ -13,7 +16,8 @@ pub(super) fn nobody(failure: Option<&Failure>) -> String {
 
 /// The state as one line of JSON; `daemon` is null where none runs.
 pub(super) fn render(state: &State) -> String {
-    let State { status, files, defences, .. } = state;
+    let State { status, files, defences, secrets, at, .. } = state;
+    let secret = |known: &ProfileStatus| secrets.iter().find(|secret| secret.profile == known.profile);
     let daemon = json!({
         "release": status.release,
         "pid": status.pid,
@@ -25,7 +29,7 @@ pub(super) fn render(state: &State) -> String {
     line(
         &daemon,
         None,
-        &each(&mut status.profiles.iter().map(profile)),
+        &each(&mut status.profiles.iter().map(|known| profile(known, secret(known), *at))),
         &each(&mut files.iter().map(file)),
         &each(&mut defences.iter().map(defence)),
     )
@@ -54,7 +58,8 @@ pub(crate) fn defence(defence: &Defence) -> Value {
     json!({ "name": defence.name, "active": defence.active, "note": defence.note })
 }
 
-fn profile(status: &ProfileStatus) -> Value {
+fn profile(status: &ProfileStatus, secret: Option<&SecretStatus>, at: i64) -> Value {
+    let until = secret.and_then(|secret| secret.valid_until);
     let seconds = |milliseconds: Option<u64>| milliseconds.map(|milliseconds| milliseconds / 1000);
     json!({
         "profile": status.profile,
@@ -71,6 +76,9 @@ fn profile(status: &ProfileStatus) -> Value {
         "proxy": status.proxy,
         "served": status.served,
         "fetches": status.fetches,
+        "secret_valid_until": until.and_then(moment),
+        "secret_validity": until.map(|until| Validity::of(until, at).word()),
+        "rotation": secret.and_then(|secret| secret.rotation.as_ref()),
     })
 }
 
@@ -120,7 +128,8 @@ mod tests {
                     "profile": "default", "state": "valid", "url": "https://app.datatrails.ai",
                     "keyring": "keyutils", "lasts": "until the next boot", "expires_in": 2520, "lifetime": 3600,
                     "generation": 1_763_998_200_000_u64, "next_fetch_in": 2220, "last_error": null, "check": null,
-                    "proxy": null, "served": 12, "fetches": 3,
+                    "proxy": null, "served": 12, "fetches": 3, "secret_valid_until": "2025-12-06T16:00:00Z",
+                    "secret_validity": "ending", "rotation": null,
                 },
                 {
                     "profile": "staging", "state": "refused", "url": "https://app.datatrails.ai",
@@ -128,7 +137,8 @@ mod tests {
                     "generation": null, "next_fetch_in": null,
                     "last_error": {"exit_code": 4, "message": "the issuer refused the credentials: log in"},
                     "check": {"exit_code": 4, "message": "the issuer refused the credentials: log in"},
-                    "proxy": "http://proxy:3128", "served": 0, "fetches": 2,
+                    "proxy": "http://proxy:3128", "served": 0, "fetches": 2, "secret_valid_until": null,
+                    "secret_validity": null, "rotation": "boss",
                 },
             ],
             "files": [

@@ -12,7 +12,7 @@ use super::{
     json::word,
     look::{self, Look},
 };
-use crate::{columns, duration::in_words, kept};
+use crate::{columns, duration::in_words, kept, validity};
 
 /// Cells of the bar that shows how much of a token's life is left.
 const BAR: u64 = 10;
@@ -40,7 +40,7 @@ pub(super) fn nobody(starts: bool, failure: Option<&Failure>) -> String {
 
 /// The state as text, as it looks there.
 pub(super) fn render(state: &State, named: Option<&Profile>, look: Look) -> String {
-    let State { status, files, defences, other_release } = state;
+    let State { status, files, defences, secrets, at, other_release } = state;
     let mut text = format!(
         "dt-credd {}, pid {}, up {}, {} requests\n",
         status.release,
@@ -70,6 +70,11 @@ pub(super) fn render(state: &State, named: Option<&Profile>, look: Look) -> Stri
     for profile in &status.profiles {
         if let Some(error) = &profile.last_error {
             let _ = writeln!(text, "{}: last error: {error}", profile.profile);
+        }
+    }
+    for secret in secrets {
+        for warning in validity::warnings(secret, *at) {
+            let _ = writeln!(text, "{}: {warning}", secret.profile);
         }
     }
     for file in files {
@@ -184,6 +189,8 @@ PROFILE    STATE    TIME LEFT          NEXT REFRESH  SERVED  FETCHES  PROXY     
 default *  valid    ███████░░░ 42 min  in 37 min     12      3        none               the kernel keyring, until the next boot
 staging    refused  -                  -             0       2        http://proxy:3128  the kernel keyring, until the next boot
 staging: last error: the issuer refused the credentials: log in
+default: its secret ends in 12 d, at 2025-12-06T16:00:00Z: dt-cred integration rotate default --as OWNER puts another one in its place, as does dt-cred login -p default one that is made elsewhere
+staging: a rotation of its secret has begun and not ended: dt-cred integration rotate staging --as boss finishes it
 default: file /home/u/.datatrails/bearer-token.txt (header): fresh
 default: file /home/u/raw (raw): the disk is full
 ";

@@ -3,10 +3,13 @@
 //! Every member is kept as the text that stands in the body, so that one odd member spoils no other, and the token
 //! is copied once only.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use dt_cred_proto::secret::Secret;
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeSeed, MapAccess, SeqAccess, Visitor},
+};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
@@ -98,6 +101,75 @@ impl<'a> Error<'a> {
     /// What the issuer says about it.
     pub(super) fn description(&self) -> Option<String> {
         string(self.error_description).or_else(|| string(self.description)).filter(|text| !text.is_empty())
+    }
+}
+
+/// Whether a body is JSON in which something stands that is called a secret, however deep.
+pub(super) fn holds_secret(body: &[u8]) -> bool {
+    let mut found = false;
+    let mut json = serde_json::Deserializer::from_slice(body);
+    // What is malformed behind it changes nothing of what was found.
+    let _ = Secrets { found: &mut found, named: false }.deserialize(&mut json);
+    found
+}
+
+/// Looks for a string that is not empty, in a member whose name says that it is secret.
+struct Secrets<'a> {
+    found: &'a mut bool,
+    named: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for Secrets<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Secrets<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        *self.found |= self.named && !text.is_empty();
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while list.next_element_seed(Secrets { found: self.found, named: self.named })?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        while let Some(name) = members.next_key::<String>()? {
+            let named = self.named || name.to_lowercase().contains("secret");
+            members.next_value_seed(Secrets { found: self.found, named })?;
+        }
+        Ok(())
     }
 }
 

@@ -4,7 +4,7 @@ use base64::{
     Engine,
     prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD},
 };
-use dt_cred_proto::text::Text;
+use dt_cred_proto::{secret::Secret, text::Text};
 use zeroize::Zeroizing;
 
 use crate::credentials::{Credentials, form};
@@ -18,8 +18,6 @@ const RUN: usize = 48;
 /// Shortest piece of base64 that is looked for within other base64: less would be found everywhere.
 const PIECE: usize = 6;
 
-const WITHHELD: &str = "(its text is withheld: it may hold a secret)";
-
 /// Keeps one client's secret, in whatever form, out of what is shown.
 pub(crate) struct Redaction {
     /// What no text may hold, in lower case.
@@ -27,9 +25,17 @@ pub(crate) struct Redaction {
 }
 
 impl Redaction {
+    /// What is shown in place of what may hold a secret.
+    pub(crate) const WITHHELD: &'static str = "(its text is withheld: it may hold a secret)";
+
     /// For the secret of `credentials`.
     pub(crate) fn new(credentials: &Credentials) -> Self {
-        let secret = credentials.client_secret.expose();
+        Self::of(&credentials.client_secret)
+    }
+
+    /// For this secret.
+    pub(crate) fn of(secret: &Secret) -> Self {
+        let secret = secret.expose();
         let encoded = form::encode_one(secret);
         let mut needles = vec![Zeroizing::new(secret.to_lowercase())];
         for form in [secret, &encoded] {
@@ -43,7 +49,7 @@ impl Redaction {
     /// `text` on one line, cut to 200 characters; or, where it holds the secret or what may be one, a note of that.
     pub(crate) fn show(&self, text: &str) -> String {
         if self.holds_secret(text) || holds_run(text) {
-            return WITHHELD.to_owned();
+            return Self::WITHHELD.to_owned();
         }
         let shown = Text::new(text);
         match shown.as_str().char_indices().nth(LIMIT) {
@@ -52,7 +58,8 @@ impl Redaction {
         }
     }
 
-    fn holds_secret(&self, text: &str) -> bool {
+    /// Whether the secret is in `text`, in whatever form.
+    pub(crate) fn holds_secret(&self, text: &str) -> bool {
         let unescaped = unescape(text);
         let views = [
             Zeroizing::new(text.to_lowercase()),

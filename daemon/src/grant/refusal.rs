@@ -61,6 +61,10 @@ pub(super) fn judge(status: u16, body: &[u8], headers: &HeaderMap, asked: &Asked
 /// What a server says of its reasons, as far as it can be shown.
 pub(crate) fn reason(body: &[u8], credentials: &Credentials) -> Option<String> {
     let error = answer::Error::read(body)?;
+    if answer::holds_secret(body) {
+        // Whose it is and in what form its text repeats it is not known.
+        return Some(Redaction::WITHHELD.to_owned());
+    }
     let redaction = Redaction::new(credentials);
     let texts: Vec<_> =
         [error.code(), error.description()].into_iter().flatten().map(|text| redaction.show(&text)).collect();

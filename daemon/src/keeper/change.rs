@@ -1,25 +1,32 @@
-//! `store` and `erase`: what they do outside the task, and what it takes over from them.
+//! `store` and `erase`, and what `create` and `rotate` make: what they do outside the task, and what it takes over from them.
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, atomic::AtomicU64},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64},
+    },
     time::Duration,
 };
 
 use dt_cred_proto::{
-    message::{Attributes, Described, Failure, FailureKind, Keyring, Moved, Previewed, Store, Stored},
+    message::{
+        Attributes, Create, Created, Described, Failure, FailureKind, Keyring, Moved, Previewed, Rotate,
+        Rotated, Store, Stored,
+    },
     profile::Profile,
     text::Text,
 };
 use tokio::sync::oneshot;
 
 use super::{
-    Shared,
+    Keeper, Shared,
     attempt::Granted,
     item::{Item, left, locked},
     profile::Task,
     refusal::failure,
     relocate::Relocated,
+    settled::{Asking, Settled},
 };
 use crate::{
     clock::{self, milliseconds},
@@ -34,6 +41,8 @@ pub(super) enum Change {
     Store { store: Box<Store>, deadline: Duration, reply: oneshot::Sender<Result<Stored, Failure>> },
     Erase { also: BTreeSet<Keyring>, deadline: Duration, reply: oneshot::Sender<Result<bool, Failure>> },
     Move { to: Keyring, deadline: Duration, reply: oneshot::Sender<Result<Moved, Failure>> },
+    Create(Box<Asking<Create, Created>>),
+    Rotate(Box<Asking<Rotate, Rotated>>),
 }
 
 /// A change that was made, or was not.
@@ -41,35 +50,41 @@ pub(super) enum Changed {
     Stored { result: Result<Box<Kept>, Failure>, reply: oneshot::Sender<Result<Stored, Failure>> },
     Erased { result: Result<bool, Failure>, reply: oneshot::Sender<Result<bool, Failure>> },
     Moved { result: Result<Relocated, Failure>, reply: oneshot::Sender<Result<Moved, Failure>> },
+    Created { settled: Settled<Created>, reply: oneshot::Sender<Result<Created, Failure>> },
+    Rotated { settled: Settled<Rotated>, reply: oneshot::Sender<Result<Rotated, Failure>> },
 }
 
 /// Credentials that may be kept.
-struct Proven {
-    item: Item,
-    /// By which they were proven; none where the user wanted no proof.
-    grant: Option<Grant<Granted>>,
+pub(super) struct Proven {
+    pub(super) item: Item,
+    /// By which they were proven; none where the user wanted no proof, or there was none.
+    pub(super) grant: Option<Grant<Granted>>,
     /// Where they were kept before.
-    before: Option<Keyring>,
+    pub(super) before: Option<Keyring>,
 }
 
 /// Credentials that are kept now.
 pub(super) struct Kept {
-    item: Item,
+    pub(super) item: Item,
     /// As in [`Proven`].
-    grant: Option<Grant<Granted>>,
+    pub(super) grant: Option<Grant<Granted>>,
     /// What the user should know of where they were before.
-    left_over: Option<Text>,
+    pub(super) left_over: Option<Text>,
+    /// Whether their keyring did not take them, so that they are in memory alone.
+    pub(super) unwritten: bool,
 }
 
 impl Change {
     /// Makes the change; `held` is what the task holds.
     pub(super) async fn make(
         self,
-        shared: &Shared,
+        keeper: &Keeper,
         profile: &Profile,
         held: Option<Item>,
         fetches: &AtomicU64,
+        rotating: &AtomicBool,
     ) -> Changed {
+        let shared = &*keeper.0;
         match self {
             Self::Store { store, deadline, mut reply } => {
                 let proven = tokio::select! {
@@ -90,6 +105,16 @@ impl Change {
             Self::Move { to, deadline, reply } => {
                 Changed::Moved { result: shared.relocate(profile, held, to, deadline).await, reply }
             }
+            Self::Create(asking) => {
+                let _under_way = shared.under_way.read().await;
+                let settled = keeper.make_integration(profile, held, &asking, fetches).await;
+                Changed::Created { settled, reply: asking.reply }
+            }
+            Self::Rotate(asking) => {
+                let _under_way = shared.under_way.read().await;
+                let settled = keeper.renew_secret(profile, held, &asking, fetches, rotating).await;
+                Changed::Rotated { settled, reply: asking.reply }
+            }
         }
     }
 }
@@ -109,11 +134,26 @@ impl Task {
             Changed::Moved { result, reply } => {
                 let _ = reply.send(result.and_then(|relocated| self.follow(relocated)));
             }
+            Changed::Created { settled: Settled { kept, answer }, reply } => {
+                let stored = kept.map(|kept| self.adopt(now, *kept));
+                self.heard(reply.send(answer.map(|created| Created { stored, ..created })).err());
+            }
+            Changed::Rotated { settled: Settled { kept, answer }, reply } => {
+                let stored = kept.map(|kept| self.adopt(now, *kept));
+                self.heard(reply.send(answer.map(|rotated| Rotated { stored, ..rotated })).err());
+            }
+        }
+    }
+
+    /// What nobody waited for stands in the log at least.
+    fn heard<A>(&self, unheard: Option<Result<A, Failure>>) {
+        if let Some(Err(error)) = unheard {
+            tracing::warn!(profile = %self.profile, %error, "a change failed that nobody waits for any more");
         }
     }
 
     fn adopt(&mut self, now: Moment, kept: Kept) -> Stored {
-        let Kept { item, grant, left_over } = kept;
+        let Kept { item, grant, left_over, unwritten } = kept;
         let keyring = item.keyring;
         // A token of another client, or for another use, must not be served as this one's.
         let same = self
@@ -122,6 +162,7 @@ impl Task {
             .is_some_and(|held| grants_alike(&held.token.credentials, &item.credentials));
         let expires_in_ms = grant.as_ref().map(|grant| milliseconds(grant.lifetime));
         self.renew(Some(item));
+        self.unwritten = unwritten;
         let proven = grant.is_some();
         self.lifecycle.replace(now, grant, same);
         if proven {
@@ -214,7 +255,12 @@ impl Shared {
     ///
     /// Whoever asked for it is told by the deadline that it failed, so it must not be made after that. A keyring that
     /// asks a person may still take the item later; nothing goes by it then, and the next `store` replaces it.
-    async fn keep(&self, profile: &Profile, proven: Proven, deadline: Duration) -> Result<Kept, Failure> {
+    pub(super) async fn keep(
+        &self,
+        profile: &Profile,
+        proven: Proven,
+        deadline: Duration,
+    ) -> Result<Kept, Failure> {
         let Proven { item, grant, before } = proven;
         let keyring = item.keyring;
         let mut left_over = None;
@@ -234,7 +280,7 @@ impl Shared {
                 left_over = self.remove_old(profile, old, deadline).await.err().or(left_over);
             }
         }
-        Ok(Kept { item, grant, left_over })
+        Ok(Kept { item, grant, left_over, unwritten: false })
     }
 
     /// What is kept of a profile already. Credentials that are given whole need none: a keyring that cannot be read
@@ -252,7 +298,7 @@ impl Shared {
         }
     }
 
-    async fn grant(
+    pub(super) async fn grant(
         &self,
         profile: &Profile,
         item: &Item,

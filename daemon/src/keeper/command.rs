@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
 use dt_cred_proto::message::{
-    Attributes, Described, Failure, FileStatus, Keyring, Moved, Previewed, ProfileStatus, Store, Stored,
-    Token,
+    Attributes, Create, Created, Described, Failure, FileStatus, Keyring, Moved, Previewed, ProfileStatus,
+    Rotate, Rotated, Store, Stored, Token,
 };
 use tokio::sync::oneshot;
 
@@ -13,6 +13,7 @@ use super::{
     change::Changed,
     item::Item,
     leases::{Lease, Place},
+    settled::Asking,
 };
 use crate::{
     credentials::Credentials,
@@ -48,6 +49,8 @@ pub(super) enum Command {
         deadline: Duration,
         reply: oneshot::Sender<Result<Moved, Failure>>,
     },
+    Create(Box<Asking<Create, Created>>),
+    Rotate(Box<Asking<Rotate, Rotated>>),
     Describe {
         deadline: Duration,
         reply: oneshot::Sender<Result<Described, Failure>>,
@@ -62,6 +65,10 @@ pub(super) enum Command {
     },
     Status {
         reply: oneshot::Sender<ProfileStatus>,
+    },
+    /// Whether what is held of the credentials is kept nowhere else.
+    IsOnlyCopy {
+        reply: oneshot::Sender<bool>,
     },
     /// What is held of the credentials.
     Item {

@@ -189,7 +189,7 @@ impl Shared {
         }
     }
 
-    async fn changed(
+    pub(super) async fn changed(
         &self,
         profile: &Profile,
         change: impl FnOnce(&State, &Profile) -> Result<(), StateError> + Send + 'static,

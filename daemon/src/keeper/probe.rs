@@ -15,9 +15,10 @@ use super::{
     item::Item,
     proxy,
     refusal::hung,
+    rotate,
 };
 use crate::{
-    api::{Assets, Refused, Why},
+    api::{Assets, Holder, Refused, Why},
     clock,
     credentials::{Credentials, host},
     http::{Fault, Stage},
@@ -28,6 +29,9 @@ const ANSWER: Duration = Duration::from_millis(200);
 
 /// How far the clocks of this machine and of an issuer may be apart: who validates a token allows as much.
 const APART: Duration = Duration::from_secs(60);
+
+/// How many seconds before its end a secret is warned of.
+const SOON: i64 = 30 * 24 * 60 * 60;
 
 impl Keeper {
     /// Uses the token for the API's list of assets. Where it is refused, another one is got and tried once.
@@ -64,7 +68,8 @@ impl Keeper {
         deadline: Duration,
     ) -> Result<Assets, Refused> {
         let proxy = self.0.config().profile(profile).proxy;
-        let listed = self.0.api.assets(profile, credentials, &proxy, &token.access_token);
+        let holder = Holder { profile, credentials, proxy: &proxy, token: &token.access_token };
+        let listed = self.0.api.assets(&holder);
         timeout(left(deadline), listed).await.unwrap_or_else(|_| {
             let host = host(&credentials.url);
             let what = format!(
@@ -80,7 +85,7 @@ impl Keeper {
     }
 
     /// What is held of a profile's credentials, else what its keyring gives.
-    async fn item(&self, profile: &Profile, deadline: Duration) -> Result<Item, Failure> {
+    pub(super) async fn item(&self, profile: &Profile, deadline: Duration) -> Result<Item, Failure> {
         match self.ask(Some(profile.clone()), |reply| Command::Item { reply }).await? {
             Some(item) => Ok(item),
             None => timeout(left(deadline), self.0.load(profile))
@@ -97,6 +102,8 @@ impl Keeper {
             Err(failure) => return vec![fails(Subject::Credentials, failure.message)],
         };
         let mut findings = vec![ok(Subject::Credentials, format!("they are there, in {}", item.keyring))];
+        let rotation = self.0.state.remembered(profile).and_then(|kept| kept.rotation);
+        findings.extend(of_secret(profile, item.credentials.ends(), rotation.as_ref(), SystemTime::now()));
         let preferred = self.0.config().profile(profile).proxy;
         let by = proxy::in_use(&preferred, &item.credentials.token_url);
         let before = clock::now();
@@ -181,6 +188,40 @@ fn against(date: Option<SystemTime>, before: Duration, after: Duration) -> Findi
     ok(Subject::Clock, format!("it is within {} s of the issuer's", early.max(late).as_secs() + 1))
 }
 
+/// What is to be done about a secret: it ends soon or has ended, or a rotation of it has not.
+fn of_secret(
+    profile: &Profile,
+    valid_until: Option<i64>,
+    rotation: Option<&Profile>,
+    now: SystemTime,
+) -> Vec<Finding> {
+    let left = valid_until.map(|end| rotate::seconds_left(end, now)).filter(|left| *left <= SOON);
+    let end = left.map(|left| match left {
+        ..=0 => "the secret has ended by its date".to_owned(),
+        left => format!("the secret ends in {}", days(left)),
+    });
+    let end = end.map(|end| {
+        format!(
+            "{end}: dt-cred integration rotate {profile} --as OWNER gives another one, where the profile OWNER is an Owner's; \
+             else enter another one by dt-cred login -p {profile}"
+        )
+    });
+    let begun = rotation.map(|owner| {
+        let finish = rotate::command(profile, owner);
+        format!("a rotation of its secret as profile {owner} began and has not ended: {finish} finishes it")
+    });
+    end.into_iter().chain(begun).map(|message| warning(Subject::Credentials, message)).collect()
+}
+
+/// So many seconds, in words.
+fn days(seconds: i64) -> String {
+    match seconds / (24 * 60 * 60) {
+        0 => "less than a day".to_owned(),
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
+    }
+}
+
 fn of_api(tried: Result<Tested, Refused>) -> Finding {
     match tried {
         Ok(Tested { assets: Some(0), more: false, profile, .. }) => warning(
@@ -245,6 +286,36 @@ mod tests {
              the proxy http://proxy:3128|the certificate of issuer.example is trusted"
         );
         assert!(said("http://127.0.0.1:8080/token", None).ends_with("none: 127.0.0.1:8080 is this machine"));
+    }
+
+    #[test]
+    fn a_secret_that_ends_within_30_days_and_a_rotation_that_has_not_ended_are_warned_of() {
+        let profile: Profile = "work".parse().unwrap();
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        let at = |seconds: i64| Some(1_000_000_000 + seconds);
+        for (end, words) in [
+            (None, None),
+            (at(SOON + 1), None),
+            (at(SOON), Some("ends in 30 days")),
+            (at(2 * 86_400 - 1), Some("ends in 1 day:")),
+            (at(1), Some("ends in less than a day")),
+            (at(0), Some("has ended by its date")),
+            (Some(i64::MIN), Some("has ended by its date")),
+        ] {
+            let findings = of_secret(&profile, end, None, now);
+            assert_eq!(findings.len(), usize::from(words.is_some()), "{end:?}");
+            for finding in findings {
+                assert_eq!((finding.subject, finding.verdict), (Subject::Credentials, Verdict::Warning));
+                let said = finding.message.as_str();
+                assert!(words.is_some_and(|words| said.contains(words)), "{end:?}: {said}");
+                assert!(said.contains("dt-cred integration rotate work --as OWNER"), "{said}");
+            }
+        }
+        let owner: Profile = "boss".parse().unwrap();
+        let findings = of_secret(&profile, at(0), Some(&owner), now);
+        assert!(
+            findings[1].message.as_str().contains("`dt-cred integration rotate work --as boss` finishes it")
+        );
     }
 
     #[test]

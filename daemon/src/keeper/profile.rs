@@ -13,7 +13,7 @@ use std::{
 };
 
 use dt_cred_proto::{
-    message::{Attributes, Described, Failure, FileStatus, Keyring, Previewed, Token},
+    message::{Attributes, Described, Failure, FailureKind, FileStatus, Keyring, Previewed, Token},
     profile::Profile,
 };
 use tokio::{
@@ -22,7 +22,7 @@ use tokio::{
 };
 
 use super::{
-    Shared,
+    Keeper, Shared,
     attempt::Granted,
     change::Change,
     command::{Answer, Command},
@@ -30,6 +30,7 @@ use super::{
     item::Item,
     leases::{Lease, Place},
     refusal::{failure, hung},
+    rotate,
 };
 use crate::{
     clock::{self, milliseconds},
@@ -48,6 +49,10 @@ pub(super) struct Task {
     /// Counts `store`, `erase` and moves: what was read before one of them is not kept after it.
     change: u64,
     changing: bool,
+    /// Whether a rotation runs that may have ended what is held of the credentials.
+    pub(super) rotating: Arc<AtomicBool>,
+    /// Whether what is held of the credentials is what their keyring did not take.
+    pub(super) unwritten: bool,
     /// Attempts, readings, prompts and removals of files that have not reported back.
     flights: u32,
     /// The attempt that was begun last.
@@ -82,6 +87,8 @@ pub(super) fn start(shared: Arc<Shared>, profile: Profile) -> io::Result<mpsc::U
         item: None,
         change: 0,
         changing: false,
+        rotating: Arc::default(),
+        unwritten: false,
         flights: 0,
         attempt: None,
         loading: Arc::default(),
@@ -159,11 +166,17 @@ impl Task {
             }
             Command::Erase { also, deadline, reply } => self.enqueue(Change::Erase { also, deadline, reply }),
             Command::Move { to, deadline, reply } => self.enqueue(Change::Move { to, deadline, reply }),
+            Command::Create(asking) => self.enqueue(Change::Create(asking)),
+            Command::Rotate(asking) => self.enqueue(Change::Rotate(asking)),
             Command::Describe { deadline, reply } => self.describe(deadline, reply),
             Command::Preview { attributes, reply } => self.preview(attributes, reply),
             Command::Unlock { deadline, reply } => self.unlock(deadline, reply),
             Command::Status { reply } => {
                 let _ = reply.send(self.status(now));
+            }
+            Command::IsOnlyCopy { reply } => {
+                let in_memory = self.item.as_ref().is_some_and(|item| item.keyring == Keyring::Memory);
+                let _ = reply.send(in_memory || self.unwritten);
             }
             Command::Item { reply } => {
                 let _ = reply.send(self.item.clone());
@@ -197,6 +210,7 @@ impl Task {
             Command::Reread { epoch, change, found } => self.found_again(now, epoch, change, found),
             Command::Changed(changed) => {
                 self.changing = false;
+                self.rotating.store(false, Ordering::Relaxed);
                 self.apply(now, *changed);
                 self.begin_change();
             }
@@ -259,9 +273,32 @@ impl Task {
             Err(Refusal::Deadline) if self.loading.load(Ordering::Relaxed) => {
                 Err(hung(&self.profile, self.shared.source(&self.profile)))
             }
-            Err(refusal) => Err(failure(&self.profile, refusal)),
+            Err(refusal) => Err(self.refusal(refusal)),
         };
         let _ = reply.send(answer);
+    }
+
+    /// A refusal in words; where a rotation of the secret has begun and not ended, with what ends it.
+    pub(super) fn refusal(&self, refusal: Refusal<Failure>) -> Failure {
+        self.with_rotation(failure(&self.profile, refusal))
+    }
+
+    pub(super) fn with_rotation(&self, failure: Failure) -> Failure {
+        if !matches!(failure.kind, FailureKind::Refused | FailureKind::NothingStored) {
+            return failure;
+        }
+        let Some(noted) = self.shared.state.remembered(&self.profile) else { return failure };
+        match (noted.rotation, failure.kind, noted.rotation_of) {
+            (None, ..) | (_, FailureKind::NothingStored, None) => failure,
+            (Some(owner), ..) => {
+                let message = format!(
+                    "{}; a rotation of its secret as profile {owner} began and has not ended: {} finishes it",
+                    failure.message,
+                    rotate::command(&self.profile, &owner)
+                );
+                Failure::new(failure.kind, message)
+            }
+        }
     }
 
     fn token(&self, served: &Served<Granted>) -> Token {
@@ -293,8 +330,10 @@ impl Task {
             self.changing = true;
             let (shared, profile) = (Arc::clone(&self.shared), self.profile.clone());
             let (own, item, fetches) = (self.own.clone(), self.item.clone(), Arc::clone(&self.fetches));
+            let rotating = Arc::clone(&self.rotating);
             tokio::spawn(async move {
-                let changed = change.make(&shared, &profile, item, &fetches).await;
+                let keeper = Keeper(shared);
+                let changed = change.make(&keeper, &profile, item, &fetches, &rotating).await;
                 let _ = own.send(Command::Changed(Box::new(changed)));
             });
         }
@@ -305,6 +344,7 @@ impl Task {
         self.give_up();
         self.change += 1;
         self.item = item;
+        self.unwritten = false;
     }
 
     /// The same credentials, kept elsewhere: tokens and waiters stay. What is being read counts no more.

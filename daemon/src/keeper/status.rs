@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use dt_cred_proto::message::{Failure, FailureKind, ProfileState, ProfileStatus};
 
-use super::{item::nothing, profile::Task, proxy, refusal::failure};
+use super::{item::nothing, profile::Task, proxy};
 use crate::{
     clock::milliseconds,
     keyring::lasts,
@@ -37,7 +37,7 @@ impl Task {
             lifetime_ms: view.lifetime.map(milliseconds),
             generation: view.generation,
             next_fetch_in_ms: view.next_fetch_in.map(milliseconds),
-            last_error: view.last_error.map(|refusal| failure(&self.profile, refusal)),
+            last_error: view.last_error.map(|refusal| self.refusal(refusal)),
             check: self.check(now, view.expires_in.is_some(), keyring.is_some()),
             proxy: token_url.and_then(|url| proxy::in_use(&proxy, url)),
             served: self.served,
@@ -48,9 +48,9 @@ impl Task {
     /// What `get` would fail with now. Where nothing has failed and nothing is held, it would have to ask first.
     fn check(&self, now: Moment, held: bool, kept: bool) -> Option<Failure> {
         match self.lifecycle.check(now) {
-            Err(refusal) => Some(failure(&self.profile, refusal)),
+            Err(refusal) => Some(self.refusal(refusal)),
             Ok(()) if held => None,
-            Ok(()) if !kept => Some(nothing(&self.profile)),
+            Ok(()) if !kept => Some(self.with_rotation(nothing(&self.profile))),
             Ok(()) => {
                 let message =
                     format!("profile {}: no token is held: `dt-cred get` asks for one", self.profile);

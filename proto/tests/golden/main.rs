@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests, and what they call")]
 
+mod integrations;
 mod requests;
 mod responses;
 
@@ -120,9 +121,11 @@ fn every_variant_of_a_request_has_a_case() {
         Operation::Test(_) => 14,
         Operation::Examine(_) => 15,
         Operation::Lend(_) => 16,
+        Operation::Manage(_) => 17,
+        Operation::Secrets => 18,
     };
-    all("Operation", operations().map(number), 17);
-    assert_eq!(Request::VARIANTS, 17);
+    all("Operation", operations().map(number), 19);
+    assert_eq!(Request::VARIANTS, 19);
     let erase = operations().filter_map(|operation| match operation {
         Operation::Erase(Erase::One(_)) => Some(0),
         Operation::Erase(Erase::All) => Some(1),
@@ -166,9 +169,11 @@ fn every_variant_of_a_response_has_a_case() {
         Response::Tested(_) => 17,
         Response::Examined(_) => 18,
         Response::Lent(_) => 19,
+        Response::Managed(_) => 20,
+        Response::Secrets(_) => 21,
     };
-    all("Response", responses().map(number), 20);
-    assert_eq!(Response::VARIANTS, 20);
+    all("Response", responses().map(number), 22);
+    assert_eq!(Response::VARIANTS, 22);
     let kinds = responses().filter_map(|response| {
         if let Response::Failed(failure) = response { Some(failure.kind) } else { None }
     });

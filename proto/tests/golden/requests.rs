@@ -9,7 +9,7 @@ use dt_cred_proto::{
     secret::Secret,
 };
 
-use crate::Cases;
+use crate::{Cases, integrations};
 
 fn profile(name: &str) -> Option<Profile> {
     Some(name.parse().unwrap())
@@ -130,5 +130,8 @@ pub(crate) fn cases() -> Cases<Request> {
     let attributes = Attributes { url: given("https://app.example"), ..Attributes::default() };
     let preview = Preview { profile: profile("work"), attributes };
     case("preview-url", 10_000, Operation::Preview(Box::new(preview)));
+    for (name, operation) in integrations::requests() {
+        case(&name, 60_000, operation);
+    }
     cases
 }

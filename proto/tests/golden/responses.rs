@@ -11,7 +11,7 @@ use dt_cred_proto::{
     text::Text,
 };
 
-use crate::Cases;
+use crate::{Cases, integrations};
 
 const KINDS: [(FailureKind, &str); 8] = [
     (FailureKind::TryLater, "try-later"),
@@ -307,5 +307,8 @@ pub(crate) fn cases() -> Cases<Response> {
 
     case("stopping", Response::Stopping { pid: 4242 });
     case("stopping-largest", Response::Stopping { pid: u32::MAX });
+    for (name, response) in integrations::responses() {
+        case(&name, response);
+    }
     cases
 }

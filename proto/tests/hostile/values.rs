@@ -12,9 +12,17 @@ use dt_cred_proto::{
 
 use crate::{bounded, refused};
 
+/// That an integration of a UUID of zeros was made, with this secret.
+fn created(secret: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(secret.len()).unwrap();
+    [&[20, 0], &[0; 16][..], &[0; 6], &[0], &[1, length], secret].concat()
+}
+
 #[test]
 fn a_value_that_its_field_does_not_know_is_malformed() {
-    let requests: [(&str, &[u8]); 9] = [
+    let requests: [(&str, &[u8]); 11] = [
+        ("Action 9", &[0, 17, 1, b'o', 9]),
+        ("IntegrationSubject 2", &[0, 17, 1, b'o', 2, 2, 1, b'p']),
         ("an option that is neither 0 nor 1", &[0, 0, 2, 0, 0]),
         ("a bool that is neither 0 nor 1", &[0, 0, 0, 0, 2]),
         ("Keyring 7", &[0, 2, 0, 1, 7, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
@@ -28,7 +36,9 @@ fn a_value_that_its_field_does_not_know_is_malformed() {
     for (what, body) in requests {
         assert_eq!(refused::<Request>(body), FrameError::Malformed, "{what}");
     }
-    let responses: [(&str, &[u8]); 13] = [
+    let responses: [(&str, &[u8]); 15] = [
+        ("Managed 9", &[20, 9]),
+        ("a secret of Created that is not UTF-8", &created(b"\xff")),
         ("Starter 3", &[18, 1, b'd', 3, 0]),
         ("Subject 8", &[18, 1, b'd', 0, 1, 8, 0, 0]),
         ("Verdict 3", &[18, 1, b'd', 0, 1, 0, 3, 0]),
@@ -50,7 +60,9 @@ fn a_value_that_its_field_does_not_know_is_malformed() {
 
 #[test]
 fn the_bodies_of_the_table_above_are_right_but_for_the_one_value() {
-    let requests: [&[u8]; 7] = [
+    let requests: [&[u8]; 9] = [
+        &[0, 17, 1, b'o', 1, 0],
+        &[0, 17, 1, b'o', 2, 1, 1, b'p'],
         &[0, 0, 0, 0, 1],
         &[0, 2, 0, 1, 6, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         &[0, 2, 0, 0, 1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0],
@@ -62,7 +74,8 @@ fn the_bodies_of_the_table_above_are_right_but_for_the_one_value() {
     for body in requests {
         assert!(bounded::<Request>(body).is_ok(), "{body:?}");
     }
-    let responses: [&[u8]; 9] = [
+    let responses: [&[u8]; 10] = [
+        &created(b"s"),
         &[16, 1, 0, 0, 0, 0, 0, 1],
         &[16, 1, 0, 0, 0, 0, 0, 0, 1, b'd', 0],
         &[16, 1, 0, 0, 0, 1, 1, b'a', 0, 1],

@@ -114,12 +114,12 @@ pub(crate) fn forms() -> Vec<String> {
     forms
 }
 
-fn credentials() -> Credentials {
+pub(crate) fn credentials() -> Credentials {
     let item = serde_json::json!({ "v": 1, "url": "https://issuer.example", "client_id": "id", "client_secret": SECRET });
     Credentials::parse(&item.to_string()).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn answer(data: &[u8]) -> (u16, HeaderMap, &[u8]) {
+pub(crate) fn answer(data: &[u8]) -> (u16, HeaderMap, &[u8]) {
     let end = data.windows(2).position(|two| two == b"\n\n");
     let (head, body) = end.map_or((data, &[][..]), |end| (&data[..end], &data[end + 2..]));
     let mut lines = head.split(|&byte| byte == b'\n');

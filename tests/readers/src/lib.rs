@@ -13,6 +13,7 @@ mod config;
 mod curl;
 mod frames;
 mod grant;
+mod integrations;
 mod item;
 mod lines;
 mod session;
@@ -24,6 +25,7 @@ pub use config::config;
 pub use curl::{curl, curl_answer};
 pub use frames::{request, response};
 pub use grant::{assets, grant};
+pub use integrations::{access_policies, applications, moment};
 pub use item::item;
 pub use lines::{given, lines};
 pub use session::session;
@@ -38,7 +40,7 @@ use dt_cred_proto::text::Text;
 pub type Check = fn(&[u8]) -> bool;
 
 /// Every check but that of [`session`], which needs a runtime, by the name of its fuzz target.
-pub const CHECKS: [(&str, Check); 16] = [
+pub const CHECKS: [(&str, Check); 19] = [
     ("request", request),
     ("response", response),
     ("lines", lines),
@@ -46,6 +48,9 @@ pub const CHECKS: [(&str, Check); 16] = [
     ("item", item),
     ("grant", grant),
     ("assets", assets),
+    ("applications", applications),
+    ("access_policies", access_policies),
+    ("moment", moment),
     ("config", config),
     ("state", state),
     ("text", text),

@@ -105,11 +105,17 @@ fn is_harmless(operation: &Operation) -> bool {
             let Preview { profile, attributes } = &**preview;
             ours(profile) && attributes.ca_file.is_none()
         }
-        Operation::Status | Operation::Files | Operation::Defences | Operation::Log | Operation::Stop => true,
+        Operation::Status
+        | Operation::Files
+        | Operation::Defences
+        | Operation::Log
+        | Operation::Secrets
+        | Operation::Stop => true,
         Operation::Store(_)
         | Operation::Erase(_)
         | Operation::Keyrings
         | Operation::Move(_)
-        | Operation::Lend(_) => false,
+        | Operation::Lend(_)
+        | Operation::Manage(_) => false,
     }
 }

@@ -46,6 +46,12 @@ pub fn sandbox() -> PathBuf {
     program("sandbox-issuer")
 }
 
+/// The demo.
+#[cfg(target_os = "linux")]
+pub fn demo() -> PathBuf {
+    program("demo")
+}
+
 /// What stays at a console of Windows, as a shell does.
 #[cfg(windows)]
 pub fn console_witness() -> PathBuf {

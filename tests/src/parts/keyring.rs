@@ -45,6 +45,11 @@ impl Profile {
         Self { name: format!("{start}-{}-{now}-{count}", process::id()) }
     }
 
+    /// One that another program has made.
+    pub fn made(name: &str) -> Self {
+        Self { name: name.to_owned() }
+    }
+
     /// The name.
     pub fn name(&self) -> &str {
         &self.name

@@ -27,6 +27,8 @@ pub struct Terminal {
     person: File,
     terminal: File,
     shown: String,
+    /// Whether somebody asks for a secret there.
+    secret_is_meant: bool,
 }
 
 impl Terminal {
@@ -45,7 +47,12 @@ impl Terminal {
         options.read(true).write(true);
         options.custom_flags(i32::try_from(OpenptFlags::NOCTTY.bits()).expect("a flag"));
         let terminal = options.open(name).expect("its other side");
-        Self { person: person.into(), terminal, shown: String::new() }
+        Self { person: person.into(), terminal, shown: String::new(), secret_is_meant: false }
+    }
+
+    /// Takes a secret on its screen for what the test wants. Otherwise the transcript may have none there.
+    pub fn expect_secret(&mut self) {
+        self.secret_is_meant = true;
     }
 
     /// Starts a command with this terminal as its controlling one; its output and errors go elsewhere.
@@ -181,6 +188,9 @@ impl Terminal {
 impl Drop for Terminal {
     /// The screen as it is in the end.
     fn drop(&mut self) {
+        if self.secret_is_meant {
+            return;
+        }
         let mut shown = self.bytes();
         let mut more = [0; 4096];
         while platform::readable(&self.person, Duration::ZERO) {

@@ -30,6 +30,13 @@ impl Scene {
         Self::of(sandbox, &account)
     }
 
+    /// One who is an Owner.
+    fn of_owner() -> Self {
+        let sandbox = Sandbox::http();
+        let account = Account::owner_at(&sandbox);
+        Self::of(sandbox, &account)
+    }
+
     fn of(sandbox: Sandbox, account: &Account) -> Self {
         let user = User::in_memory();
         user.log_in_with(&format!("{}token_url={}\n", account.lines(), sandbox.token_url()));
@@ -57,6 +64,14 @@ impl Scene {
     fn run_with(mut self, command: &str, stdin: &str) -> Self {
         let words: Vec<_> = command.split(' ').collect();
         let output = self.user.home.dt_cred_with(&words, stdin);
+        for (all, member, mask) in [
+            (self.sandbox.integrations(), "client_id", "MADE_ID"),
+            (self.sandbox.policies(), "identity", "POLICY_ID"),
+        ] {
+            for id in all.iter().filter_map(|one| one[member].as_str()?.rsplit('/').next()) {
+                self.transcript.mask(id, mask);
+            }
+        }
         self.transcript.add(&words, &output, Some(&self.sandbox));
         self
     }
@@ -106,6 +121,41 @@ fn what_is_in_a_token_is_shown_so() {
     // Nobody issued it, and it has no times, which are told in other words each day.
     let token = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.eyJzdWIiOiJhbm4iLCJzY29wZSI6ImEifQ.AAAA\n";
     Scene::new().run_with("inspect -", token).run_with("inspect - --json", token).same("inspect");
+}
+
+#[test]
+fn what_is_done_with_integrations_is_told_so() {
+    let scene = Scene::of_owner();
+    let owner = scene.user.profile().to_owned();
+    let as_owner = |commands: &[&str]| -> Vec<String> {
+        commands.iter().map(|command| format!("integration {command} --as {owner}")).collect()
+    };
+    let run = |scene: Scene, commands: &[&str]| {
+        scene.run(&as_owner(commands).iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let scene = run(
+        scene,
+        &[
+            "create made --keyring memory --claim site=north",
+            "create made --keyring memory",
+            "create other --keyring memory --claim jit_site=north",
+            "list",
+            "list --json",
+            "show made",
+            "show made --json",
+            "grants made",
+            "grant made --asset-type Pump --dry-run",
+            "grant made --asset-type Pump --asset-type Valve --read --write",
+            "grants made",
+            "grants made --json",
+            "rotate made",
+            "rotate made --due 30d",
+            "rotate --due 30d --all",
+        ],
+    );
+    let policy = scene.sandbox.policies()[0]["identity"].as_str().expect("an id").to_owned();
+    let policy = policy.rsplit('/').next().expect("an id");
+    run(scene, &[&format!("revoke {policy} --yes"), "delete made --yes", "show made"]).same("integration");
 }
 
 #[test]

@@ -31,7 +31,7 @@ enum Wrong {
 }
 
 /// How each command ends in each of the worlds, in their order; 0 where it has nothing to do with what is wrong there.
-/// What it is given stands after its name, and what it reads.
+/// What it is given stands after its name, where `PROFILE` is the world's own, and what it reads.
 const COMMANDS: &[(&str, &str, &str, [i32; 8])] = &[
     ("get", "", "", [2, 3, 3, 7, 6, 5, 4, 1]),
     ("reject", "", "", [2, 3, 3, 7, 0, 0, 0, 0]),
@@ -49,7 +49,15 @@ const COMMANDS: &[(&str, &str, &str, [i32; 8])] = &[
     ("unlock", "", "", [2, 3, 3, 7, 6, 6, 0, 0]),
     ("keyring list", "", "", [2, 3, 3, 7, 0, 0, 0, 0]),
     ("keyring move", "--to secret-service", "", [2, 3, 3, 7, 6, 5, 6, 6]),
-    ("inspect", "", "", [2, 3, 3, 7, 6, 5, 4, 1]),
+    ("integration create", "another --as PROFILE --keyring memory", "", ASKS),
+    ("integration list", "--as PROFILE", "", ASKS),
+    ("integration show", "PROFILE --as PROFILE", "", ASKS),
+    ("integration rotate", "PROFILE --as PROFILE", "", ASKS),
+    ("integration grant", "PROFILE --as PROFILE", "", ASKS),
+    ("integration grants", "PROFILE --as PROFILE", "", ASKS),
+    ("integration revoke", "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9 --as PROFILE --yes", "", ASKS),
+    ("integration delete", "PROFILE --as PROFILE --yes", "", ASKS),
+    ("inspect", "", "", ASKS),
     ("git-credential", "get", GIT, [2, 3, 3, 7, 6, 5, 4, 1]),
     ("kubectl-credential", "", "", [2, 3, 3, 7, 6, 5, 4, 1]),
     ("test", "", "", [2, 3, 3, 7, 6, 5, 4, 1]),
@@ -59,6 +67,9 @@ const COMMANDS: &[(&str, &str, &str, [i32; 8])] = &[
     ("completions", "bash", "", [2, 0, 0, 0, 0, 0, 0, 0]),
     ("man", "", "", [2, 0, 0, 0, 0, 0, 0, 0]),
 ];
+
+/// How a command ends that has a token used.
+const ASKS: [i32; 8] = [2, 3, 3, 7, 6, 5, 4, 1];
 
 /// Those that answer also where something fails, as it is their answer.
 const TELL_ALL: &[&str] = &["doctor"];
@@ -122,6 +133,8 @@ fn each_ends_as_the_contract_says(wrong: Wrong) {
         let more = if matches!(wrong, Wrong::Usage) { "--no-such-option" } else { more };
         let words: Vec<_> =
             command.split(' ').chain(more.split(' ')).filter(|word| !word.is_empty()).collect();
+        let own = |word| if word == "PROFILE" { user.profile() } else { word };
+        let words: Vec<_> = words.into_iter().map(own).collect();
         let output = user.home.dt_cred_with(&words, stdin);
         let lines = (output.stdout.is_empty(), output.stderr.lines().count());
         let code = codes[wrong as usize];

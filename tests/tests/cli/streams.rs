@@ -9,7 +9,8 @@ use dt_cred_tests::{
     user::{Account, User},
 };
 
-/// Each command that prints where all is well, with what it reads.
+/// Each command that prints where all is well, with what it reads. `OWN` is the profile, that of an Owner; `FRESH` a name that
+/// nothing has, `CLIENT` an integration and `POLICY` an access policy that may go.
 const PRINT: &[(&str, &str)] = &[
     ("get", ""),
     ("get --format raw", ""),
@@ -29,6 +30,20 @@ const PRINT: &[(&str, &str)] = &[
     ("unlock", ""),
     ("keyring list", ""),
     ("keyring list --json", ""),
+    ("integration create FRESH --as OWN --keyring memory", ""),
+    ("integration list --as OWN", ""),
+    ("integration list --as OWN --json", ""),
+    ("integration show OWN --as OWN", ""),
+    ("integration show OWN --as OWN --json", ""),
+    // The secret that is stored here again and again is to stay the one that counts.
+    ("integration rotate OWN --as OWN --due 1s", ""),
+    ("integration rotate --all --as OWN --due 1s", ""),
+    ("integration grant OWN --as OWN", ""),
+    ("integration grant OWN --as OWN --dry-run", ""),
+    ("integration grants OWN --as OWN", ""),
+    ("integration grants OWN --as OWN --json", ""),
+    ("integration revoke POLICY --as OWN --yes", ""),
+    ("integration delete CLIENT --as OWN --yes", ""),
     ("inspect", ""),
     ("inspect --json", ""),
     ("git-credential get", GIT),
@@ -81,7 +96,8 @@ impl Scene {
         let sandbox = Sandbox::http();
         let mut user = User::in_memory();
         user.home.set("KUBERNETES_EXEC_INFO", CLUSTER);
-        let account = Account { url: "https://app.datatrails.ai".to_owned(), ..Account::at(&sandbox) };
+        let owner = Account::owner_at(&sandbox);
+        let account = Account { url: "https://app.datatrails.ai".to_owned(), ..owner };
         let lines = format!("{}token_url={}\n", account.lines(), sandbox.token_url());
         let reached = Account { url: sandbox.url().to_owned(), ..account }.lines();
         Self { sandbox, user, lines, reached }
@@ -89,16 +105,32 @@ impl Scene {
 
     /// Runs a command as `shell` says, where `$1` is what it reads, once there is a token.
     fn run(&self, command: &str, stdin: &str, shell: &str) -> Output {
-        let asks = ["test", "doctor"].iter().any(|name| command.starts_with(name));
+        let asks = ["test", "doctor", "integration"].iter().any(|name| command.starts_with(name));
         self.user.log_in_with(if asks { &self.reached } else { &self.lines });
         self.user.token();
         let input = self.user.home.path().join("input");
         fs::write(&input, stdin).expect("written");
+        let command = self.named(command);
         self.user.shell(
             &shell
                 .replace("COMMAND", &format!("dt-cred {command}"))
                 .replace("INPUT", &input.display().to_string()),
         )
+    }
+
+    /// The command with the names of what there is here.
+    fn named(&self, command: &str) -> String {
+        let policies = self.sandbox.policies();
+        let policy = policies.last().and_then(|policy| policy["identity"].as_str()).unwrap_or_default();
+        let policy = policy.rsplit('/').next().unwrap_or_default();
+        let client =
+            if command.contains("CLIENT") { self.sandbox.new_client().client_id } else { String::new() };
+        let fresh = format!("fresh-{}", self.sandbox.integrations().len());
+        command
+            .replace("OWN", self.user.profile())
+            .replace("FRESH", &fresh)
+            .replace("CLIENT", &client)
+            .replace("POLICY", policy)
     }
 
     #[track_caller]

@@ -113,6 +113,7 @@ fn printed() -> Option<Printed> {
     assert_eq!(user.dt_cred(&["get", "--timeout", "1"]).code, Some(1));
     printed.take(&user, "status --json", &[]);
     printed.take(&user, "doctor --json", &[]);
+    manage(&mut printed, &user, &sandbox);
     // A service whose daemon runs, and then one whose daemon ends as soon as it is started.
     let member = systemd.log_in();
     member.run("dt-cred service install && dt-cred start", "").done();
@@ -123,6 +124,23 @@ fn printed() -> Option<Printed> {
         printed.told(command, &member.run(&format!("dt-cred {command}"), ""));
     }
     Some(printed)
+}
+
+/// What an Owner sees, who has made an integration with a claim and let it read.
+fn manage(printed: &mut Printed, user: &User, sandbox: &Sandbox) {
+    sandbox.set(|settings| settings.door = Door::Open);
+    let (owner, made) = (format!("{}-owner", user.profile()), format!("{}-made", user.profile()));
+    let lines = format!("{}keyring=memory\n", Account::owner_at(sandbox).lines());
+    user.home.dt_cred_with(&["store", "-p", &owner], lines).done();
+    let by = ["--as", owner.as_str()];
+    let create = ["integration", "create", &made, "--keyring", "memory", "--claim", "site=north"];
+    user.dt_cred(&[&create[..], &by].concat()).done();
+    user.dt_cred(&[&["integration", "grant", &made], &by[..]].concat()).done();
+    printed.take(user, "integration list --json", &by);
+    for command in ["integration show --json", "integration grants --json"] {
+        printed.take(user, command, &[&[made.as_str()], &by[..]].concat());
+    }
+    printed.take(user, "status --json", &["-p", &made]);
 }
 
 #[test]

@@ -35,7 +35,9 @@ fn an_empty_list_is_a_token_that_works_and_tells_how_a_policy_is_added() {
     sandbox.set(|settings| settings.policy = false);
     let text = user.dt_cred(&["test"]).done();
     assert!(text.starts_with("works: ") && text.contains("no access policy grants"), "{text}");
-    assert!(text.contains(&format!("subject={}", account.client_id)), "{text}");
+    assert!(text.contains(&format!("for the subject {},", account.client_id)), "{text}");
+    let grant = format!("\ndt-cred integration grant {} --as OWNER\n", user.profile());
+    assert!(text.ends_with(&grant), "{text}");
 }
 
 #[test]

@@ -18,7 +18,7 @@ use super::{recipe, repository};
 const ADDRESS: &str = "https://app.datatrails.ai";
 
 /// The blocks of the page, each of which some test beside this one runs.
-const RUN: [&str; 25] = [
+const RUN: [&str; 28] = [
     "curl",
     "plain curl",
     "job",
@@ -33,6 +33,9 @@ const RUN: [&str; 25] = [
     "assets.service",
     "assets.timer",
     "enable",
+    "rotate.service",
+    "rotate.timer",
+    "enable rotation",
     "ssh login",
     "ssh curl",
     "ssh get",

@@ -8,7 +8,7 @@ use std::{
 
 use dt_cred_proto::{
     frame::{self, HEADER, body_length},
-    message::{Operation, Request, Response},
+    message::{Managed, Operation, Request, Response},
 };
 use dt_cred_tests::{
     parts::{Home, private_folder, run},
@@ -26,7 +26,9 @@ fn command(response: &Response) -> Option<(&'static [&'static str], &'static str
         Response::Rejected { .. } => (&["reject"], ""),
         Response::Stored(_) => (&["store"], "client_id=a\nclient_secret=Gn2vB8xTq5Lz0WcJ\n"),
         Response::Erased(_) => (&["erase"], ""),
-        Response::Status(_) | Response::Files(_) | Response::Defences(_) => (&["status"], ""),
+        Response::Status(_) | Response::Files(_) | Response::Defences(_) | Response::Secrets(_) => {
+            (&["status"], "")
+        }
         Response::Stopping { .. } => (&["stop"], ""),
         Response::Unlocked(_) => (&["unlock"], ""),
         Response::Keyrings(_) => (&["keyring", "list"], ""),
@@ -35,7 +37,32 @@ fn command(response: &Response) -> Option<(&'static [&'static str], &'static str
         Response::Tested(_) => (&["test"], ""),
         Response::Examined(_) => (&["doctor"], ""),
         Response::Lent(_) => (&["exec", "--file", "true"], ""),
+        Response::Managed(managed) => (managing(managed)?, ""),
         Response::Described(_) | Response::Previewed(_) => return None,
+    })
+}
+
+/// The command that asks for this of the APIs.
+fn managing(managed: &Managed) -> Option<&'static [&'static str]> {
+    Some(match managed {
+        // The one behind it would be asked for, again and again.
+        Managed::Integrations(page) if page.next.is_some() => return None,
+        Managed::Policies(page) if page.next.is_some() => return None,
+        Managed::Created(_) => &["integration", "create", "a", "--as", "o"],
+        Managed::Integrations(_) => &["integration", "list", "--as", "o"],
+        Managed::Integration(_) => &["integration", "show", "a", "--as", "o"],
+        Managed::Deleted { .. } => &["integration", "delete", "a", "--as", "o", "--yes"],
+        Managed::Rotated(_) => &["integration", "rotate", "a", "--as", "o"],
+        Managed::Granted(granted) if granted.policy.is_none() => {
+            &["integration", "grant", "a", "--as", "o", "--dry-run"]
+        }
+        Managed::Granted(_) => &["integration", "grant", "a", "--as", "o"],
+        Managed::Policies(_) => &["integration", "grants", "a", "--as", "o"],
+        Managed::Revoked(_) => {
+            &["integration", "revoke", "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9", "--as", "o", "--yes"]
+        }
+        // It is asked for where a person is, to show it to them.
+        Managed::Policy(_) => return None,
     })
 }
 
@@ -45,6 +72,8 @@ fn other(operation: &Operation) -> &'static str {
         Operation::Status => "response-status-two",
         Operation::Files => "response-files-two",
         Operation::Defences => "response-defences-two",
+        // Later than the first release.
+        Operation::Secrets => "response-unsupported",
         Operation::Keyrings => "response-keyrings-two",
         Operation::Examine(_) => "response-examined-everything",
         other => panic!("nobody asks for {} besides", other.name()),
@@ -56,6 +85,7 @@ fn is_asked_by(operation: &Operation, response: &Response) -> bool {
         Response::Status(_) => matches!(operation, Operation::Status),
         Response::Files(_) => matches!(operation, Operation::Files),
         Response::Defences(_) => matches!(operation, Operation::Defences),
+        Response::Secrets(_) => matches!(operation, Operation::Secrets),
         Response::Keyrings(_) => matches!(operation, Operation::Keyrings),
         Response::Examined(_) => matches!(operation, Operation::Examine(_)),
         _ => true,

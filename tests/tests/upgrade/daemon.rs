@@ -2,7 +2,7 @@
 
 use dt_cred_proto::{
     frame::{self, HEADER},
-    message::{Erase, Keyring, Operation, Request, Response},
+    message::{Action, Erase, Keyring, Operation, Request, Response},
 };
 use dt_cred_tests::{
     issuer::Sandbox,
@@ -17,6 +17,7 @@ fn stays_here(operation: &Operation) -> bool {
     match operation {
         Operation::Store(store) => store.keyring == Some(Keyring::Memory) && !store.check,
         Operation::Move(_) | Operation::Erase(Erase::All) => false,
+        Operation::Manage(manage) => !matches!(manage.action, Action::Create(_) | Action::Rotate(_)),
         _ => true,
     }
 }
@@ -43,6 +44,8 @@ fn answers(operation: &Operation, response: &Response) -> bool {
             | (Operation::Test(_), Response::Tested(_))
             | (Operation::Examine(_), Response::Examined(_))
             | (Operation::Lend(_), Response::Lent(_))
+            | (Operation::Manage(_), Response::Managed(_))
+            | (Operation::Secrets, Response::Secrets(_))
     )
 }
 

@@ -1,7 +1,10 @@
 //! What a profile's task begins and does not wait for: attempts at the issuer, readings of the keyring, uses of it.
 
 use std::{
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -78,8 +81,16 @@ impl Task {
         let Some(keyring) = self.item.as_ref().map(|item| item.keyring) else { return };
         let (shared, profile) = (Arc::clone(&self.shared), self.profile.clone());
         let generation = self.lifecycle.generation();
+        // What is got by credentials that are kept says that they are good.
+        let ends =
+            !self.unwritten && shared.state.remembered(&profile).is_some_and(|kept| kept.rotation.is_some());
+        let rotating = Arc::clone(&self.rotating);
         tokio::spawn(async move {
             shared.note(&profile, move |state, profile| state.record_generation(profile, generation)).await;
+            if ends {
+                let running = move || rotating.load(Ordering::Relaxed);
+                shared.note(&profile, move |state, profile| state.end_rotation(profile, running)).await;
+            }
         });
         self.renew_keyring(now, keyring);
     }
@@ -134,10 +145,13 @@ impl Task {
         self.flights -= 1;
         let held = self.item.as_ref();
         let reread = match found {
+            // The other secret is on its way.
+            Ok(_) if self.rotating.load(Ordering::Relaxed) => Reread::Unknown,
             Ok(item) if held.is_some_and(|held| held.credentials == item.credentials) => Reread::Same,
             Ok(item) => {
                 if change == self.change {
                     self.item = Some(item);
+                    self.unwritten = false;
                 }
                 Reread::Changed
             }

@@ -121,6 +121,30 @@ fn the_longest_answers_of_an_api_are_judged_in_memory_and_time_that_their_length
         ("403\n\n{\"error\":\"", "\\\\\\\"", "\"}"),
     ];
     each_in_time("assets", issuer::BODY_LIMIT, kinds);
+    let id = "\"client_id\":\"d1fb6c87-faa9-4d56-b2fd-a5b70a9af065\"";
+    let (list, claims) = (
+        format!("200\n\n{{\"applications\":[{{{id}}}"),
+        format!("200\n\n{{{id},\"custom_claims\":{{\"a\":0"),
+    );
+    let secret = format!("200\n\n{{{id},\"credentials\":[{{\"secret\":\"");
+    let kinds = [
+        (list.as_str(), &*format!(",{{{id}}}"), "]}"),
+        (&claims, ",\"a\":[]", "}}"),
+        (&format!("200\n\n{{{id},\"roles\":[\"\""), ",\"\"", "]}"),
+        (&secret, "s", "\"}]}"),
+        (&format!("200\n\n{{{id},\"credentials\":[{{}}"), ",{}", "]}"),
+        ("400\n\n{\"secret\":", "[", ""),
+        ("400\n\n{\"error\":\"", "\\u0041", "\"}"),
+    ];
+    each_in_time("applications", issuer::BODY_LIMIT, kinds);
+    let kinds = [
+        ("200\n\n{\"access_policies\":[{\"identity\":\"\"}", ",{\"identity\":\"\"}", "]}"),
+        ("200\n\n{\"filters\":[{}", ",{}", "]}"),
+        ("200\n\n{\"access_permissions\":[{}", ",{}", "]}"),
+        ("200\n\n{\"filters\":[{\"or\":[\"\"", ",\"\"", "]}]}"),
+    ];
+    each_in_time("access_policies", issuer::BODY_LIMIT, kinds);
+    each_in_time("moment", issuer::BODY_LIMIT, [("2022-09-21T16:43:19.", "0", "Z")]);
 }
 
 #[test]

@@ -108,4 +108,4 @@ macro_rules! readers {
     };
 }
 
-readers!(request response lines given item grant assets config state text session git kubectl origin jwt curl curl_answer);
+readers!(request response lines given item grant assets applications access_policies moment config state text session git kubectl origin jwt curl curl_answer);

@@ -1,4 +1,5 @@
-//! `cargo demo`: the whole job, for real, in a temporary home. Tells what it does, and leaves nothing behind.
+//! `cargo demo`: the whole job, for real, in a temporary home. Tells what it does, and leaves nothing behind. `cargo demo full`
+//! walks the guide before it as well, from an Owner's profile to assets.
 
 #[cfg(target_os = "linux")]
 mod linux;

@@ -9,7 +9,7 @@ use dt_cred_tests::{
 };
 
 /// What is typed, and what the shell makes of it: a command, an option, a value, a value behind `=`, a file, a store that
-/// a nested command takes. `@` is the profile of a daemon that runs, `@@` how its name begins.
+/// a nested command takes, a nested command. `@` is the profile of a daemon that runs, `@@` how its name begins.
 const TYPED: &[(&str, &str)] = &[
     ("dt-cred unl", "dt-cred unlock"),
     ("dt-cred get --fr", "dt-cred get --fresh"),
@@ -18,6 +18,9 @@ const TYPED: &[(&str, &str)] = &[
     ("dt-cred login --ca-file root-of", "dt-cred login --ca-file root-of-trust.pem"),
     ("dt-cred login --ca-file=root-of", "dt-cred login --ca-file=root-of-trust.pem"),
     ("dt-cred keyring move --to keyu", "dt-cred keyring move --to keyutils"),
+    ("dt-cred integration rot", "dt-cred integration rotate"),
+    ("dt-cred integration rotate @@", "dt-cred integration rotate @"),
+    ("dt-cred integration list --as @@", "dt-cred integration list --as @"),
     ("dt-cred get -p @@", "dt-cred get -p @"),
     ("dt-cred --profile=@@", "dt-cred --profile=@"),
     ("dt-cred completions power", "dt-cred completions powershell"),

@@ -159,6 +159,42 @@ fn the_units_run_the_job_and_hold_the_daemon_and_without_a_token_nothing_is_sent
     machine.run("test ! -e assets.json", "").done();
 }
 
+#[test]
+fn a_timer_has_secrets_replaced_that_end_soon_and_says_where_one_could_not_be() {
+    let Some(machine) = Machine::with(&["systemd-analyze"]) else { return };
+    let (sandbox, days) = (&machine.sandbox, |days: u32| days * 24 * 3600);
+    let owner = Account::owner_at(sandbox);
+    machine.run("dt-cred store -p owner", &format!("{}keyring=keyutils\n", owner.lines())).done();
+    for (name, lifetime) in [("later", days(365)), ("soon", days(10))] {
+        sandbox.set(|settings| settings.secret_lifetime = lifetime);
+        machine.run(&format!("dt-cred integration create {name} --as owner --keyring keyutils"), "").done();
+    }
+    for unit in ["rotate.service", "rotate.timer"] {
+        machine.write(&format!(".config/systemd/user/{unit}"), &machine.block(unit));
+    }
+    machine.run(&machine.block("enable rotation"), "").done();
+    let verified = machine.run(
+        "systemd-analyze --user --man=no verify .config/systemd/user/*.service .config/systemd/user/*.timer",
+        "",
+    );
+    assert_eq!((verified.code, verified.stderr.as_str()), (Some(0), ""), "{verified:?}");
+    let listed = machine.run("systemctl --user list-timers --no-legend rotate.timer", "").done();
+    assert!(listed.contains("rotate.service") && !listed.starts_with("n/a"), "{listed}");
+    let regenerated = || sandbox.counts().api.applications.regenerated;
+    machine.run("systemctl --user start rotate.service", "").done();
+    assert_eq!(regenerated(), 1, "of the one that ends soon alone");
+    machine.run("dt-cred get -p soon --fresh", "").done();
+    let status = machine.run("dt-cred status", "").done();
+    assert!(
+        status.contains("\nsoon: its secret ends in ") && !status.contains("\nlater: its secret"),
+        "{status}"
+    );
+    machine.run("dt-cred erase -p owner", "").done();
+    assert_eq!(machine.run("systemctl --user start rotate.service", "").code, Some(1));
+    let failed = machine.run("systemctl --user show --value --property=ExecMainStatus rotate.service", "");
+    assert_eq!((failed.done().as_str(), regenerated()), ("5\n", 1));
+}
+
 /// Lets `here`, another user of the machine, reach `you` as `box`.
 const SERVE: &str = r#"
 set -eu

@@ -69,22 +69,45 @@ pub fn give_back_memory() {
     }
 }
 
-/// Has the system map no more of this program than what it runs from now on: the file stays in the page cache, and each 64 KiB of
-/// it are back at a fault. What has run once would be held for good, and most of that runs for a fetch alone.
+/// Has the system map no more of this program and its libraries than what runs from now on: the files stay in the page cache, and each
+/// 64 KiB of them are back at a fault. What has run once would be held for good, and most of that runs for a fetch alone.
 pub fn unmap_program() {
-    #[expect(
-        unsafe_code,
-        reason = "the linker's names for the program's beginning and its instructions' end (end(3))"
-    )]
-    unsafe extern "C" {
-        static __executable_start: u8;
-        static etext: u8;
+    #[expect(unsafe_code, reason = "dl_iterate_phdr(3) has no safe wrapper")]
+    // SAFETY: `unmap` is such a function, and takes no data.
+    unsafe {
+        libc::dl_iterate_phdr(Some(unmap), std::ptr::null_mut());
     }
-    let (start, end) = (&raw const __executable_start, &raw const etext);
-    let length = (end.addr() - start.addr()) / page_size() * page_size();
-    #[expect(unsafe_code, reason = "madvise(2) can take away what is there")]
-    // SAFETY: these whole pages are the file's own, to which nothing of this process writes, and the kernel reads them again.
-    let _ = unsafe { madvise(start.cast_mut().cast(), length, Advice::LinuxDontNeed) };
+}
+
+/// Unmaps what nobody may write to of one file that is loaded (elf(5)).
+#[expect(
+    unsafe_code,
+    reason = "what is loaded is told by pointers, and madvise(2) can take away what is there"
+)]
+unsafe extern "C" fn unmap(
+    file: *mut libc::dl_phdr_info,
+    _: libc::size_t,
+    _: *mut libc::c_void,
+) -> libc::c_int {
+    // SAFETY: the loader gives its own description of a file, for the time of this call.
+    let (base, headers) = unsafe {
+        let file = &*file;
+        (file.dlpi_addr, std::slice::from_raw_parts(file.dlpi_phdr, file.dlpi_phnum.into()))
+    };
+    let fixed = headers.iter().filter(|part| part.p_type == libc::PT_LOAD && part.p_flags & libc::PF_W == 0);
+    for part in fixed {
+        let page = page_size();
+        let (Ok(start), Ok(length)) = (usize::try_from(base + part.p_vaddr), usize::try_from(part.p_memsz))
+        else {
+            continue;
+        };
+        let (first, end) = (start / page * page, (start + length).next_multiple_of(page));
+        // SAFETY: these whole pages are the file's own, to which nothing of this process writes, and the kernel reads them again.
+        let _ = unsafe {
+            madvise(std::ptr::with_exposed_provenance_mut(first), end - first, Advice::LinuxDontNeed)
+        };
+    }
+    0
 }
 
 /// Whether other processes of this user are kept from this one's memory; how, and why not.

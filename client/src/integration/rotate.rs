@@ -52,7 +52,7 @@ fn all(asking: &Asking, due: Option<u64>) -> Result<(), Failure> {
         let rotate = Rotate { profile: profile.clone(), client_id: None, keyring: None, due };
         let line = match one(asking, rotate) {
             Ok(rotated) => told(&rotated),
-            // It is of another service than the Owner's.
+            // It is of another service than the Owner's, or no integration at all.
             Err(failure) if failure.kind == FailureKind::Usage => {
                 format!("profile {profile}: left as it is: {failure}\n")
             }

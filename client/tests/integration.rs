@@ -7,7 +7,7 @@ use std::{io::Write, process::Stdio, sync::mpsc};
 use dt_cred_proto::{
     frame::encode,
     message::{
-        Action, Claim, Create, Created, Defence, Failure, FailureKind, Grant, Granted, Integration,
+        Action, Claim, Create, Created, Defence, Failure, FailureKind, Get, Grant, Granted, Integration,
         IntegrationSubject, Integrations, Keyring, Manage, Managed, Operation, Policies, Policy,
         ProfileState, ProfileStatus, Response, Rotate, Rotated, Save, SecretStatus, Status, Stored,
     },
@@ -339,6 +339,47 @@ fn of_all_profiles_each_has_a_line_what_fails_keeps_none_of_the_others_and_the_f
         vec![status(&["a"]), rotated("a", None)],
     );
     assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_profile_that_holds_nothing_is_left_as_it_is_unless_the_owner_holds_nothing_either() {
+    let words = &["integration", "rotate", "--due", "30d", "--all", "--as", "boss"];
+    let failed = |kind| Response::Failed(Failure::new(kind, "it says so"));
+    let nothing = || failed(FailureKind::NothingStored);
+    for (owner, code, told) in [
+        // Of an Owner that cannot be used now, nothing is known.
+        (failed(FailureKind::TryLater), 0, "profile a: left as it is: it says so\n"),
+        (nothing(), 5, "profile a: failed: it says so\n"),
+    ] {
+        let (outcome, heard) = asked(words, vec![status(&["a"]), nothing(), owner]);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(code), told));
+        let [.., Operation::Get(get)] = &heard[..] else { panic!("the Owner's token is asked for") };
+        assert!(*get == Get { profile: Some(name("boss")), ..Get::default() });
+    }
+}
+
+#[test]
+fn a_secret_that_comes_from_where_it_can_only_be_read_is_not_to_be_rotated() {
+    let source = ProfileStatus { keyring: Some(Keyring::Command), ..known("a") };
+    let status = || match status(&[]) {
+        Response::Status(status) => {
+            Response::Status(Box::new(Status { profiles: vec![source.clone()], ..*status }))
+        }
+        _ => panic!("a status"),
+    };
+    let unchanged = || {
+        let (profile, client_id) = (name("a"), id());
+        managed(Managed::Rotated(Rotated { profile, client_id, valid_until: None, stored: None }))
+    };
+    let told = "profile a: nothing was changed, as it is not known until when its secret is valid: it comes from an external \
+                command, which alone can give another one\n";
+    let due = ["--due", "30d", "--as", "boss"];
+    let (outcome, _) =
+        asked(&[&["integration", "rotate", "--all"], &due[..]].concat(), vec![status(), unchanged()]);
+    outcome.said(told);
+    let (outcome, _) =
+        asked(&[&["integration", "rotate", "a"], &due[..]].concat(), vec![unchanged(), status()]);
+    outcome.said(told);
 }
 
 #[cfg(target_os = "linux")]

@@ -100,8 +100,18 @@ fn created(secret: Option<&str>) -> Managed {
 
 #[test]
 fn what_is_made_is_what_was_asked_for_and_is_kept_under_its_own_name_unless_another_is_given() {
-    let words =
-        &["integration", "create", "Machine", "--as", "boss", "--claim", "a=b=c", "--claim", "d=", "--owner"];
+    let words = &[
+        "integration",
+        "create",
+        "Machine",
+        "--as",
+        "boss",
+        "--claim",
+        "a=b=c",
+        "--claim",
+        "d=e",
+        "--owner",
+    ];
     let (outcome, heard) = asked(words, vec![managed(created(None))]);
     outcome.said(&format!(
         "created integration \"Machine\", client id {ID}; its secret is valid until 2096-10-02T07:06:40Z\n\
@@ -111,7 +121,7 @@ fn what_is_made_is_what_was_asked_for_and_is_kept_under_its_own_name_unless_anot
     let claim = |name: &str, value: &str| Claim { name: name.into(), value: value.into() };
     let expected = Create {
         display_name: "Machine".into(),
-        claims: vec![claim("a", "b=c"), claim("d", "")],
+        claims: vec![claim("a", "b=c"), claim("d", "e")],
         owner: true,
         save: Some(Save { profile: name("Machine"), keyring: None }),
         reveal: false,
@@ -241,10 +251,19 @@ fn what_would_be_sent_is_shown_and_what_was_granted_is_told() {
 #[test]
 fn where_no_answer_comes_to_what_changes_something_it_says_what_may_be_there_and_asks_once() {
     let list = "dt-cred integration list --as boss tells";
+    let made = format!(
+        "{list}; one that stands there without a profile gets a secret by dt-cred integration rotate m --as boss --client-id \
+         ID, or goes by dt-cred integration delete ID --as boss"
+    );
     for (words, told) in [
         (&["create", "m"][..], list.to_owned()),
+        (&["create", "A m", "--save", "m"], made),
         (&["delete", ID, "--yes"], list.to_owned()),
-        (&["rotate", "ci"], "dt-cred integration rotate ci --as boss finishes it".to_owned()),
+        (
+            &["rotate", "ci"],
+            "profile ci has another secret now: dt-cred integration rotate ci --as boss finishes it"
+                .to_owned(),
+        ),
         (&["rotate", "ci", "--client-id", ID], format!("rotate ci --as boss --client-id {ID} finishes it")),
         (&["grant", "ci"], "dt-cred integration grants ci --as boss tells".to_owned()),
         (&["revoke", ID, "--yes"], "the same command again tells".to_owned()),

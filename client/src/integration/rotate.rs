@@ -30,10 +30,12 @@ pub(super) fn run(settings: &Settings, arguments: RotateArguments) -> Result<(),
 }
 
 fn one(asking: &Asking, rotate: Rotate) -> Result<Rotated, Failure> {
+    let profile = &rotate.profile;
     let client_id = rotate.client_id.map(|id| format!(" --client-id {id}")).unwrap_or_default();
     let unknown = format!(
-        "it is not known whether it has another secret now: dt-cred integration rotate {} --as {}{client_id} finishes it",
-        rotate.profile, asking.owner
+        "it is not known whether profile {profile} has another secret now: dt-cred integration rotate {profile} --as \
+         {}{client_id} finishes it",
+        asking.owner
     );
     match asking.change(Action::Rotate(rotate), || unknown)? {
         Managed::Rotated(rotated) => Ok(rotated),

@@ -379,26 +379,28 @@ fn a_profile_that_holds_nothing_is_left_as_it_is_unless_the_owner_holds_nothing_
 
 #[test]
 fn a_secret_that_comes_from_where_it_can_only_be_read_is_not_to_be_rotated() {
-    let source = ProfileStatus { keyring: Some(Keyring::Command), ..known("a") };
-    let status = || match status(&[]) {
-        Response::Status(status) => {
-            Response::Status(Box::new(Status { profiles: vec![source.clone()], ..*status }))
-        }
-        _ => panic!("a status"),
-    };
     let unchanged = || {
         let (profile, client_id) = (name("a"), id());
         managed(Managed::Rotated(Rotated { profile, client_id, valid_until: None, stored: None }))
     };
-    let told = "profile a: nothing was changed, as it is not known until when its secret is valid: it comes from an external \
-                command, which alone can give another one\n";
-    let due = ["--due", "30d", "--as", "boss"];
-    let (outcome, _) =
-        asked(&[&["integration", "rotate", "--all"], &due[..]].concat(), vec![status(), unchanged()]);
-    outcome.said(told);
-    let (outcome, _) =
-        asked(&[&["integration", "rotate", "a"], &due[..]].concat(), vec![unchanged(), status()]);
-    outcome.said(told);
+    for (keyring, next) in [
+        (Keyring::Command, "it comes from an external command, which alone can give another one"),
+        (Keyring::Memory, "rotate it once without --due"),
+    ] {
+        let status = || {
+            let Response::Status(status) = status(&[]) else { panic!("a status") };
+            let profiles = vec![ProfileStatus { keyring: Some(keyring), ..known("a") }];
+            Response::Status(Box::new(Status { profiles, ..*status }))
+        };
+        let told = format!(
+            "profile a: nothing was changed, as it is not known until when its secret is valid: {next}\n"
+        );
+        for (whose, answers) in [("--all", vec![status(), unchanged()]), ("a", vec![unchanged(), status()])] {
+            let (outcome, _) =
+                asked(&["integration", "rotate", whose, "--due", "30d", "--as", "boss"], answers);
+            outcome.said(&told);
+        }
+    }
 }
 
 #[cfg(target_os = "linux")]

@@ -7,7 +7,7 @@ use std::{io::Write, process::Stdio, sync::mpsc};
 use dt_cred_proto::{
     frame::encode,
     message::{
-        Action, Claim, Create, Created, Defence, Failure, FailureKind, Grant, Granted, Integration,
+        Action, Claim, Create, Created, Defence, Failure, FailureKind, Get, Grant, Granted, Integration,
         IntegrationSubject, Integrations, Keyring, Manage, Managed, Operation, Policies, Policy,
         ProfileState, ProfileStatus, Response, Rotate, Rotated, Save, SecretStatus, Status, Stored,
     },
@@ -100,8 +100,18 @@ fn created(secret: Option<&str>) -> Managed {
 
 #[test]
 fn what_is_made_is_what_was_asked_for_and_is_kept_under_its_own_name_unless_another_is_given() {
-    let words =
-        &["integration", "create", "Machine", "--as", "boss", "--claim", "a=b=c", "--claim", "d=", "--owner"];
+    let words = &[
+        "integration",
+        "create",
+        "Machine",
+        "--as",
+        "boss",
+        "--claim",
+        "a=b=c",
+        "--claim",
+        "d=e",
+        "--owner",
+    ];
     let (outcome, heard) = asked(words, vec![managed(created(None))]);
     outcome.said(&format!(
         "created integration \"Machine\", client id {ID}; its secret is valid until 2096-10-02T07:06:40Z\n\
@@ -111,7 +121,7 @@ fn what_is_made_is_what_was_asked_for_and_is_kept_under_its_own_name_unless_anot
     let claim = |name: &str, value: &str| Claim { name: name.into(), value: value.into() };
     let expected = Create {
         display_name: "Machine".into(),
-        claims: vec![claim("a", "b=c"), claim("d", "")],
+        claims: vec![claim("a", "b=c"), claim("d", "e")],
         owner: true,
         save: Some(Save { profile: name("Machine"), keyring: None }),
         reveal: false,
@@ -241,10 +251,19 @@ fn what_would_be_sent_is_shown_and_what_was_granted_is_told() {
 #[test]
 fn where_no_answer_comes_to_what_changes_something_it_says_what_may_be_there_and_asks_once() {
     let list = "dt-cred integration list --as boss tells";
+    let made = format!(
+        "{list}; one that stands there without a profile gets a secret by dt-cred integration rotate m --as boss --client-id \
+         ID, or goes by dt-cred integration delete ID --as boss"
+    );
     for (words, told) in [
         (&["create", "m"][..], list.to_owned()),
+        (&["create", "A m", "--save", "m"], made),
         (&["delete", ID, "--yes"], list.to_owned()),
-        (&["rotate", "ci"], "dt-cred integration rotate ci --as boss finishes it".to_owned()),
+        (
+            &["rotate", "ci"],
+            "profile ci has another secret now: dt-cred integration rotate ci --as boss finishes it"
+                .to_owned(),
+        ),
         (&["rotate", "ci", "--client-id", ID], format!("rotate ci --as boss --client-id {ID} finishes it")),
         (&["grant", "ci"], "dt-cred integration grants ci --as boss tells".to_owned()),
         (&["revoke", ID, "--yes"], "the same command again tells".to_owned()),
@@ -339,6 +358,49 @@ fn of_all_profiles_each_has_a_line_what_fails_keeps_none_of_the_others_and_the_f
         vec![status(&["a"]), rotated("a", None)],
     );
     assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_profile_that_holds_nothing_is_left_as_it_is_unless_the_owner_holds_nothing_either() {
+    let words = &["integration", "rotate", "--due", "30d", "--all", "--as", "boss"];
+    let failed = |kind| Response::Failed(Failure::new(kind, "it says so"));
+    let nothing = || failed(FailureKind::NothingStored);
+    for (owner, code, told) in [
+        // Of an Owner that cannot be used now, nothing is known.
+        (failed(FailureKind::TryLater), 0, "profile a: left as it is: it says so\n"),
+        (nothing(), 5, "profile a: failed: it says so\n"),
+    ] {
+        let (outcome, heard) = asked(words, vec![status(&["a"]), nothing(), owner]);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(code), told));
+        let [.., Operation::Get(get)] = &heard[..] else { panic!("the Owner's token is asked for") };
+        assert!(*get == Get { profile: Some(name("boss")), ..Get::default() });
+    }
+}
+
+#[test]
+fn a_secret_that_comes_from_where_it_can_only_be_read_is_not_to_be_rotated() {
+    let unchanged = || {
+        let (profile, client_id) = (name("a"), id());
+        managed(Managed::Rotated(Rotated { profile, client_id, valid_until: None, stored: None }))
+    };
+    for (keyring, next) in [
+        (Keyring::Command, "it comes from an external command, which alone can give another one"),
+        (Keyring::Memory, "rotate it once without --due"),
+    ] {
+        let status = || {
+            let Response::Status(status) = status(&[]) else { panic!("a status") };
+            let profiles = vec![ProfileStatus { keyring: Some(keyring), ..known("a") }];
+            Response::Status(Box::new(Status { profiles, ..*status }))
+        };
+        let told = format!(
+            "profile a: nothing was changed, as it is not known until when its secret is valid: {next}\n"
+        );
+        for (whose, answers) in [("--all", vec![status(), unchanged()]), ("a", vec![unchanged(), status()])] {
+            let (outcome, _) =
+                asked(&["integration", "rotate", whose, "--due", "30d", "--as", "boss"], answers);
+            outcome.said(&told);
+        }
+    }
 }
 
 #[cfg(target_os = "linux")]

@@ -51,6 +51,10 @@ pub(super) fn with_globals(root: Command) -> Command {
     let globals: Vec<_> = root.get_arguments().cloned().collect();
     root.mut_args(|arg| arg.global(false)).mut_subcommands(|command| match name(&command) {
         Some(_) => command,
+        // It takes another profile, and refuses this one.
+        None if command.get_name() == "integration" => command.args(
+            globals.iter().cloned().map(|arg| if arg.get_id() == "profile" { arg.hide(true) } else { arg }),
+        ),
         None => command.args(globals.iter().cloned()),
     })
 }

@@ -206,8 +206,10 @@ fn text(word: &str) -> Result<Text, &'static str> {
 
 fn claim(word: &str) -> Result<Claim, &'static str> {
     let (name, value) = word.split_once('=').ok_or("a claim is a name, = and a value")?;
-    let value = if value.is_empty() { Text::default() } else { text(value)? };
-    Ok(Claim { name: text(name)?, value })
+    if value.is_empty() {
+        return Err("it has no value: give it a value");
+    }
+    Ok(Claim { name: text(name)?, value: text(value)? })
 }
 
 #[cfg(test)]
@@ -271,7 +273,7 @@ mod tests {
             &["rotate", "--as", "o", "--due", "30d", "--all"][..],
             &["rotate", "a", "--as", "o", "--due", "30d"],
             &["rotate", "a", "--as", "o", "--client-id", ID, "--keyring", "keyutils"],
-            &["create", "Our machine", "--as", "o", "--claim", "k=a=b", "--claim", "e=", "--save", "m"],
+            &["create", "Our machine", "--as", "o", "--claim", "k=a=b", "--claim", "e==", "--save", "m"],
         ] {
             assert!(command(words).is_ok(), "{words:?}: {:?}", command(words));
         }
@@ -281,10 +283,12 @@ mod tests {
     fn a_claim_is_what_stands_before_the_first_equals_sign_and_what_stands_behind_it() {
         let claim = |name: &str, value: &str| Claim { name: name.into(), value: value.into() };
         let Ok(IntegrationCommand::Create(create)) =
-            command(&["create", "a", "--as", "o", "--claim", "k=a=b", "--claim", "e="])
+            command(&["create", "a", "--as", "o", "--claim", "k=a=b", "--claim", "e=="])
         else {
             panic!("understood");
         };
-        assert_eq!(create.claims, [claim("k", "a=b"), claim("e", "")]);
+        assert_eq!(create.claims, [claim("k", "a=b"), claim("e", "=")]);
+        let refused = command(&["create", "a", "--as", "o", "--claim", "k="]).expect_err("no value");
+        assert!(refused.contains("give it a value"), "{refused}");
     }
 }

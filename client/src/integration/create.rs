@@ -57,9 +57,11 @@ pub(super) fn run(settings: &Settings, arguments: CreateArguments) -> Result<(),
         None => display_name.as_str().parse().map_err(|_| CreateError::NoProfile(display_name.clone()))?,
     };
     let asking = Asking { settings, owner: by.owner };
+    let by = &asking.owner;
     let unknown = format!(
-        "it is not known whether the integration \"{display_name}\" was made: dt-cred integration list --as {} tells",
-        asking.owner
+        "it is not known whether the integration \"{display_name}\" was made: dt-cred integration list --as {by} tells; one that \
+         stands there without a profile gets a secret by dt-cred integration rotate {profile} --as {by} --client-id ID, or goes \
+         by dt-cred integration delete ID --as {by}"
     );
     let save = Some(Save { profile, keyring });
     let create = Create { display_name, claims, owner, save, reveal: print_secret };

@@ -5,7 +5,7 @@ use dt_cred_proto::{
     uuid::Uuid,
 };
 
-use super::{Asking, confirmed::Person, joined, json, list::another, word};
+use super::{Asking, confirmed::Person, joined, json, list::Pages, word};
 use crate::{columns, daemon, output};
 
 const COLUMNS: usize = 5;
@@ -47,14 +47,14 @@ pub(super) fn revoke(asking: &Asking, id: Uuid, yes: bool) -> Result<(), Failure
 /// Those of every page.
 fn all(asking: &Asking, subject: &IntegrationSubject) -> Result<Policies, Failure> {
     let deadline = asking.deadline();
-    let (mut policies, mut page) = (Vec::new(), None);
+    let (mut policies, mut page, mut pages) = (Vec::new(), None, Pages::default());
     loop {
-        let action = Action::Policies { subject: subject.clone(), page: page.clone() };
+        let action = Action::Policies { subject: subject.clone(), page };
         let Managed::Policies(found) = asking.look(action, deadline)? else {
             return Err(daemon::unexpected());
         };
+        page = pages.another(found.policies.len(), found.next)?;
         policies.extend(found.policies);
-        page = another(page.as_deref(), found.next)?;
         if page.is_none() {
             return Ok(Policies { client_id: found.client_id, policies, next: None });
         }

@@ -1,6 +1,6 @@
 //! `dt-cred integration list`: every integration of the tenancy.
 
-use std::fmt::Write;
+use std::{collections::BTreeSet, fmt::Write};
 
 use dt_cred_proto::message::{Action, Failure, FailureKind, Integration, Integrations, Managed};
 
@@ -26,32 +26,58 @@ pub(super) fn run(asking: &Asking, json: bool) -> Result<(), Failure> {
 fn all(asking: &Asking) -> Result<Integrations, Failure> {
     let deadline = asking.deadline();
     let mut all = Integrations { integrations: Vec::new(), next: None, unread: Vec::new() };
+    let mut pages = Pages::default();
     loop {
-        let page = all.next.clone();
+        let page = all.next.take();
         let Managed::Integrations(found) = asking.look(Action::List { page }, deadline)? else {
             return Err(daemon::unexpected());
         };
+        all.next = pages.another(found.integrations.len(), found.next)?;
         all.integrations.extend(found.integrations);
         all.unread = found.unread;
-        all.next = another(all.next.as_deref(), found.next)?;
         if all.next.is_none() {
             return Ok(all);
         }
     }
 }
 
-/// The page behind this one, where there is one.
-///
-/// # Errors
-/// That it is the same one: there would be no end.
-pub(super) fn another(this: Option<&str>, next: Option<String>) -> Result<Option<String>, Failure> {
-    if next.is_some() && next.as_deref() == this {
-        return Err(Failure::new(
-            FailureKind::Other,
-            "the service names the same page of its list again and again: try again, or ask its support",
-        ));
+/// The most entries that are read of one list: no tenancy has as many, and all of them are in memory.
+const ENTRIES: usize = 10_000;
+
+/// What was read of a list.
+#[derive(Default)]
+pub(super) struct Pages {
+    /// The pages that were named, behind the first one.
+    named: BTreeSet<String>,
+    entries: usize,
+}
+
+impl Pages {
+    /// The page behind this one, which has so many entries, where there is one.
+    ///
+    /// # Errors
+    /// That it was named before, or that there are too many entries: there would be no end.
+    pub(super) fn another(
+        &mut self,
+        entries: usize,
+        next: Option<String>,
+    ) -> Result<Option<String>, Failure> {
+        let endless = |what: &str| Err(Failure::new(FailureKind::Other, what));
+        // An empty page is one step nearer to the end as well.
+        self.entries = self.entries.saturating_add(entries.max(1));
+        if self.entries > ENTRIES {
+            return endless(
+                "the service's list has more than 10,000 entries, and no more are read: look at it in the service's web \
+                 interface, or ask its support",
+            );
+        }
+        match next {
+            Some(next) if !self.named.insert(next.clone()) => endless(
+                "the service names the same page of its list again and again: try again, or ask its support",
+            ),
+            next => Ok(next),
+        }
     }
-    Ok(next)
 }
 
 fn table(all: &Integrations, now: i64) -> String {
@@ -127,9 +153,26 @@ profile locked: its credentials could not be read, so that it stands at no integ
     #[test]
     fn a_list_has_an_end() {
         let page = |name: &str| Some(name.to_owned());
-        assert_eq!(another(None, page("2")), Ok(page("2")));
-        assert_eq!(another(Some("2"), page("3")), Ok(page("3")));
-        assert_eq!(another(Some("2"), None), Ok(None));
-        assert!(another(Some("2"), page("2")).is_err());
+        let mut pages = Pages::default();
+        for named in ["2", "3"] {
+            assert_eq!(pages.another(1, page(named)), Ok(page(named)));
+        }
+        assert_eq!(pages.another(1, None), Ok(None));
+        // Whichever of them it is.
+        for named in ["2", "3"] {
+            assert!(pages.another(1, page(named)).is_err());
+        }
+    }
+
+    #[test]
+    fn a_list_is_read_up_to_ten_thousand_entries_and_an_empty_page_counts_as_one() {
+        let mut pages = Pages::default();
+        assert_eq!(pages.another(ENTRIES, None), Ok(None));
+        let failure = pages.another(0, None).expect_err("one too many");
+        assert_eq!((failure.kind, failure.kind.exit_code()), (FailureKind::Other, 8));
+        assert!(failure.message.as_str().contains("more than 10,000 entries"), "{}", failure.message);
+        let mut pages = Pages::default();
+        let named = (0..=ENTRIES).find(|named| pages.another(0, Some(named.to_string())).is_err());
+        assert_eq!(named, Some(ENTRIES));
     }
 }

@@ -75,6 +75,12 @@ impl Asked<'_> {
             },
             429 => later(Why::Other, " (too many requests)"),
             408 | 500..=599 => later(if call.changes() { Why::Unknown } else { Why::Other }, ""),
+            // Of what has no body, whoever asked chose nothing that could be another.
+            400 | 409 | 411..=428 if call.body.is_none() => {
+                let what =
+                    format!("{answered}: it does not take what was asked for{reason}; tell whoever runs it");
+                refused(owner, FailureKind::Other, &what)
+            }
             400 | 409 | 411..=428 => {
                 let what = format!(
                     "{answered}: it does not take what was asked for{reason}; ask for something else"
@@ -199,7 +205,10 @@ mod tests {
                     }
                     429 => (Why::Other, TryLater, "it asks to wait 3 s"),
                     408 | 500..=599 => (open, TryLater, "try again later"),
-                    400 | 409 | 411..=428 => (Why::Other, Usage, "ask for something else"),
+                    400 | 409 | 411..=428 if call.body.is_some() => {
+                        (Why::Other, Usage, "ask for something else")
+                    }
+                    400 | 409 | 411..=428 => (Why::Other, Other, "tell whoever runs it"),
                     _ => (open, Other, "tell whoever runs it"),
                 };
                 for body in [None, Some(&b"<html>"[..]), Some(b"{\"error\":3}"), Some(b"")] {

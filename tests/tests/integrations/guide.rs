@@ -1,6 +1,8 @@
 //! `dt-cred integration` as a person types it, against the sandbox's Applications and Access Policies APIs.
 
 #[cfg(target_os = "linux")]
+mod due;
+#[cfg(target_os = "linux")]
 mod processes;
 mod refusals;
 mod scene;

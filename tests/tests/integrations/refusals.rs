@@ -71,6 +71,8 @@ fn each_refusal_of_each_operation_says_what_it_means_and_what_to_do() {
     for (action, about, _) in actions(&tenancy) {
         let items = matches!(about, About::One | About::Change | About::Removal);
         let missing = if items { Other } else { Configuration };
+        // What is made is what somebody asked for in so many words.
+        let wrong = if about == About::Making { Usage } else { Other };
         let (no_such, rubbish) = match about {
             About::List | About::Making => {
                 ("no DataTrails is there", if changes(about) { Other } else { Configuration })
@@ -91,7 +93,7 @@ fn each_refusal_of_each_operation_says_what_it_means_and_what_to_do() {
             (Fault::html(500), TryLater, vec!["answered 500", "try again later"]),
             (
                 Fault::Answer { status: 400, headers: vec![], body: "{\"error\":\"odd name\"}".to_owned() },
-                Usage,
+                wrong,
                 vec!["answered 400", "odd name"],
             ),
             (Fault::html(200), rubbish, vec!["that can be understood"]),
@@ -182,9 +184,10 @@ fn a_reason_that_comes_with_a_secret_is_withheld() {
     let body = serde_json::json!({ "error": format!("no: {secret}"), "credentials": [{ "secret": secret }] });
     let fault = Fault::Answer { status: 400, headers: vec![], body: body.to_string() };
     tenancy.sandbox.set(|settings| settings.api_fault = Some(fault));
-    for (name, _, action) in actions(&tenancy) {
+    for (name, about, action) in actions(&tenancy) {
         let failure = tenancy.manage(action).err().expect("it is refused");
-        says(name, &failure, FailureKind::Usage, &["withheld"]);
+        let kind = if about == About::Making { FailureKind::Usage } else { FailureKind::Other };
+        says(name, &failure, kind, &["withheld"]);
         assert!(!failure.message.as_str().contains(secret), "{name}: {}", failure.message);
     }
 }

@@ -1,6 +1,7 @@
 //! What each command says where the service refuses it.
 
 use dt_cred_tests::issuer::Fault;
+use serde_json::json;
 
 use super::scene::Scene;
 
@@ -98,4 +99,26 @@ fn a_claim_that_is_not_an_integrations_own_to_choose_is_refused_before_anything_
         assert!(output.stderr.contains(name), "{output:?}");
     }
     assert!(scene.sandbox.api_requests().is_empty());
+}
+
+#[test]
+fn a_list_without_an_end_is_not_read_for_ever() {
+    let mut scene = Scene::in_memory();
+    let id = |number: usize| format!("0a1b2c3d-4e5f-6071-8293-{number:012x}");
+    let page = |of: std::ops::Range<usize>, next: usize| {
+        let page: Vec<_> =
+            of.map(|number| json!({ "client_id": id(number), "display_name": "machine" })).collect();
+        Fault::json(&json!({ "applications": page, "next_page_token": next.to_string() }).to_string())
+    };
+    let around = [page(0..1, 2), page(1..2, 3), page(2..3, 2)];
+    let too_long = (0..5).map(|number| page(number * 2001..(number + 1) * 2001, number));
+    for (pages, words) in
+        [(around.to_vec(), "the same page of its list"), (too_long.collect(), "more than 10,000 entries")]
+    {
+        scene.sandbox.set(|settings| settings.api_script = pages.into());
+        let output = scene.run("integration list --as OWNER");
+        assert_eq!((output.code, output.stdout.as_str()), (Some(8), ""), "{output:?}");
+        assert!(output.stderr.contains(words), "{output:?}");
+        scene.sandbox.set(|settings| assert!(settings.api_script.is_empty()));
+    }
 }

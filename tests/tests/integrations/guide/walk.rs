@@ -1,6 +1,7 @@
 //! The whole guide, from an Owner's profile to assets and back, with no secret in any output, log or file.
 
 use dt_cred_tests::{
+    issuer::Fault,
     parts::{http, keyring},
     user::User,
 };
@@ -120,6 +121,13 @@ fn a_secret_that_ends_soon_is_told_by_status_doctor_and_list_and_renewed_with_al
     scene.user.home.dt_cred_with(&["store", "-p", "elsewhere"], other).done();
     scene.sandbox.set(|settings| settings.secret_lifetime = 365 * 24 * 3600);
     let made = scene.sandbox.secrets().len();
+    // What the service does not take is no secret that may be left as it is.
+    let fault = Fault::Answer { status: 409, headers: vec![], body: String::new() };
+    scene.sandbox.set(|settings| settings.api_fault = Some(fault));
+    let refused = scene.run("integration rotate --due 30d --all --as OWNER");
+    assert_eq!(refused.code, Some(8), "{refused:?}");
+    assert!(refused.stdout.contains(&format!("profile {name}: failed: ")), "{refused:?}");
+    scene.sandbox.set(|settings| settings.api_fault = None);
     let told = scene.run("integration rotate --due 30d --all --as OWNER").done();
     assert_eq!((told.lines().count(), scene.sandbox.secrets().len()), (3, made + 1), "{told}");
     for line in [

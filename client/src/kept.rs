@@ -1,21 +1,8 @@
 //! Where credentials are kept, in words, and the sentence that tells it once they are.
 
-use dt_cred_proto::message::{Failure, Keyring, Response, Stored};
+use dt_cred_proto::message::{Failure, Response, Stored};
 
 use crate::{daemon, duration, output};
-
-/// A store's name as people know it.
-pub(crate) fn place(keyring: Keyring) -> &'static str {
-    match keyring {
-        Keyring::SecretService => "the Secret Service",
-        Keyring::Keyutils => "the kernel keyring",
-        Keyring::Keychain => "the macOS keychain",
-        Keyring::CredentialManager => "the Windows Credential Manager",
-        Keyring::Systemd => "systemd's credentials",
-        Keyring::Command => "an external command",
-        Keyring::Memory => "the daemon's memory",
-    }
-}
 
 /// Tells where the credentials are kept and for how long, and how long the token that proved them is valid.
 ///
@@ -33,11 +20,13 @@ pub(crate) fn sentence(stored: &Stored) -> String {
         Some(left) => format!("the token is valid for {}", duration::in_words(*left)),
         None => "not proven by a token".to_owned(),
     };
-    format!("kept as profile {profile} in {}, {lasts}; {proof}\n", place(*keyring))
+    format!("kept as profile {profile} in {}, {lasts}; {proof}\n", keyring.place())
 }
 
 #[cfg(test)]
 mod tests {
+    use dt_cred_proto::message::Keyring;
+
     use super::*;
 
     #[test]

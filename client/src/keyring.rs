@@ -9,7 +9,7 @@ use crate::{
     cli::{Globals, KeyringCommand},
     columns, daemon,
     deadline::Deadline,
-    error, kept, output,
+    error, output,
     settings::Settings,
 };
 
@@ -52,7 +52,7 @@ fn for_people(keyrings: &[KeyringStatus]) -> String {
     for KeyringStatus { keyring, lasts, items, .. } in keyrings {
         rows.extend(items.iter().map(|item| {
             let rest = if item.used { "" } else { "; not used" };
-            [item.profile.to_string(), format!("{}, {lasts}{rest}", kept::place(*keyring))]
+            [item.profile.to_string(), format!("{}, {lasts}{rest}", keyring.place())]
         }));
     }
     let mut text = if rows.is_empty() {
@@ -84,9 +84,9 @@ fn relocate(settings: &Settings, to: Keyring) -> Result<(), Failure> {
 fn sentence(moved: &Moved) -> String {
     let Moved { profile, from, keyring, lasts } = moved;
     if from == keyring {
-        return format!("profile {profile} is kept in {} already, {lasts}\n", kept::place(*keyring));
+        return format!("profile {profile} is kept in {} already, {lasts}\n", keyring.place());
     }
-    let (from, to) = (kept::place(*from), kept::place(*keyring));
+    let (from, to) = (from.place(), keyring.place());
     format!("moved profile {profile} from {from} to {to}, {lasts}\n")
 }
 

@@ -2,7 +2,7 @@
 
 use dt_cred_proto::message::{Failure, Keyring, Operation, Response, Unlock};
 
-use crate::{daemon, deadline::Deadline, kept, output, settings::Settings};
+use crate::{daemon, deadline::Deadline, output, settings::Settings};
 
 /// Opens the profile's keyring.
 ///
@@ -17,6 +17,6 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     Ok(output::write(match keyring {
         Keyring::Systemd => "systemd gives the credentials\n".to_owned(),
         Keyring::Command => "the keyring_command gives the credentials\n".to_owned(),
-        keyring => format!("{} is open\n", kept::place(keyring)),
+        keyring => format!("{} is open\n", keyring.place()),
     })?)
 }

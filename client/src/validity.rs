@@ -7,9 +7,6 @@ use dt_cred_proto::{message::SecretStatus, profile::Profile};
 
 use crate::duration::in_words;
 
-/// How long before its end a secret is warned of, in seconds.
-const AHEAD: i64 = 30 * 24 * 3600;
-
 /// Whether a secret is valid, and for how long.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Validity {
@@ -32,7 +29,7 @@ impl Validity {
     pub(crate) fn of(until: i64, now: i64) -> Self {
         match until.saturating_sub(now) {
             ..=0 => Self::Ended,
-            left @ 1..=AHEAD => Self::Ending(left.unsigned_abs()),
+            left @ 1..=SecretStatus::SOON => Self::Ending(left.unsigned_abs()),
             _ => Self::Valid,
         }
     }
@@ -108,8 +105,8 @@ mod tests {
     #[test]
     fn a_secret_is_warned_of_thirty_days_ahead_and_not_before() {
         for (left, validity) in [
-            (AHEAD + 1, Validity::Valid),
-            (AHEAD, Validity::Ending(2_592_000)),
+            (SecretStatus::SOON + 1, Validity::Valid),
+            (SecretStatus::SOON, Validity::Ending(2_592_000)),
             (1, Validity::Ending(1)),
             (0, Validity::Ended),
             (-1, Validity::Ended),
@@ -142,7 +139,7 @@ mod tests {
         };
         let told = |left, rotation| warnings(&secret(left, rotation), NOW);
         assert!(told(None, None).is_empty());
-        assert!(told(Some(AHEAD + 1), None).is_empty());
+        assert!(told(Some(SecretStatus::SOON + 1), None).is_empty());
         let mend = "dt-cred integration rotate ci --as OWNER puts another one in its place, as does dt-cred login -p ci one \
                     that is made elsewhere";
         let ends = format!("its secret ends in 12 d, at 2025-12-06T16:00:00Z: {mend}");

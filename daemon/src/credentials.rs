@@ -123,13 +123,12 @@ impl Credentials {
     /// # Errors
     /// Where they cannot be kept.
     pub fn with_secret(&self, issued: Issued) -> Result<Self, CredentialsError> {
-        let Issued { secret, valid_until } = issued;
         Self {
             scope: self.scope.clone(),
             audience: self.audience.clone(),
             resource: self.resource.clone(),
             rest: self.rest.clone(),
-            ..self.for_client(self.client_id.clone(), Issued { secret, valid_until })?
+            ..self.for_client(self.client_id.clone(), issued)?
         }
         .keepable()
     }

@@ -69,6 +69,12 @@ impl Asked<'_> {
         host(&self.credentials.token_url)
     }
 
+    /// Whether the secret has ended by its date.
+    pub(crate) fn secret_has_ended(&self) -> bool {
+        let now = self.now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        self.credentials.ends().is_some_and(|end| end <= i64::try_from(now).unwrap_or(i64::MAX))
+    }
+
     /// A failure that goes away by itself, or not.
     pub(crate) fn temporary(&self, what: &str) -> Declined {
         self.declined(Cause::Temporary, FailureKind::TryLater, &format!("{what}; try again later"))

@@ -99,7 +99,18 @@ async fn refuse<S: AsyncWrite + Unpin>(stream: &mut Incoming<S>, error: &FrameEr
 }
 
 async fn send<S: AsyncWrite + Unpin>(stream: &mut Incoming<S>, response: Response) -> io::Result<()> {
-    let frame = frame::encode(&response).map_err(io::Error::other)?;
+    let frame = match frame::encode(&response) {
+        // What was asked for was done: whoever waits must hear of it.
+        Err(error @ FrameError::TooLong { .. }) => {
+            tracing::warn!(%error, "an answer is longer than a client takes");
+            let message = format!(
+                "what was asked for was done, and its answer cannot be told ({error}): tell whoever runs the service"
+            );
+            frame::encode(&Response::Failed(Failure::new(FailureKind::Other, message)))
+        }
+        encoded => encoded,
+    }
+    .map_err(io::Error::other)?;
     // A client that reads slowly is waited for with one copy of its answer.
     drop(response);
     within(TRANSFER, stream.outgoing().write_all(&frame)).await

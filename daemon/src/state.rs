@@ -52,6 +52,9 @@ pub struct Kept {
     /// The last generation given, in milliseconds since the Unix epoch; 0 where none was.
     #[serde(default)]
     pub generation: u64,
+    /// Until when its secret is valid, in seconds since the Unix epoch, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<i64>,
     /// The owner as which a rotation of its secret began that has not ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation: Option<Profile>,
@@ -307,6 +310,24 @@ impl State {
             // One that was forgotten meanwhile must not be known again.
             if let Some(kept) = profiles.get_mut(profile) {
                 kept.generation = kept.generation.max(generation);
+            }
+        })
+    }
+
+    /// Notes until when the secret of `profile` is valid that `keyring` holds, if that is where it is kept.
+    ///
+    /// # Errors
+    /// [`StateError`]; the file is as it was then.
+    pub fn record_end(
+        &self,
+        profile: &Profile,
+        keyring: Keyring,
+        valid_until: Option<i64>,
+    ) -> Result<(), StateError> {
+        self.change(|profiles| {
+            // Of one that was moved or forgotten meanwhile it says nothing.
+            if let Some(kept) = profiles.get_mut(profile).filter(|kept| kept.keyring == Some(keyring)) {
+                kept.valid_until = valid_until;
             }
         })
     }

@@ -458,16 +458,19 @@ fn a_refusal_names_the_date_that_is_kept_of_the_secret() {
     let item = r#"{"v":1,"client_id":"i","client_secret":"secret-x","valid_until":"2022-09-21T16:43:19Z"}"#;
     let credentials = Credentials::parse(item).map_err(|e| e.to_string()).unwrap();
     let profile: Profile = "work".parse().unwrap();
-    let now = SystemTime::UNIX_EPOCH;
-    let asked = Asked { profile: &profile, credentials: &credentials, default_lifetime: DEFAULT, now };
-    let declined = judge(400, &HeaderMap::new(), br#"{"error":"invalid_client"}"#, &asked).err().unwrap();
-    assert!(
-        declined
-            .failure
-            .message
-            .as_str()
-            .contains("invalid_client (the secret is valid until 2022-09-21T16:43:19Z); enter")
-    );
+    // 2022-09-21T16:43:19Z.
+    let end = 1_663_778_599;
+    let said = |seconds| {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let asked = Asked { profile: &profile, credentials: &credentials, default_lifetime: DEFAULT, now };
+        let declined = judge(400, &HeaderMap::new(), br#"{"error":"invalid_client"}"#, &asked).err();
+        declined.unwrap().failure.message.as_str().to_owned()
+    };
+    let valid = "invalid_client (the secret is valid until 2022-09-21T16:43:19Z); enter new ones: dt-cred login -p work";
+    assert!(said(end - 1).ends_with(valid), "{}", said(end - 1));
+    let ended = "invalid_client (the secret ended at 2022-09-21T16:43:19Z); enter new ones: dt-cred login -p work, or have \
+                 another secret made: dt-cred integration rotate work --as OWNER, where";
+    assert!(said(end).contains(ended), "{}", said(end));
 }
 
 proptest::proptest! {

@@ -141,6 +141,33 @@ fn a_rotation_is_noted_until_it_has_ended_and_nothing_of_a_profile_that_was_neve
 }
 
 #[test]
+fn the_end_of_a_secret_is_noted_of_what_is_kept_there_and_goes_with_its_profile() {
+    let folder = folder();
+    put(folder.path(), "version = 1\n[profile.a]\nkeyring = \"keyutils\"\ngeneration = 5\n");
+    let state = State::open(folder.path()).unwrap();
+    let a = profile("a");
+    let noted = || State::open(folder.path()).unwrap().of(&a).and_then(|kept| kept.valid_until);
+    assert_eq!(noted(), None, "an older file says nothing of it");
+    state.record_end(&a, Keyring::SecretService, Some(1)).unwrap();
+    assert_eq!(noted(), None, "it is kept elsewhere");
+    for end in [i64::MIN, -1, 1_663_778_599, i64::MAX] {
+        state.record_end(&a, Keyring::Keyutils, Some(end)).unwrap();
+        assert_eq!(noted(), Some(end));
+    }
+    let text = fs::read_to_string(folder.path().join("state.toml")).unwrap();
+    assert!(text.contains("generation = 5\nvalid_until = 9223372036854775807\n"), "{text}");
+    state.record(&a, Keyring::SecretService).unwrap();
+    state.record_generation(&a, 6).unwrap();
+    assert_eq!(noted(), Some(i64::MAX), "it is the same secret");
+    state.record_end(&a, Keyring::SecretService, None).unwrap();
+    assert_eq!(noted(), None);
+    state.record_end(&a, Keyring::SecretService, Some(7)).unwrap();
+    state.forget(&a).unwrap();
+    state.record_end(&a, Keyring::SecretService, Some(7)).unwrap();
+    assert!(state.profiles().is_empty());
+}
+
+#[test]
 fn two_daemons_lose_nothing_of_each_other() {
     let folder = folder();
     let (one, two) = (State::open(folder.path()).unwrap(), State::open(folder.path()).unwrap());

@@ -109,7 +109,7 @@ impl Operation {
             Self::Test(_) => "test",
             Self::Examine(_) => "examine",
             Self::Lend(_) => "lend",
-            Self::Manage(_) => "manage",
+            Self::Manage(_) => "integration",
             Self::Secrets => "secrets",
         }
     }

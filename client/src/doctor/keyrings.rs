@@ -3,7 +3,6 @@
 use dt_cred_proto::message::{Failure, KeyringStatus, Verdict};
 
 use super::{Check, daemon::Seen};
-use crate::kept;
 
 /// The checks. A store that does not answer is a failure where the profile that is asked for is kept there.
 pub(super) fn checks(seen: &Seen) -> impl Iterator<Item = Check> + '_ {
@@ -27,7 +26,7 @@ fn judged(store: &KeyringStatus, keeps_wanted: bool, keeps_any: bool) -> Check {
                 1 => "1 profile is".to_owned(),
                 count => format!("{count} profiles are"),
             };
-            Check::ok(name, format!("{} answers, and is open; {items} in it, {lasts}", kept::place(*keyring)))
+            Check::ok(name, format!("{} answers, and is open; {items} in it, {lasts}", keyring.place()))
         }
         Some(Failure { message, .. }) => match (keeps_wanted, keeps_any) {
             (true, _) => Check::told(name, Verdict::Fails, message.clone()),

@@ -6,7 +6,7 @@ use dt_cred_proto::{
 };
 
 use super::Check;
-use crate::{duration::in_words, kept, status::State, validity};
+use crate::{duration::in_words, status::State, validity};
 
 /// The checks of every profile; the `wanted` one is what a `get` here would ask for.
 pub(super) fn checks(seen: &State, wanted: &Profile) -> Vec<Check> {
@@ -49,8 +49,8 @@ fn state(status: &ProfileStatus) -> String {
         (ProfileState::Valid | ProfileState::Failing, None) => "no token".to_owned(),
     };
     match (status.keyring, &status.lasts) {
-        (Some(keyring), Some(lasts)) => format!("{token}; kept in {}, {lasts}", kept::place(keyring)),
-        (Some(keyring), None) => format!("{token}; kept in {}", kept::place(keyring)),
+        (Some(keyring), Some(lasts)) => format!("{token}; kept in {}, {lasts}", keyring.place()),
+        (Some(keyring), None) => format!("{token}; kept in {}", keyring.place()),
         (None, _) => token,
     }
 }

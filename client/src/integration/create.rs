@@ -73,6 +73,14 @@ pub(super) fn run(settings: &Settings, arguments: CreateArguments) -> Result<(),
                 None => Ok(()),
             }
         }
+        Managed::Unkept { created, failure } => {
+            if let Some(secret) = created.secret.as_ref().filter(|_| print_secret)
+                && let Ok(line) = shown(&created, secret)
+            {
+                output::write(&*line)?;
+            }
+            Err(failure)
+        }
         _ => Err(daemon::unexpected()),
     }
 }
@@ -91,9 +99,7 @@ fn lines(created: &Created, owner: &Profile) -> String {
             kept::sentence(stored),
             stored.profile
         ),
-        None => format!(
-            "{made}\nits secret is kept nowhere: dt-cred integration rotate PROFILE --as {owner} --client-id {id} makes and keeps another one\n"
-        ),
+        None => format!("{made}\n"),
     }
 }
 
@@ -118,14 +124,14 @@ mod tests {
     use super::*;
     use crate::integration::list::tests::integration;
 
-    fn created(stored: bool) -> Created {
-        let stored = stored.then(|| Stored {
+    fn created() -> Created {
+        let stored = Stored {
             profile: "ci".parse().expect("a name"),
             keyring: Keyring::SecretService,
             lasts: "until it is erased".into(),
             expires_in_ms: Some(61 * 60_000),
-        });
-        Created { integration: integration(1), stored, secret: None }
+        };
+        Created { integration: integration(1), stored: Some(stored), secret: None }
     }
 
     #[test]
@@ -135,18 +141,13 @@ created integration \"Machine 1\", client id 00000000-0000-0000-0000-00000000000
 kept as profile ci in the Secret Service, until it is erased; the token is valid for 1 h 1 min
 next: dt-cred integration grant ci --as boss
 ";
-        assert_eq!(lines(&created(true), &"boss".parse().expect("a name")), expected);
-        let told = lines(&created(false), &"boss".parse().expect("a name"));
-        assert!(
-            told.contains("kept nowhere") && told.contains("rotate PROFILE --as boss --client-id 0"),
-            "{told}"
-        );
+        assert_eq!(lines(&created(), &"boss".parse().expect("a name")), expected);
     }
 
     #[test]
     fn a_secret_is_shown_in_one_line_or_not_at_all() {
         let line =
-            |text: &str| shown(&created(true), &Secret::new(text.to_owned())).map(|line| line.to_vec()).ok();
+            |text: &str| shown(&created(), &Secret::new(text.to_owned())).map(|line| line.to_vec()).ok();
         assert_eq!(line("dZ8QyM3kRb71HwXe").as_deref(), Some(&b"client secret: dZ8QyM3kRb71HwXe\n"[..]));
         for text in ["a b", "a\nb", "a\u{1b}[2J", "é"] {
             assert_eq!(line(text), None, "{text:?}");

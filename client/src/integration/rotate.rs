@@ -127,7 +127,7 @@ fn told(rotated: &Rotated, source: Option<Keyring>) -> String {
         (None, None) => {
             let next = match source {
                 Some(source) => {
-                    format!("it comes from {}, which alone can give another one", kept::place(source))
+                    format!("it comes from {}, which alone can give another one", source.place())
                 }
                 None => "rotate it once without --due".to_owned(),
             };

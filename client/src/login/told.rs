@@ -8,7 +8,7 @@ use dt_cred_proto::{
 };
 use serde_json::Value;
 
-use crate::{duration, format, kept};
+use crate::{duration, format};
 
 /// The claims of a DataTrails token by which people know their tenant, and what each is called.
 const CLAIMS: [(&str, &str); 3] = [("jit_tenant_id", "tenant"), ("jit_tier", "tier"), ("name", "name")];
@@ -27,7 +27,7 @@ pub(super) fn lines(stored: &Stored, token: Option<&Token>, url: &Text, named: O
         }
         None => "not proven by a token".to_owned(),
     };
-    let place = kept::place(*keyring);
+    let place = keyring.place();
     let option = named.map(|name| format!(" -p {name}")).unwrap_or_default();
     let path = if claims.iter().any(|(name, _)| *name == "tenant") { "/archivist/v2/assets" } else { "/…" };
     // What a shell would take for something else is not there to be copied.

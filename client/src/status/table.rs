@@ -12,7 +12,7 @@ use super::{
     json::word,
     look::{self, Look},
 };
-use crate::{columns, duration::in_words, kept, validity};
+use crate::{columns, duration::in_words, validity};
 
 /// Cells of the bar that shows how much of a token's life is left.
 const BAR: u64 = 10;
@@ -149,8 +149,8 @@ fn row(status: &Status, profile: &ProfileStatus, look: Look) -> [String; COLUMNS
     };
     let next = profile.next_fetch_in_ms.map_or("-".to_owned(), |next| format!("in {}", in_words(next)));
     let place = match (profile.keyring, &profile.lasts) {
-        (Some(keyring), Some(lasts)) => format!("{}, {lasts}", kept::place(keyring)),
-        (Some(keyring), None) => kept::place(keyring).to_owned(),
+        (Some(keyring), Some(lasts)) => format!("{}, {lasts}", keyring.place()),
+        (Some(keyring), None) => keyring.place().to_owned(),
         (None, _) => "-".to_owned(),
     };
     [

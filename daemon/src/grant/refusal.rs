@@ -19,6 +19,7 @@ const TERMINAL: [(&str, &str); 6] = [
     ("unsupported_grant_type", "give another endpoint: dt-cred login -p NAME --token-url URL"),
 ];
 const ENTER_NEW: &str = "enter new ones: dt-cred login -p NAME";
+const ROTATE: &str = ", or have another secret made: dt-cred integration rotate NAME --as OWNER, where the profile OWNER is an Owner's";
 
 pub(super) fn judge(status: u16, body: &[u8], headers: &HeaderMap, asked: &Asked<'_>) -> Declined {
     let (host, profile) = (asked.host(), asked.profile);
@@ -76,12 +77,13 @@ fn refused(code: &str, description: Option<&str>, mend: &str, asked: &Asked<'_>)
     let description = description.map(|text| format!(": {}", redaction.show(text))).unwrap_or_default();
     // An issuer calls an expired secret as it calls a wrong one.
     let until = asked.credentials.valid_until.as_deref().filter(|_| code == "invalid_client");
-    let until = until.map(|date| format!(" (the secret is valid until {})", redaction.show(date)));
-    let mend = mend.replace("NAME", asked.profile.as_str());
-    let what = format!(
-        "the issuer refused the credentials: {code}{description}{}; {mend}",
-        until.unwrap_or_default()
-    );
+    let (until, rotate) = match until.map(|date| (redaction.show(date), asked.secret_has_ended())) {
+        None => (String::new(), ""),
+        Some((date, false)) => (format!(" (the secret is valid until {date})"), ""),
+        Some((date, true)) => (format!(" (the secret ended at {date})"), ROTATE),
+    };
+    let mend = format!("{mend}{rotate}").replace("NAME", asked.profile.as_str());
+    let what = format!("the issuer refused the credentials: {code}{description}{until}; {mend}");
     asked.declined(Cause::Terminal, FailureKind::Refused, &what)
 }
 

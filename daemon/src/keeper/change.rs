@@ -22,6 +22,7 @@ use tokio::sync::oneshot;
 use super::{
     Keeper, Shared,
     attempt::Granted,
+    create::Made,
     item::{Item, left, locked},
     profile::Task,
     refusal::failure,
@@ -41,7 +42,7 @@ pub(super) enum Change {
     Store { store: Box<Store>, deadline: Duration, reply: oneshot::Sender<Result<Stored, Failure>> },
     Erase { also: BTreeSet<Keyring>, deadline: Duration, reply: oneshot::Sender<Result<bool, Failure>> },
     Move { to: Keyring, deadline: Duration, reply: oneshot::Sender<Result<Moved, Failure>> },
-    Create(Box<Asking<Create, Created>>),
+    Create(Box<Asking<Create, Made>>),
     Rotate(Box<Asking<Rotate, Rotated>>),
 }
 
@@ -50,7 +51,7 @@ pub(super) enum Changed {
     Stored { result: Result<Box<Kept>, Failure>, reply: oneshot::Sender<Result<Stored, Failure>> },
     Erased { result: Result<bool, Failure>, reply: oneshot::Sender<Result<bool, Failure>> },
     Moved { result: Result<Relocated, Failure>, reply: oneshot::Sender<Result<Moved, Failure>> },
-    Created { settled: Settled<Created>, reply: oneshot::Sender<Result<Created, Failure>> },
+    Created { settled: Settled<Made>, reply: oneshot::Sender<Result<Made, Failure>> },
     Rotated { settled: Settled<Rotated>, reply: oneshot::Sender<Result<Rotated, Failure>> },
 }
 
@@ -136,18 +137,24 @@ impl Task {
             }
             Changed::Created { settled: Settled { kept, answer }, reply } => {
                 let stored = kept.map(|kept| self.adopt(now, *kept));
-                self.heard(reply.send(answer.map(|created| Created { stored, ..created })).err());
+                let answer = answer
+                    .map(|Made { created, unkept }| Made { created: Created { stored, ..created }, unkept });
+                self.heard(reply.send(answer).err().and_then(|unheard| match unheard {
+                    Ok(made) => made.unkept,
+                    Err(error) => Some(error),
+                }));
             }
             Changed::Rotated { settled: Settled { kept, answer }, reply } => {
                 let stored = kept.map(|kept| self.adopt(now, *kept));
-                self.heard(reply.send(answer.map(|rotated| Rotated { stored, ..rotated })).err());
+                let answer = answer.map(|rotated| Rotated { stored, ..rotated });
+                self.heard(reply.send(answer).err().and_then(Result::err));
             }
         }
     }
 
     /// What nobody waited for stands in the log at least.
-    fn heard<A>(&self, unheard: Option<Result<A, Failure>>) {
-        if let Some(Err(error)) = unheard {
+    fn heard(&self, unheard: Option<Failure>) {
+        if let Some(error) = unheard {
             tracing::warn!(profile = %self.profile, %error, "a change failed that nobody waits for any more");
         }
     }
@@ -271,10 +278,11 @@ impl Shared {
             write.await.map_err(|error| locked(profile, &error))?;
             let others: BTreeSet<_> = before.into_iter().flatten().filter(|old| *old != keyring).collect();
             if others.is_empty() {
-                self.record(profile, keyring).await;
+                self.record_item(profile, &item).await;
             } else {
                 // What was written stays, unused: another item may have lain in its place before.
                 self.record_or_fail(profile, keyring).await?;
+                self.end_noted(profile, &item).await;
             }
             for old in others {
                 left_over = self.remove_old(profile, old, deadline).await.err().or(left_over);

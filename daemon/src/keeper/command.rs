@@ -3,14 +3,15 @@
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
 use dt_cred_proto::message::{
-    Attributes, Create, Created, Described, Failure, FileStatus, Keyring, Moved, Previewed, ProfileStatus,
-    Rotate, Rotated, Store, Stored, Token,
+    Attributes, Create, Described, Failure, FileStatus, Keyring, Moved, Previewed, ProfileStatus, Rotate,
+    Rotated, Store, Stored, Token,
 };
 use tokio::sync::oneshot;
 
 use super::{
     attempt::Attempt,
     change::Changed,
+    create::Made,
     item::Item,
     leases::{Lease, Place},
     settled::Asking,
@@ -49,7 +50,7 @@ pub(super) enum Command {
         deadline: Duration,
         reply: oneshot::Sender<Result<Moved, Failure>>,
     },
-    Create(Box<Asking<Create, Created>>),
+    Create(Box<Asking<Create, Made>>),
     Rotate(Box<Asking<Rotate, Rotated>>),
     Describe {
         deadline: Duration,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use dt_cred_proto::{
-    message::{Create, Created, Failure, FailureKind, Integration, Keyring, Save},
+    message::{Create, Created, Failure, FailureKind, Integration, Keyring, Managed, Save},
     profile::Profile,
 };
 
@@ -30,6 +30,13 @@ const KEEPING: Duration = Duration::from_secs(60);
 /// How long one attempt to get a token by it may take.
 const PROVING: Duration = Duration::from_secs(30);
 
+/// An integration that was made.
+pub(super) struct Made {
+    pub(super) created: Created,
+    /// Why its secret is not kept, where whoever asked is shown it.
+    pub(super) unkept: Option<Failure>,
+}
+
 impl Keeper {
     /// Makes an integration and keeps its credentials.
     ///
@@ -40,7 +47,7 @@ impl Keeper {
         owner: Profile,
         create: Create,
         deadline: Duration,
-    ) -> Result<Created, Failure> {
+    ) -> Result<Managed, Failure> {
         let wrong = |what: String| Err(Failure::new(FailureKind::Usage, what));
         let name = create.display_name.as_str();
         if name.is_empty() || name.contains(char::REPLACEMENT_CHARACTER) {
@@ -50,23 +57,17 @@ impl Keeper {
             return wrong(why);
         }
         let goes_on = format!(
-            "integration {name:?} is being made still: {}, and dt-cred status whether its profile is there",
-            list(&owner)
+            "integration {name:?} is being made still: dt-cred integration list --as {owner} tells, and dt-cred status whether \
+             its profile is there"
         );
-        match &create.save {
-            Some(save) => {
-                let profile = save.profile.clone();
-                self.settle(profile, (owner, create), deadline, goes_on, Command::Create).await
-            }
-            // In the queue of the Owner's own profile, of which nothing is changed.
-            None if create.reveal => {
-                let profile = owner.clone();
-                self.settle(profile, (owner, create), deadline, goes_on, Command::Create).await
-            }
-            None => wrong(format!(
-                "the secret of integration {name:?} would be lost: say with --save as which profile it is kept"
-            )),
-        }
+        let profile = place(&create)?.profile.clone();
+        let Made { created, unkept } =
+            self.settle(profile, (owner, create), deadline, goes_on, Command::Create).await?;
+        let created = Box::new(created);
+        Ok(match unkept {
+            None => Managed::Created(created),
+            Some(failure) => Managed::Unkept { created, failure },
+        })
     }
 
     /// Makes it, in the task of the profile that holds this.
@@ -74,9 +75,9 @@ impl Keeper {
         &self,
         profile: &Profile,
         held: Option<Item>,
-        asking: &Asking<Create, Created>,
+        asking: &Asking<Create, Made>,
         fetches: &AtomicU64,
-    ) -> Settled<Created> {
+    ) -> Settled<Made> {
         match self.make_and_keep(profile, held, asking, fetches).await {
             Ok(settled) => settled,
             Err(failure) => failure.into(),
@@ -87,21 +88,18 @@ impl Keeper {
         &self,
         profile: &Profile,
         held: Option<Item>,
-        asking: &Asking<Create, Created>,
+        asking: &Asking<Create, Made>,
         fetches: &AtomicU64,
-    ) -> Result<Settled<Created>, Failure> {
-        let (by, deadline, save) = (asking.owner.clone(), asking.deadline, asking.what.save.clone());
-        let keyring = match &save {
-            Some(save) => Some(self.0.room_for(save, held).await?),
-            None => None,
-        };
+    ) -> Result<Settled<Made>, Failure> {
+        let (by, deadline, save) = (asking.owner.clone(), asking.deadline, place(&asking.what)?);
+        let keyring = self.0.room_for(save, &by, held).await?;
         let mut owner = self.owner(&by, deadline).await?;
         asking.begin()?;
 
         let Create { display_name, claims, owner: is_owner, reveal, .. } = &asking.what;
         let name = display_name.as_str();
         let call = Call::create(display_name, claims, *is_owner);
-        let unknown = format!("integration {name:?} was created: {}", list(&by));
+        let unknown = format!("integration {name:?} was created: {}", listed(&by, save));
         let body = self.call_to_its_end(&mut owner, &call).await;
         let body = body.map_err(|refused| perhaps(refused, &unknown))?;
         let made = applications::integration(&body);
@@ -112,17 +110,21 @@ impl Keeper {
 
         let Some(issued) = made.issued else {
             let host = crate::credentials::host(&owner.credentials.url);
-            let why = Failure::new(FailureKind::Other, format!("{host} gave none with its answer"));
-            return Err(lost(&made.integration, save.as_ref(), &by, &why));
+            let why = Failure::new(
+                FailureKind::Other,
+                format!("the answer of {host} has none; tell whoever runs it"),
+            );
+            return Err(lost(&made.integration, save, &by, &why));
         };
         let secret = reveal.then(|| issued.secret.share());
         let created = Created { integration: made.integration, stored: None, secret };
-        let Some(keyring) = keyring else { return Ok(Settled { kept: None, answer: Ok(created) }) };
-        let credentials = owner.credentials.for_client(client_id.to_string(), issued);
-        let credentials = credentials.map_err(|error| {
-            let why = Failure::new(FailureKind::Other, format!("it cannot be kept: {error}"));
-            lost(&created.integration, save.as_ref(), &by, &why)
-        })?;
+        let credentials = match owner.credentials.for_client(client_id.to_string(), issued) {
+            Ok(credentials) => credentials,
+            Err(error) => {
+                let why = Failure::new(FailureKind::Other, format!("it cannot be kept: {error}"));
+                return unkept(created, save, &by, &why);
+            }
+        };
         let item = Item { credentials: Arc::new(credentials), keyring };
         let until = clock::now().boot + PROVING;
         let proof = self.0.grant(profile, &item, until, fetches).await;
@@ -131,15 +133,18 @@ impl Keeper {
             Err(why) => (None, Some(why)),
         };
         let proven = Proven { item, grant, before: None };
-        let kept = self.0.keep(profile, proven, clock::now().boot + KEEPING).await;
-        let kept = kept.map_err(|why| lost(&created.integration, save.as_ref(), &by, &why))?;
+        let kept = match self.0.keep(profile, proven, clock::now().boot + KEEPING).await {
+            Ok(kept) => kept,
+            Err(why) => return unkept(created, save, &by, &why),
+        };
         let answer = match unproven {
-            None => Ok(created),
+            None => Ok(Made { created, unkept: None }),
             Some(why) => Err(Failure::new(
                 why.kind,
                 format!(
                     "integration {name:?} was created with client id {client_id}, and its credentials are kept as profile \
-                     {profile} in {keyring}, but no token was got by them: {}; dt-cred -p {profile} test tries again",
+                     {profile} in {}, but no token was got by them: {}; dt-cred -p {profile} test tries again",
+                    keyring.place(),
                     why.message
                 ),
             )),
@@ -150,7 +155,12 @@ impl Keeper {
 
 impl Shared {
     /// The store in which a new profile can be kept. Raises no prompt.
-    pub(super) async fn room_for(&self, save: &Save, held: Option<Item>) -> Result<Keyring, Failure> {
+    pub(super) async fn room_for(
+        &self,
+        save: &Save,
+        by: &Profile,
+        held: Option<Item>,
+    ) -> Result<Keyring, Failure> {
         let profile = &save.profile;
         self.changeable(profile)?;
         let existing = match held {
@@ -161,10 +171,11 @@ impl Shared {
                 Err(failure) => return Err(failure),
             },
         };
-        if let Some(keyring) = existing {
+        if let Some(existing) = existing {
             let message = format!(
-                "profile {profile} is there already, in {keyring}: choose another with --save, or give its integration \
-                 another secret by dt-cred integration rotate {profile}"
+                "profile {profile} is there already, in {}: choose another with --save, or give its integration \
+                 another secret by dt-cred integration rotate {profile} --as {by}",
+                existing.place()
             );
             return Err(Failure::new(FailureKind::Usage, message));
         }
@@ -194,8 +205,9 @@ impl Shared {
             None => Ok(keyring),
             Some(_) => {
                 let message = format!(
-                    "{keyring} holds an item for profile {profile} already: choose another profile, or see with dt-cred \
-                     keyring list what it is"
+                    "{} holds an item for profile {profile} already: choose another profile, or see with dt-cred keyring \
+                     list what it is",
+                    keyring.place()
                 );
                 Err(Failure::new(FailureKind::Usage, message))
             }
@@ -203,19 +215,58 @@ impl Shared {
     }
 }
 
+/// Where the credentials of what is to be made are kept.
+fn place(create: &Create) -> Result<&Save, Failure> {
+    create.save.as_ref().ok_or_else(|| {
+        let message = format!(
+            "the secret of integration {:?} would be lost: say with --save as which profile it is kept",
+            create.display_name.as_str()
+        );
+        Failure::new(FailureKind::Usage, message)
+    })
+}
+
+/// What tells whether there is one, and how to go on with it.
+fn listed(owner: &Profile, Save { profile, keyring }: &Save) -> String {
+    let keyring = keyring.map(|keyring| format!(" --keyring {keyring}")).unwrap_or_default();
+    format!(
+        "{}; one that stands there without a profile gets a secret by dt-cred integration rotate {profile} --as {owner} \
+         --client-id ID{keyring}, or goes by dt-cred integration delete ID --as {owner}",
+        list(owner)
+    )
+}
+
+/// What there is where keeping it failed: whoever is to be shown the secret has it.
+fn unkept(created: Created, save: &Save, owner: &Profile, why: &Failure) -> Result<Settled<Made>, Failure> {
+    let Save { profile, .. } = save;
+    if created.secret.is_none() {
+        return Err(lost(&created.integration, save, owner, why));
+    }
+    let then = format!("dt-cred login -p {profile} keeps it, or ");
+    let failure = without_secret(&created.integration, ("is not kept", &then), save, owner, why);
+    Ok(Settled { kept: None, answer: Ok(Made { created, unkept: Some(failure) }) })
+}
+
 /// That an integration is there whose secret nobody has, and how to go on.
-fn lost(integration: &Integration, save: Option<&Save>, owner: &Profile, why: &Failure) -> Failure {
+fn lost(integration: &Integration, save: &Save, owner: &Profile, why: &Failure) -> Failure {
+    without_secret(integration, ("is lost", ""), save, owner, why)
+}
+
+/// What became of the secret of an integration that was made, and how to go on; `then` is what is best tried first.
+fn without_secret(
+    integration: &Integration,
+    (became, then): (&str, &str),
+    save: &Save,
+    owner: &Profile,
+    why: &Failure,
+) -> Failure {
     let Integration { client_id, display_name, .. } = integration;
-    let rotate = save.map_or_else(String::new, |Save { profile, keyring }| {
-        let keyring = keyring.map(|keyring| format!(" --keyring {keyring}")).unwrap_or_default();
-        format!(
-            "once that is mended, dt-cred integration rotate {profile} --as {owner} --client-id {client_id}{keyring} gives \
-             it another one, or "
-        )
-    });
+    let Save { profile, keyring } = save;
+    let keyring = keyring.map(|keyring| format!(" --keyring {keyring}")).unwrap_or_default();
     let message = format!(
-        "integration {:?} was created with client id {client_id}, and its secret is lost: {}; {rotate}dt-cred integration \
-         delete {client_id} --as {owner} removes it",
+        "integration {:?} was created with client id {client_id}, and its secret {became}: {}; once that is mended, \
+         {then}dt-cred integration rotate {profile} --as {owner} --client-id {client_id}{keyring} gives it another one, or \
+         dt-cred integration delete {client_id} --as {owner} removes it",
         display_name.as_str(),
         why.message
     );

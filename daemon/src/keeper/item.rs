@@ -6,7 +6,7 @@ use dt_cred_proto::{
     message::{Failure, FailureKind, Keyring},
     profile::Profile,
 };
-use tokio::task::JoinError;
+use tokio::task::{JoinError, JoinHandle};
 
 use super::Shared;
 use crate::{
@@ -77,7 +77,10 @@ impl Shared {
                     if recorded.is_none() {
                         self.record(profile, *keyring).await;
                     }
-                    return Ok(Item { credentials, keyring: *keyring });
+                    let item = Item { credentials, keyring: *keyring };
+                    // Whoever wants the credentials does not wait for a disk.
+                    drop(self.note_end(profile, &item));
+                    return Ok(item);
                 }
                 Ok(None) => {}
                 // A store that is not there holds nothing, unless it is the one that held this profile.
@@ -167,6 +170,36 @@ impl Shared {
         self.note(profile, move |state, profile| state.record(profile, keyring)).await;
     }
 
+    /// Notes until when the secret of what is kept is valid, where that is not known: a daemon that was just started warns
+    /// of it without opening a keyring. What is returned ends when it is noted.
+    pub(super) fn note_end(&self, profile: &Profile, item: &Item) -> Option<JoinHandle<()>> {
+        let (keyring, ends) = (item.keyring, item.credentials.ends());
+        let known = self.state.remembered(profile).filter(|kept| kept.keyring == Some(keyring))?;
+        let (state, profile) = (Arc::clone(&self.state), profile.clone());
+        (known.valid_until != ends).then(|| {
+            tokio::task::spawn_blocking(move || {
+                if let Err(error) = state.record_end(&profile, keyring, ends) {
+                    tracing::warn!(%profile, %error, "the state file could not be changed");
+                }
+            })
+        })
+    }
+
+    /// [`Self::record`] of credentials, and [`Self::note_end`].
+    pub(super) async fn record_item(&self, profile: &Profile, item: &Item) {
+        self.record(profile, item.keyring).await;
+        self.end_noted(profile, item).await;
+    }
+
+    /// [`Self::note_end`], to its end.
+    pub(super) async fn end_noted(&self, profile: &Profile, item: &Item) {
+        if let Some(noted) = self.note_end(profile, item)
+            && let Err(error) = noted.await
+        {
+            tracing::warn!(%profile, %error, "the state file was not changed");
+        }
+    }
+
     /// [`Self::record`], where what comes next goes by the note.
     pub(super) async fn record_or_fail(&self, profile: &Profile, keyring: Keyring) -> Result<(), Failure> {
         let failed = |error: &dyn std::fmt::Display| {
@@ -246,10 +279,14 @@ impl Shared {
             }
         }
         let credentials = item.and_then(|item| Credentials::parse(item.expose()).ok());
-        if credentials.is_some() && recorded.is_none() {
-            self.record(profile, keyring).await;
+        let item = credentials.map(|credentials| Item { credentials: Arc::new(credentials), keyring });
+        if let Some(item) = &item {
+            if recorded.is_none() {
+                self.record(profile, keyring).await;
+            }
+            drop(self.note_end(profile, item));
         }
-        Ok((keyring, credentials.map(|credentials| Item { credentials: Arc::new(credentials), keyring })))
+        Ok((keyring, item))
     }
 }
 

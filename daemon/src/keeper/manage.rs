@@ -56,7 +56,7 @@ impl Keeper {
     pub async fn manage(&self, manage: Manage, deadline: Duration) -> Result<Managed, Failure> {
         let Manage { owner, action } = manage;
         Ok(match action {
-            Action::Create(create) => Managed::Created(Box::new(self.create(owner, create, deadline).await?)),
+            Action::Create(create) => self.create(owner, create, deadline).await?,
             Action::Rotate(rotate) => Managed::Rotated(self.rotate(owner, rotate, deadline).await?),
             Action::List { page } => Managed::Integrations(self.integrations(&owner, page, deadline).await?),
             Action::Show(subject) => {
@@ -99,10 +99,7 @@ impl Keeper {
             }
             Action::Revoke(id) => {
                 let mut owner = self.owner(&owner, deadline).await?;
-                let unknown = format!(
-                    "access policy {id} was deleted: dt-cred integration grants PROFILE --as {} tells",
-                    owner.profile
-                );
+                let unknown = format!("access policy {id} was deleted: the same command again tells");
                 self.remove(&mut owner, &Call::revoke(id), &unknown, deadline).await?;
                 tracing::info!(%id, owner = %owner.profile, "an access policy was deleted");
                 Managed::Revoked(id)
@@ -110,13 +107,19 @@ impl Keeper {
         })
     }
 
-    /// How long each profile's secret is valid yet, as far as memory tells. Changes nothing, reads no keyring.
+    /// How long each profile's secret is valid yet: as memory tells, else as was noted when its keyring was last read.
+    /// Changes nothing, reads no keyring.
     pub async fn secrets(&self) -> Vec<SecretStatus> {
         let mut secrets = Vec::new();
         for profile in self.known() {
             let held = self.ask(Some(profile.clone()), |reply| Command::Item { reply }).await.ok().flatten();
-            let rotation = self.0.state.remembered(&profile).and_then(|kept| kept.rotation);
-            let valid_until = held.and_then(|item| item.credentials.ends());
+            let noted = self.0.state.remembered(&profile).unwrap_or_default();
+            let valid_until = match held {
+                Some(item) => item.credentials.ends(),
+                // What a source gives is noted nowhere.
+                None => noted.valid_until.filter(|_| self.0.source(&profile).is_none()),
+            };
+            let rotation = noted.rotation;
             secrets.push(SecretStatus { profile, valid_until, rotation });
         }
         secrets
@@ -372,7 +375,11 @@ pub(super) fn same_service(profile: &Profile, url: &str, owner: &Owner) -> Resul
 fn checked(page: Option<String>) -> Result<Option<String>, Failure> {
     match page {
         Some(page) if page.len() > PAGE_LIMIT => {
-            Err(Failure::new(FailureKind::Usage, "the page's name is too long: begin with the first page"))
+            let message = format!(
+                "the list's next page has a name of {} bytes, and at most {PAGE_LIMIT} are sent: tell whoever runs the service",
+                page.len()
+            );
+            Err(Failure::new(FailureKind::Other, message))
         }
         page => Ok(page),
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use dt_cred_proto::{
-    message::{Failure, FailureKind, Finding, Get, Reject, Subject, Tested, Token, Verdict},
+    message::{Failure, FailureKind, Finding, Get, Reject, SecretStatus, Subject, Tested, Token, Verdict},
     profile::Profile,
     text::Text,
 };
@@ -29,9 +29,6 @@ const ANSWER: Duration = Duration::from_millis(200);
 
 /// How far the clocks of this machine and of an issuer may be apart: who validates a token allows as much.
 const APART: Duration = Duration::from_secs(60);
-
-/// How many seconds before its end a secret is warned of.
-const SOON: i64 = 30 * 24 * 60 * 60;
 
 impl Keeper {
     /// Uses the token for the API's list of assets. Where it is refused, another one is got and tried once.
@@ -195,7 +192,8 @@ fn of_secret(
     rotation: Option<&Profile>,
     now: SystemTime,
 ) -> Vec<Finding> {
-    let left = valid_until.map(|end| rotate::seconds_left(end, now)).filter(|left| *left <= SOON);
+    let left =
+        valid_until.map(|end| rotate::seconds_left(end, now)).filter(|left| *left <= SecretStatus::SOON);
     let end = left.map(|left| match left {
         ..=0 => "the secret has ended by its date".to_owned(),
         left => format!("the secret ends in {}", days(left)),
@@ -295,8 +293,8 @@ mod tests {
         let at = |seconds: i64| Some(1_000_000_000 + seconds);
         for (end, words) in [
             (None, None),
-            (at(SOON + 1), None),
-            (at(SOON), Some("ends in 30 days")),
+            (at(SecretStatus::SOON + 1), None),
+            (at(SecretStatus::SOON), Some("ends in 30 days")),
             (at(2 * 86_400 - 1), Some("ends in 1 day:")),
             (at(1), Some("ends in less than a day")),
             (at(0), Some("has ended by its date")),

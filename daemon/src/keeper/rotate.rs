@@ -304,7 +304,7 @@ impl Shared {
         let secret = item.credentials.to_item();
         let written = self.keyrings.write(item.keyring, profile, &secret, KEEPING).await;
         written.map_err(|error: KeyringError| locked(profile, &error))?;
-        self.record(profile, item.keyring).await;
+        self.record_item(profile, item).await;
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Keyring, Stored};
+use super::{Failure, Keyring, Stored};
 use crate::{lengths, profile::Profile, secret::Secret, text::Text, uuid::Uuid};
 
 /// Asks for one operation of the Applications or Access Policies API.
@@ -148,6 +148,13 @@ pub enum Managed {
     Policy(Box<Policy>),
     /// An access policy is gone.
     Revoked(Uuid),
+    /// An integration was made whose secret could not be kept, and is shown where [`Create::reveal`] asked for it.
+    Unkept {
+        /// What was made, with its secret.
+        created: Box<Created>,
+        /// Why it is not kept, and how to go on.
+        failure: Failure,
+    },
 }
 
 /// A Custom Integration.
@@ -263,4 +270,9 @@ pub struct SecretStatus {
     pub valid_until: Option<i64>,
     /// As which owner a rotation of it began that has not ended.
     pub rotation: Option<Profile>,
+}
+
+impl SecretStatus {
+    /// How many seconds before its end a secret is warned of: 30 days.
+    pub const SOON: i64 = 30 * 24 * 60 * 60;
 }

@@ -44,6 +44,19 @@ impl Keyring {
         matches!(self, Self::Systemd | Self::Command)
     }
 
+    /// Its name as people know it.
+    pub fn place(self) -> &'static str {
+        match self {
+            Self::SecretService => "the Secret Service",
+            Self::Keyutils => "the kernel keyring",
+            Self::Keychain => "the macOS keychain",
+            Self::CredentialManager => "the Windows Credential Manager",
+            Self::Systemd => "systemd's credentials",
+            Self::Command => "an external command",
+            Self::Memory => "the daemon's memory",
+        }
+    }
+
     /// The store of this name.
     pub(crate) fn named(word: &str) -> Option<Self> {
         Self::NAMES.iter().find(|(_, name)| *name == word).map(|(keyring, _)| *keyring)

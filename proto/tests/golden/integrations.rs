@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use dt_cred_proto::{
     message::{
-        Action, Claim, Create, Created, Grant, Granted, Integration, IntegrationSubject, Integrations,
-        Keyring, Manage, Managed, Operation, Policies, Policy, Response, Rotate, Rotated, Save, SecretStatus,
-        Stored,
+        Action, Claim, Create, Created, Failure, FailureKind, Grant, Granted, Integration,
+        IntegrationSubject, Integrations, Keyring, Manage, Managed, Operation, Policies, Policy, Response,
+        Rotate, Rotated, Save, SecretStatus, Stored,
     },
     profile::Profile,
     secret::Secret,
@@ -176,6 +176,13 @@ pub(crate) fn responses() -> Vec<(String, Response)> {
         ("policies-page", Managed::Policies(Policies { client_id: id(1), policies: vec![], next: next() })),
         ("policy", Managed::Policy(Box::new(policy()))),
         ("revoked", Managed::Revoked(id(2))),
+        (
+            "unkept",
+            Managed::Unkept {
+                created: Box::new(Created { integration: bare(), stored: None, secret: secret() }),
+                failure: Failure::new(FailureKind::Keyring, "the keyring is locked"),
+            },
+        ),
     ];
     let status = |name, valid_until, rotation| SecretStatus { profile: profile(name), valid_until, rotation };
     let before = i64::from(i32::MIN) - 1;
@@ -239,10 +246,11 @@ fn every_action_of_an_owner_and_every_answer_to_one_has_a_case() {
         Managed::Policies(_) => 6,
         Managed::Policy(_) => 7,
         Managed::Revoked(_) => 8,
+        Managed::Unkept { .. } => 9,
     };
     let responses = responses();
     let answers = responses.iter().filter_map(|(_, response)| {
         if let Response::Managed(answer) = response { Some(managed(answer)) } else { None }
     });
-    all("Managed", answers, 9);
+    all("Managed", answers, 10);
 }

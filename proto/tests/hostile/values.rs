@@ -37,7 +37,7 @@ fn a_value_that_its_field_does_not_know_is_malformed() {
         assert_eq!(refused::<Request>(body), FrameError::Malformed, "{what}");
     }
     let responses: [(&str, &[u8]); 15] = [
-        ("Managed 9", &[20, 9]),
+        ("Managed 10", &[20, 10]),
         ("a secret of Created that is not UTF-8", &created(b"\xff")),
         ("Starter 3", &[18, 1, b'd', 3, 0]),
         ("Subject 8", &[18, 1, b'd', 0, 1, 8, 0, 0]),

@@ -9,7 +9,7 @@ use dt_cred_proto::{
 };
 use proptest::{collection::vec, option, prelude::*};
 
-use crate::{Opaque, keyring, number, profile, secret, string, text};
+use crate::{Opaque, failure, keyring, number, profile, secret, string, text};
 
 fn uuid() -> impl Strategy<Value = Uuid> {
     "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -100,6 +100,10 @@ pub(crate) fn managed() -> impl Strategy<Value = Opaque<Response>> {
             Opaque(Managed::Created(Box::new(Created { integration, stored, secret })))
         },
     );
+    let unkept = (integration(), secret(), failure()).prop_map(|(integration, Opaque(secret), failure)| {
+        let created = Box::new(Created { integration, stored: None, secret: Some(secret) });
+        Opaque(Managed::Unkept { created, failure })
+    });
     let integrations = (vec(integration(), 0..3), option::of(string()), vec(profile(), 0..3)).prop_map(
         |(integrations, next, unread)| {
             Opaque(Managed::Integrations(Integrations { integrations, next, unread }))
@@ -129,6 +133,7 @@ pub(crate) fn managed() -> impl Strategy<Value = Opaque<Response>> {
         policies,
         policy().prop_map(|policy| Opaque(Managed::Policy(Box::new(policy)))),
         uuid().prop_map(|id| Opaque(Managed::Revoked(id))),
+        unkept,
     ];
     managed.prop_map(|Opaque(managed)| Opaque(Response::Managed(Box::new(managed))))
 }

@@ -4,7 +4,7 @@ use std::fs;
 
 use dt_cred_proto::{
     frame,
-    message::{Action, Create, FailureKind, Request, Rotate, Save},
+    message::{Action, Create, FailureKind, Managed, Request, Rotate, Save},
 };
 use dt_cred_tests::parts::{
     SecretService,
@@ -105,6 +105,23 @@ fn a_keyring_that_is_locked_once_an_integration_is_made_says_what_there_is_and_h
     let rotate = Rotate { profile, client_id: Some(id.parse().unwrap()), ..tenancy.rotation() };
     assert!(tenancy.rotate(rotate).unwrap().stored.is_some());
     tenancy.user.dt_cred(&["get", "-p", "line-3"]).done();
+}
+
+#[test]
+fn what_cannot_be_kept_is_in_the_answer_only_where_it_was_asked_for() {
+    let Some(service) = SecretService::start() else { return };
+    let tenancy = Tenancy::on_desktop(&service);
+    tenancy.sandbox.set(|settings| settings.api_hold_answers = true);
+    let create = Create { reveal: true, ..tenancy.creation("line 3", "line-3") };
+    let mut session = tenancy.begin(Action::Create(create));
+    tenancy.sandbox.wait_until("it to be made", |counts| counts.api.applications.created == 1);
+    service.lock();
+    tenancy.sandbox.set(|settings| settings.api_hold_answers = false);
+    let Ok(Managed::Unkept { created, failure }) = ended(&mut session) else { panic!("another answer") };
+    let secret = created.secret.expect("it was asked for");
+    assert!(tenancy.sandbox.secrets().iter().any(|known| *known == secret.expose()));
+    assert_eq!((created.stored, failure.kind), (None, FailureKind::Keyring), "{}", failure.message);
+    tenancy.no_secret_in(failure.message.as_str());
 }
 
 #[test]

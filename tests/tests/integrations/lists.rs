@@ -1,10 +1,10 @@
 //! `list`, `show`, `delete`, `grant`, `grants`, `revoke`.
 
 use dt_cred_proto::{
-    message::{Action, Grant, Granted, Integration, IntegrationSubject, Managed, Policy},
+    message::{Action, FailureKind, Grant, Granted, Integration, IntegrationSubject, Managed, Policy},
     uuid::Uuid,
 };
-use dt_cred_tests::user::Account;
+use dt_cred_tests::{issuer::Fault, user::Account};
 
 use super::tenancy::{Tenancy, name};
 
@@ -139,4 +139,77 @@ fn a_token_of_the_owner_that_is_not_taken_is_replaced_once() {
     tenancy.sandbox.revoke_tokens(owner["client_id"].as_str().expect("a client id"));
     assert_eq!(list(&tenancy).len(), 2);
     assert_eq!(tenancy.sandbox.counts().tokens.total, before + 1);
+}
+
+#[test]
+fn an_answer_about_another_integration_or_policy_than_was_asked_for_is_none() {
+    let tenancy = Tenancy::in_memory();
+    for display_name in ["first", "second"] {
+        granted(&tenancy, Grant { display_name: Some(display_name.into()), ..grant(&tenancy) });
+    }
+    let (integrations, policies) = (tenancy.sandbox.integrations(), tenancy.sandbox.policies());
+    let id = |one: &serde_json::Value, name| -> Uuid {
+        let id = one[name].as_str().expect("an id");
+        id.rsplit('/').next().expect("a word").parse().expect("a UUID")
+    };
+    let shown = |one| Action::Show(IntegrationSubject::Id(id(one, "client_id")));
+    let policy = |one| Action::Policy(id(one, "identity"));
+    for (asked, other, action) in [
+        (&integrations[0], &integrations[1], shown(&integrations[0])),
+        (&policies[0], &policies[1], policy(&policies[0])),
+    ] {
+        tenancy.sandbox.set(|settings| {
+            let answers = [asked, other].map(|answer| Fault::json(&answer.to_string()));
+            settings.api_answer_script.extend(answers);
+        });
+        let again = match &action {
+            Action::Show(subject) => Action::Show(subject.clone()),
+            _ => policy(asked),
+        };
+        assert!(tenancy.manage(action).is_ok(), "{asked}");
+        let failure = tenancy.manage(again).err().expect("it is another one's");
+        assert!(
+            matches!(failure.kind, FailureKind::Configuration | FailureKind::Other),
+            "{}",
+            failure.message
+        );
+    }
+}
+
+#[test]
+fn the_name_of_a_page_is_sent_only_where_it_is_short() {
+    let tenancy = Tenancy::in_memory();
+    for (length, sent) in [(2049, 0), (2048, 1)] {
+        let page = || Some("x".repeat(length));
+        for action in
+            [Action::List { page: page() }, Action::Policies { subject: tenancy.subject(), page: page() }]
+        {
+            let before = tenancy.sandbox.counts().api.total;
+            let failure = tenancy.manage(action).err().expect("there is no such page");
+            assert_eq!(tenancy.sandbox.counts().api.total - before, sent, "{}", failure.message);
+            let said =
+                failure.message.as_str().contains("has a name of 2049 bytes, and at most 2048 are sent");
+            assert_eq!(said, sent == 0, "{}", failure.message);
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn who_holds_which_integration_is_told_without_running_any_keyring_command() {
+    let tenancy = Tenancy::in_memory();
+    let ran = tenancy.user.home.path().join("ran");
+    tenancy.user.dt_cred(&["stop"]).done();
+    tenancy.user.home.configure(&format!(
+        "[profile.given]\nkeyring = \"command\"\nkeyring_command = [\"/usr/bin/touch\", {ran:?}]\n"
+    ));
+    tenancy.log_in_owner();
+    let Ok(Managed::Integrations(found)) = tenancy.manage(Action::List { page: None }) else {
+        panic!("no list")
+    };
+    assert!(found.unread == [name("given")] && !found.integrations.is_empty());
+    assert!(!ran.exists(), "it may ask a person");
+    // The same command runs for whoever wants the token.
+    tenancy.user.dt_cred(&["get", "-p", "given"]);
+    assert!(ran.exists());
 }

@@ -8,9 +8,12 @@ use dt_cred_proto::{
     },
     uuid::Uuid,
 };
-use dt_cred_tests::issuer::Fault;
+use dt_cred_tests::{
+    issuer::{Fault, Sandbox},
+    user::Account,
+};
 
-use super::tenancy::Tenancy;
+use super::tenancy::{Tenancy, ended, name};
 
 /// What an operation is about.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -108,11 +111,9 @@ fn each_refusal_of_each_operation_says_what_it_means_and_what_to_do() {
             says(&what, &failure, kind, &words);
             assert_eq!(failure.message.as_str().contains(not_known), open, "{what}: {}", failure.message);
             if open {
-                assert!(
-                    failure.message.as_str().contains(&format!("--as {owner}")),
-                    "{what}: {}",
-                    failure.message
-                );
+                let message = failure.message.as_str();
+                let tells = [&format!("--as {owner}"), "the same command again tells"];
+                assert!(tells.iter().any(|tells| message.contains(tells)), "{what}: {message}");
             }
         }
     }
@@ -190,4 +191,74 @@ fn a_reason_that_comes_with_a_secret_is_withheld() {
         says(name, &failure, kind, &["withheld"]);
         assert!(!failure.message.as_str().contains(secret), "{name}: {}", failure.message);
     }
+}
+
+#[test]
+fn an_answer_that_is_longer_than_a_client_takes_is_told_as_that_on_a_connection_that_stays_open() {
+    let tenancy = Tenancy::in_memory();
+    // Each of these bytes becomes three.
+    let name = "\u{7f}".repeat(1000);
+    let one = |last| {
+        format!("{{\"client_id\":\"{:08x}-89ab-cdef-0123-456789abcdef\",\"display_name\":\"{name}\"}}", last)
+    };
+    let all: Vec<_> = (0..400).map(one).collect();
+    let page = format!("{{\"applications\":[{}]}}", all.join(","));
+    assert!(page.len() < frame::RESPONSE_LIMIT);
+    tenancy.sandbox.set(|settings| settings.api_answer_script.push_back(Fault::json(&page)));
+    let mut session = tenancy.session();
+    let list = || tenancy.operation(Action::List { page: None });
+    let Response::Failed(failure) = session.ask(list()) else { panic!("another answer") };
+    says("a long list", &failure, FailureKind::Other, &["cannot be told", "at most 1048576 are taken"]);
+    assert!(matches!(session.ask(list()), Response::Managed(_)), "it goes on");
+}
+
+#[test]
+fn nobody_is_asked_about_a_profile_of_another_service() {
+    let (tenancy, elsewhere) = (Tenancy::in_memory(), Sandbox::http());
+    tenancy.store("elsewhere", &Account::at(&elsewhere)).done();
+    let subject = || IntegrationSubject::Profile(name("elsewhere"));
+    let grant = Grant {
+        subject: subject(),
+        asset_types: vec![],
+        read: true,
+        write: false,
+        display_name: None,
+        dry_run: false,
+    };
+    for (what, action) in [
+        ("show", Action::Show(subject())),
+        ("delete", Action::Delete(subject())),
+        ("grant", Action::Grant(grant)),
+        ("grants", Action::Policies { subject: subject(), page: None }),
+    ] {
+        let failure = tenancy.manage(action).err().expect("it is another service's");
+        says(
+            what,
+            &failure,
+            FailureKind::Usage,
+            &["profile elsewhere is at ", "an Owner of the same service with --as"],
+        );
+    }
+    assert_eq!((tenancy.sandbox.counts().api.total, elsewhere.counts().api.total), (0, 0));
+}
+
+#[test]
+fn who_logs_in_elsewhere_while_a_token_is_not_taken_is_not_asked_in_its_place() {
+    let (tenancy, elsewhere) = (Tenancy::in_memory(), Sandbox::http());
+    let list = || Action::List { page: None };
+    assert!(tenancy.manage(list()).is_ok());
+    let integrations = tenancy.sandbox.integrations();
+    let owner =
+        integrations.iter().find(|one| one["roles"] == serde_json::json!(["OWNER"])).expect("an Owner");
+    tenancy.sandbox.revoke_tokens(owner["client_id"].as_str().expect("a client id"));
+    let before = tenancy.sandbox.counts().api.total;
+    tenancy.sandbox.set(|settings| settings.api_hold = true);
+    let mut session = tenancy.begin(list());
+    tenancy.sandbox.wait_until("the call", |counts| counts.api.total == before + 1);
+    tenancy.store(tenancy.owner().as_str(), &Account::owner_at(&elsewhere)).done();
+    tenancy.sandbox.set(|settings| settings.api_hold = false);
+    let failure = ended(&mut session).err().expect("it is refused");
+    assert_eq!(failure.kind, FailureKind::Refused, "{}", failure.message);
+    assert_eq!(elsewhere.counts().api.total, 0, "who logged in there did not mean this call");
+    assert!(tenancy.manage(list()).is_ok(), "who asks now means it");
 }

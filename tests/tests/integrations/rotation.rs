@@ -271,3 +271,21 @@ fn an_answer_that_gives_no_secret_of_this_integration_leaves_a_note_and_says_how
     tenancy.user.dt_cred(&["stop"]).done();
     tenancy.user.token();
 }
+
+#[test]
+fn a_secret_that_ends_soon_is_warned_of_by_a_daemon_that_nobody_has_asked_for_it() {
+    let Some(tenancy) = Tenancy::kept() else { return };
+    tenancy.sandbox.set(|settings| settings.secret_lifetime = 12 * 24 * 60 * 60);
+    let status = || tenancy.user.dt_cred(&["status"]);
+    tenancy.rotate(tenancy.rotation()).unwrap();
+    tenancy.user.dt_cred(&["stop"]).done();
+    tenancy.user.dt_cred(&["start"]).done();
+    let told = status();
+    assert!(told.stdout.contains(&format!("{}: its secret ends in", tenancy.profile())), "{told:?}");
+    // Another one that was entered has no end that is known.
+    tenancy.user.log_in(&Account::at(&tenancy.sandbox));
+    tenancy.user.dt_cred(&["stop"]).done();
+    tenancy.user.dt_cred(&["start"]).done();
+    let told = status();
+    assert!(!told.stdout.contains("its secret ends"), "{told:?}");
+}

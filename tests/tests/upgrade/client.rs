@@ -61,8 +61,8 @@ fn managing(managed: &Managed) -> Option<&'static [&'static str]> {
         Managed::Revoked(_) => {
             &["integration", "revoke", "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9", "--as", "o", "--yes"]
         }
-        // It is asked for where a person is, to show it to them.
-        Managed::Policy(_) => return None,
+        // They are asked for where a person is, to show it to them.
+        Managed::Policy(_) | Managed::Unkept { .. } => return None,
     })
 }
 

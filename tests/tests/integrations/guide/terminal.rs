@@ -1,8 +1,8 @@
 //! A person at a terminal: asked before something goes, and shown a secret where they ask for it, and nowhere else.
 
 use dt_cred_tests::{
-    parts::{Output, terminal::Terminal},
-    user::Account,
+    parts::{Output, SecretService, terminal::Terminal},
+    user::{Account, User},
 };
 
 use super::scene::Scene;
@@ -97,4 +97,39 @@ fn a_secret_is_shown_once_on_a_terminal_where_it_is_asked_for_and_is_kept_all_th
     scene.run("get -p MADE").done();
     scene.run("stop").done();
     scene.holds_nothing();
+}
+
+#[test]
+fn a_secret_that_is_to_be_shown_is_shown_too_where_its_keyring_was_locked_meanwhile() {
+    let Some(service) = SecretService::start() else { return };
+    let mut user = User::new("secret-service");
+    user.home.set("DBUS_SESSION_BUS_ADDRESS", service.address());
+    let scene = Scene::of(user, "secret-service");
+    scene.sandbox.set(|settings| settings.api_hold_answers = true);
+    let command = "integration create MADE --as OWNER --keyring STORE --print-secret";
+    let mut terminal = Terminal::new();
+    terminal.expect_secret();
+    let client = terminal.start_here(&scene.user.home.client(&scene.words(command)));
+    scene.sandbox.wait_until("it to be made", |counts| counts.api.applications.created == 1);
+    service.lock();
+    scene.sandbox.set(|settings| settings.api_hold_answers = false);
+    terminal.until("client secret: ");
+    let output = client.ended();
+    let secret = scene.sandbox.secrets().pop().expect("a secret");
+    terminal.until(&format!("{secret}\r\n"));
+    assert_eq!(terminal.shown().trim_end(), format!("client secret: {secret}"), "and nothing else");
+    assert_eq!(output.code, Some(6), "{}", output.stderr);
+    let made = scene.made.name();
+    let id = scene.sandbox.integrations().pop().expect("it was made")["client_id"].clone();
+    let (id, owner) = (id.as_str().expect("an id"), scene.user.profile());
+    for words in [
+        &format!("was created with client id {id}, and its secret is not kept: ") as &str,
+        "`dt-cred unlock",
+        &format!("dt-cred login -p {made} keeps it"),
+        &format!("dt-cred integration rotate {made} --as {owner} --client-id {id}"),
+        &format!("dt-cred integration delete {id} --as {owner}"),
+    ] {
+        assert!(output.stderr.contains(words), "{words}: {}", output.stderr);
+    }
+    assert!(!output.stderr.contains(&secret), "it is on the screen alone");
 }

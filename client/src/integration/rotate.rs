@@ -22,8 +22,9 @@ pub(super) fn run(settings: &Settings, arguments: RotateArguments) -> Result<(),
     match whose {
         Some(profile) => {
             let rotated = one(&asking, Rotate { profile, client_id, keyring, due })?;
-            let source = if is_open(&rotated) { source(&known(&asking)?, &rotated.profile) } else { None };
-            Ok(output::write(told(&rotated, source))?)
+            // Where it comes from is said if it is known: what was asked for is done.
+            let known = if is_open(&rotated) { known(&asking).unwrap_or_default() } else { Vec::new() };
+            Ok(output::write(told(&rotated, source(&known, &rotated.profile)))?)
         }
         None => all(&asking, due),
     }

@@ -16,19 +16,13 @@ use super::{
     command::Command,
     item::{Item, locked},
     manage::{list, perhaps},
-    settled::{Asking, Settled},
+    settled::{Asking, KEEPING, PROVING, Settled},
 };
 use crate::{
     api::{Call, applications},
     clock,
     keyring::KeyringError,
 };
-
-/// How long keeping what was made may take: a keyring may ask a person.
-const KEEPING: Duration = Duration::from_secs(60);
-
-/// How long one attempt to get a token by it may take.
-const PROVING: Duration = Duration::from_secs(30);
 
 /// An integration that was made.
 pub(super) struct Made {
@@ -227,13 +221,18 @@ fn place(create: &Create) -> Result<&Save, Failure> {
 }
 
 /// What tells whether there is one, and how to go on with it.
-fn listed(owner: &Profile, Save { profile, keyring }: &Save) -> String {
-    let keyring = keyring.map(|keyring| format!(" --keyring {keyring}")).unwrap_or_default();
+fn listed(owner: &Profile, save: &Save) -> String {
+    let (profile, keyring) = (&save.profile, keyring_option(save));
     format!(
         "{}; one that stands there without a profile gets a secret by dt-cred integration rotate {profile} --as {owner} \
          --client-id ID{keyring}, or goes by dt-cred integration delete ID --as {owner}",
         list(owner)
     )
+}
+
+/// The option by which the same store is named again, with a blank before it; nothing where none was.
+fn keyring_option(save: &Save) -> String {
+    save.keyring.map(|keyring| format!(" --keyring {keyring}")).unwrap_or_default()
 }
 
 /// What there is where keeping it failed: whoever is to be shown the secret has it.
@@ -261,8 +260,7 @@ fn without_secret(
     why: &Failure,
 ) -> Failure {
     let Integration { client_id, display_name, .. } = integration;
-    let Save { profile, keyring } = save;
-    let keyring = keyring.map(|keyring| format!(" --keyring {keyring}")).unwrap_or_default();
+    let (profile, keyring) = (&save.profile, keyring_option(save));
     let message = format!(
         "integration {:?} was created with client id {client_id}, and its secret {became}: {}; once that is mended, \
          {then}dt-cred integration rotate {profile} --as {owner} --client-id {client_id}{keyring} gives it another one, or \

@@ -23,7 +23,7 @@ use super::{
     command::Command,
     item::{Item, locked, nothing},
     manage::{Owner, client_id, same_service},
-    settled::{Asking, Settled},
+    settled::{Asking, KEEPING, PROVING, Settled},
 };
 use crate::{
     api::{
@@ -36,12 +36,6 @@ use crate::{
     keyring::KeyringError,
     state,
 };
-
-/// How long keeping the new secret may take: a keyring may ask a person.
-const KEEPING: Duration = Duration::from_secs(60);
-
-/// How long one attempt to get a token by it may take.
-const PROVING: Duration = Duration::from_secs(30);
 
 /// What is rotated.
 struct Place {

@@ -16,6 +16,12 @@ use tokio::{sync::oneshot, time::timeout};
 
 use super::{Keeper, change::Kept, command::Command, item::left};
 
+/// How long keeping a new secret may take: a keyring may ask a person.
+pub(super) const KEEPING: Duration = Duration::from_secs(60);
+
+/// How long one attempt to get a token by it may take.
+pub(super) const PROVING: Duration = Duration::from_secs(30);
+
 /// A change that is asked for.
 pub(super) struct Asking<Q, A> {
     pub(super) what: Q,
